@@ -1,0 +1,57 @@
+"""The recipe for training neural networks, executable on the cell you already have.
+
+In a notebook: `%load_ext nbrecipe`, then `%check_init`, `%%overfit_batch`, `%recipe`. In a script or a test the same
+verbs are functions: `nbrecipe.check_init(model, loader, loss_fn)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .verbs import bind as bind
+    from .verbs import check_init as check_init
+    from .verbs import explain as explain
+    from .verbs import overfit_batch as overfit_batch
+    from .verbs import recipe as recipe
+    from .verbs import report as report
+    from .verbs import seed as seed
+
+__all__ = ["bind", "check_init", "explain", "overfit_batch", "recipe", "report", "seed"]
+
+
+class _Package(ModuleType):
+    """Keeps the verbs `recipe` and `report` callable when the modules of the same names are imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in __all__ and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
+
+
+def __getattr__(name: str) -> Any:
+    """Import torch and the checks only when a verb is used."""
+    if name in __all__:
+        return getattr(importlib.import_module(".verbs", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext nbrecipe`."""
+    from .notebook import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext nbrecipe`."""
+    from .notebook import unload
+
+    unload(shell)

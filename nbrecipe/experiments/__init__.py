@@ -1,0 +1,1 @@
+"""What trains: overfitting one batch, and later baselines, capacity, ranges."""
