@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from .check import Draw
+from .check import Check, Draw
+from .check import Example as MakeBench
 from .finding import Result, Verdict
 from .recipe import STAGES, Stage, Tip, stage_of
 from .registry import all_checks
@@ -18,6 +20,9 @@ class Report:
 
     title: str = "nbrecipe"
     results: dict[str, Result] = field(default_factory=dict)
+    #: what the reader should know beside the findings, in one line
+    note: str = ""
+    seconds: float = 0.0
 
     def add(self, results: Iterable[Result]) -> Report:
         """Take in results; what was skipped does not replace what was seen."""
@@ -65,6 +70,41 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data: {"findings": [...]}."""
         return {"findings": [result.to_dict() for result in self]}
+
+
+@dataclass(frozen=True)
+class Example:
+    """An example of a check: what it breaks or why it holds, its source, and what the check really says of it."""
+
+    kind: Literal["breaks", "holds"]
+    name: str
+    doc: str
+    source: str
+    result: Result
+
+    @classmethod
+    def of(cls, kind: Literal["breaks", "holds"], make: MakeBench, result: Result) -> Example:
+        """From the function that makes the example's bench."""
+        doc = inspect.getdoc(make) or ""
+        return cls(kind, make.__name__, doc, inspect.getsource(make), result)
+
+
+@dataclass(frozen=True)
+class ExplainPage:
+    """A check's page: what holds, why it matters, where the advice comes from, and its examples, run."""
+
+    id: str
+    title: str
+    why: str
+    tip: Tip
+    needs: tuple[str, ...]
+    cost: str
+    examples: tuple[Example, ...]
+
+    @classmethod
+    def of(cls, check: Check, examples: Iterable[Example]) -> ExplainPage:
+        """From a check and its examples."""
+        return cls(check.id, check.title, check.why, check.tip, check.needs, check.cost, tuple(examples))
 
 
 def drawing_of(result: Result) -> Draw | None:

@@ -1,0 +1,105 @@
+"""What a person has done so far in one notebook or script: what is bound, what was seen, what is silenced."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from .batches import BadInput
+from .bench import Bench, Missing
+from .check import Check
+from .finding import Result
+from .probes.prior import apply_prior
+from .registry import all_checks, get_check
+from .report import Report
+from .runner import run_each
+
+#: the chapter that `check_init` runs, whole
+INIT = "init"
+UNCHANGED = "your model is as it was"
+
+
+@dataclass
+class Session:
+    """Runs checks on benches and keeps the latest result of each."""
+
+    bound: dict[str, Any] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
+    report: Report = field(default_factory=Report)
+    #: ids that a comment in the notebook silences
+    silenced: frozenset[str] = frozenset()
+
+    def bench(self, given: dict[str, Any], names: dict[str, str] | None = None) -> Bench:
+        """A bench of what is given now and, beneath it, what was bound before."""
+        given = {name: value for name, value in given.items() if value is not None}
+        return Bench(**(self.bound | given), names=self.names | (names or {}))
+
+    def run(self, checks: Iterable[Check], bench: Bench, *, budget: float | None = None) -> list[Result]:
+        """The results of these checks, but for the silenced ones; they are kept in the report."""
+        start = time.monotonic()
+        chosen = [check for check in checks if check.id not in self.silenced]
+        enough: Callable[[], bool] = lambda: budget is not None and time.monotonic() - start > budget  # noqa: E731
+        results = list(run_each(chosen, bench, enough=enough))
+        self.report.add(results)
+        return results
+
+    def check_init(self, bench: Bench, *, fix: bool = False) -> Report:
+        """Every check of the initialisation; with `fix` the prior is set first, and the note says what it saved.
+
+        Raises BadInput when there is no model, or when the batch cannot be fed to it.
+        """
+        start = time.monotonic()
+        require(bench, "model")
+        note = UNCHANGED
+        if fix:
+            note = apply_prior(bench)
+            bench = bench.replace()
+        with bench.untouched():
+            require(bench, "batch", "task")
+        results = self.run([c for c in all_checks().values() if c.chapter == INIT], bench)
+        title = f"Initialisation of `{bench.name('model')}`"
+        return Report(title, {r.id: r for r in results}, note=note, seconds=time.monotonic() - start)
+
+    def run_named(self, ids: Iterable[str], bench: Bench) -> Report:
+        """The checks with these ids; LookupError names the nearest for an unknown one."""
+        results = self.run([get_check(name) for name in ids], bench)
+        return Report("Checks", {r.id: r for r in results}, note=UNCHANGED, seconds=sum(r.seconds for r in results))
+
+    def run_all(self, bench: Bench, *, budget: float) -> None:
+        """Everything that applies now, the instant ones first, experiments last, within `budget` seconds."""
+        costs = ("instant", "scan", "trains")
+        self.run(sorted(all_checks().values(), key=lambda check: costs.index(check.cost)), bench, budget=budget)
+
+
+def require(bench: Bench, *names: str) -> None:
+    """Raise BadInput, saying how to hand it over, where one of these is missing."""
+    for name in names:
+        try:
+            bench.get(name)
+        except Missing as lack:
+            raise BadInput(LACKS.get(lack.needed, f"there is no {lack.needed} here: give one")) from None
+
+
+LACKS = {
+    "model": "no model here: assign one (`model = ...`) or name it",
+    "batch": "no batch here: give a loader (`train=loader`) or a batch (`batch=(x, y)`)",
+    "loss_fn": "no loss here: give one (`loss=criterion`), or a model that returns its own loss",
+}
+
+
+def seed_all(number: int) -> None:
+    """Seed python, numpy and torch on every device.
+
+    Raises BadInput for anything but a whole number from 0 to 2**32 - 1.
+    """
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**32:
+        raise BadInput(f"a seed is a whole number from 0 to {2**32 - 1}; {number!r} was given")
+    random.seed(number)
+    np.random.seed(number)
+    torch.manual_seed(number)
