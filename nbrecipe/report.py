@@ -10,8 +10,15 @@ from typing import Any, Literal
 from .check import Check, Draw
 from .check import Example as MakeBench
 from .finding import Result, Verdict
-from .recipe import STAGES, Stage, Tip, stage_of
+from .recipe import STAGES, TIPS, Stage, Tip
 from .registry import all_checks
+
+#: where a tip stands: a verdict, or not yet run, or advice that no check carries out
+State = Literal["ok", "bad", "hint", "skipped", "crashed", "todo", "advice"]
+#: the worst comes first: it is what a tip with several checks says
+WORST: tuple[Verdict, ...] = (Verdict.BAD, Verdict.CRASHED, Verdict.HINT, Verdict.OK, Verdict.SKIPPED)
+#: states that let a reader go on; a hint claims no fault
+PASSED: tuple[State, ...] = ("ok", "hint")
 
 
 @dataclass
@@ -58,14 +65,37 @@ class Report:
         known = all_checks()
         return [result for result in self if result.id in known and known[result.id].tip == tip]
 
+    def telling(self, tip: Tip) -> Result | None:
+        """The result that speaks for a tip: the worst of its checks, the first of these in the recipe's order."""
+        found = self.under(tip)
+        return min(found, key=lambda result: WORST.index(result.verdict)) if found else None
+
+    def state(self, tip: Tip) -> State:
+        """Where a tip stands; `todo` where checks exist and none ran, `advice` where no check carries it out."""
+        told = self.telling(tip)
+        if told is not None:
+            return told.verdict.value
+        return "todo" if checks_of(tip) else "advice"
+
+    def progress(self, stage: Stage) -> tuple[int, int]:
+        """How many tips of a stage hold, of how many that checks carry out."""
+        states = [self.state(tip) for tip in stage.tips]
+        return sum(state in PASSED for state in states), sum(state != "advice" for state in states)
+
     @property
     def here(self) -> Stage:
-        """The stage where the user stands: that of the first fault, else of the first tip not yet held."""
-        for stage in STAGES:
-            if any(r.verdict is Verdict.BAD for tip in stage.tips for r in self.under(tip)):
-                return stage
-        reached = [stage_of(tip) for stage in STAGES for tip in stage.tips if self.under(tip)]
-        return reached[-1] if reached else STAGES[0]
+        """The stage where the user stands: that of the first fault, else of the first tip that does not hold yet."""
+        order = (("bad",), ("todo", "skipped", "crashed")) if self.results else ()
+        for blocking in order:
+            for stage in STAGES:
+                if any(self.state(tip) in blocking for tip in stage.tips):
+                    return stage
+        return STAGES[-1] if self.results else STAGES[0]
+
+    @property
+    def gate(self) -> Tip | None:
+        """The first gate of the recipe that does not hold, seen or not; None once all hold."""
+        return next((tip for tip in TIPS if tip.gate and self.state(tip) not in PASSED), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data: {"findings": [...]}."""
@@ -111,3 +141,8 @@ def drawing_of(result: Result) -> Draw | None:
     """How the check behind a result draws what it saw, if it draws at all and there is something to draw."""
     check = all_checks().get(result.id)
     return check.drawing if check is not None and result.finding.seen else None
+
+
+def checks_of(tip: Tip) -> list[str]:
+    """The ids of the checks that carry out a tip."""
+    return [check.id for check in all_checks().values() if check.tip == tip]

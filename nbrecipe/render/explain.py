@@ -1,0 +1,16 @@
+"""A check's page: what holds, why it matters, and examples that really ran."""
+
+from __future__ import annotations
+
+from ..report import ExplainPage
+from . import html as _html
+
+
+def text(page: ExplainPage) -> str:
+    """The page as plain text."""
+    return f"{page.id}: {page.title}\n\n{page.why}"
+
+
+def html(page: ExplainPage) -> str:
+    """The page as an HTML fragment."""
+    return _html.fragment(_html.heading(page.title, page.id))

@@ -1,0 +1,63 @@
+"""Findings as plain text: what a terminal, a log and a screen reader get; it stands alone."""
+
+from __future__ import annotations
+
+import textwrap
+
+from ..finding import Result, Verdict, plain
+from ..report import Report
+from .words import MARKS, READING, counted, lacking, lead, seconds, sentence, silence
+
+WIDTH = 88
+
+
+def findings(report: Report) -> str:
+    """A header with the counts, then faults, hints, what held and what could not run."""
+    parts = [header(report)]
+    parts += [finding(result) for verdict in READING for result in report.of(verdict)]
+    held, lacks = report.of(Verdict.OK), lacking(report.of(Verdict.SKIPPED))
+    if held:
+        parts.append(_held(held))
+    if lacks:
+        parts.append("\n".join(_lack(*lack) for lack in lacks))
+    return "\n\n".join(parts)
+
+
+def header(report: Report) -> str:
+    """Title, counts, seconds and note in one sentence."""
+    counts = [*counted(report), *filter(None, [seconds(report.seconds)])] or ["nothing has run yet"]
+    told = f"{report.title}: {', '.join(counts)}" + (f"; {report.note}" if report.note else "")
+    return wrap(told)
+
+
+def finding(result: Result) -> str:
+    """One finding: the sentence, where, why, what to do, the line to paste."""
+    found = result.finding
+    lines = [wrap(f"{MARKS[found.verdict.value]} {sentence(plain(found.message))}", "  ")]
+    lines.append(wrap("  " + " · ".join(filter(None, (result.id, found.where, found.why))), "  "))
+    if found.fix:
+        lines.append(wrap("  " + found.fix, "  "))
+    if found.code:
+        lines.append(textwrap.indent(found.code.strip("\n"), "      "))
+    if found.verdict in (Verdict.BAD, Verdict.HINT):
+        lines.append(f"  silence it with {silence(result)}")
+    return "\n".join(lines)
+
+
+def wrap(line: str, indent: str = "") -> str:
+    """The line broken at words to `WIDTH` columns."""
+    return textwrap.fill(
+        line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False, drop_whitespace=True
+    )
+
+
+def _held(held: list[Result]) -> str:
+    first = lead(held)
+    ids = [first.id, *(result.id for result in held if result is not first)]
+    told = wrap(f"{MARKS['ok']} {sentence(plain(first.finding.message))}", "  ")
+    return told + "\n" + wrap(f"  held: {', '.join(ids)}", "  ")
+
+
+def _lack(message: str, line: str, ids: list[str]) -> str:
+    told = wrap(f"{MARKS['skipped']} {', '.join(ids)}: {plain(message)}", "  ")
+    return told + (f"\n      {line}" if line else "")
