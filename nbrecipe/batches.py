@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -66,13 +67,33 @@ def feed(model: nn.Module, batch: Any, loss_fn: Callable[..., Any] | None) -> Fe
 def forward(model: nn.Module, fed: Feed, loss_fn: Callable[..., Any] | None) -> Step:
     """Run model and loss as the user's loop would; the loss is the model's own where there is no loss_fn."""
     if loss_fn is not None and takes_model(loss_fn):
-        loss = loss_fn(model, fed.batch) if len(_positional(loss_fn)) == 2 else loss_fn(model, *fed.args, fed.target)
-        return Step(None, None, _first_tensor(loss))
+        return Step(None, None, first_tensor(ask(loss_fn, model, fed)))
     raw = model(*fed.args, **fed.kwargs)
     if loss_fn is None:
         return Step(raw, output_of(raw), own_loss(raw))
     output = raw if isinstance(raw, Tensor) else output_of(raw)
-    return Step(raw, output, _first_tensor(loss_fn(raw if output is None else output, fed.target)))
+    *first, last = offered(loss_fn, raw)
+    for given in first:
+        with contextlib.suppress(Exception):
+            return Step(raw, output, first_tensor(loss_fn(given, fed.target)))
+    return Step(raw, output, first_tensor(loss_fn(last, fed.target)))
+
+
+def offered(loss_fn: Callable[..., Any], raw: Any) -> list[Any]:
+    """What a loss function may take of the model's answer, to be tried in this order.
+
+    A loss of torch takes the main tensor. A function of the user's may take the whole answer apart itself.
+    """
+    output = output_of(raw)
+    if isinstance(raw, Tensor) or output is None:
+        return [raw]
+    of_torch = str(getattr(loss_fn, "__module__", "")).startswith("torch.")
+    return [output] if of_torch else [raw, output]
+
+
+def ask(loss_fn: Callable[..., Any], model: nn.Module, fed: Feed) -> Any:
+    """The answer of a loss function that runs the model itself: loss_fn(model, batch) or loss_fn(model, x, y)."""
+    return loss_fn(model, fed.batch) if len(_positional(loss_fn)) == 2 else loss_fn(model, *fed.args, fed.target)
 
 
 def output_of(raw: Any) -> Tensor | None:
@@ -187,7 +208,11 @@ def read(loader: Iterable[Any], name: str = "the loader") -> Iterator[Any]:
     if iter(loader) is loader:
         raise BadInput(f"`{name}` is an iterator: reading it would use up its batches; give one with --batch")
     sampler = getattr(loader, "batch_sampler", None)
-    if isinstance(loader, torch.utils.data.DataLoader) and sampler is not None and hasattr(loader.dataset, "__getitem__"):
+    if (
+        isinstance(loader, torch.utils.data.DataLoader)
+        and sampler is not None
+        and hasattr(loader.dataset, "__getitem__")
+    ):
         batches: Iterator[Any] = (loader.collate_fn([loader.dataset[i] for i in rows]) for rows in sampler)
     else:
         batches = iter(loader)
@@ -264,8 +289,11 @@ def _positional(function: Callable[..., Any]) -> list[str]:
         parameters = inspect.signature(function).parameters.values()
     except (TypeError, ValueError):
         return []
-    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty]
+    return [
+        p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) and p.default is p.empty
+    ]
 
 
-def _first_tensor(loss: Any) -> Tensor | None:
+def first_tensor(loss: Any) -> Tensor | None:
+    """The loss itself, or the first tensor of a tuple or dict of losses."""
     return next((item for item in leaves(loss) if isinstance(item, Tensor)), None)

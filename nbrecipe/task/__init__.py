@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .call import LossCall, catch_loss
-from .kind import Task, read_task
+from .kind import Kind, Task
+from .read import as_in_training, read_task
 
-__all__ = ["LossCall", "Task", "catch_loss", "read_task"]
+__all__ = ["Kind", "LossCall", "Task", "as_in_training", "catch_loss", "read_task"]

@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+from .refusal import refuse_targets
+
 #: the losses of torch.nn.functional whose arguments are understood
 KNOWN: dict[Any, str] = {
     F.cross_entropy: "cross_entropy",
@@ -23,6 +25,8 @@ KNOWN: dict[Any, str] = {
     F.smooth_l1_loss: "smooth_l1_loss",
     F.kl_div: "kl_div",
 }
+_FUNCTIONS = {name: function for function, name in KNOWN.items()}
+_OLD_REDUCTION = ("size_average", "reduce")
 
 
 @dataclass(frozen=True)
@@ -34,12 +38,16 @@ class LossCall:
     target: Tensor
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def again(self, input: Tensor, **changes: Any) -> Tensor:  # noqa: A002 - the functional's own name
-        """The same loss of another input."""
-        function = next(f for f, name in KNOWN.items() if name == self.name)
-        options = {k: v for k, v in {**self.options, **changes}.items() if k not in ("size_average", "reduce")}
-        result: Tensor = function(input, self.target, **options)
+    def again(self, input: Tensor, **changes: Any) -> Tensor:
+        """The same loss of another input; `target` and every option can be changed too."""
+        given = {"target": self.target, **self.options, **changes}
+        result: Tensor = _FUNCTIONS[self.name](input, **given)
         return result
+
+    @property
+    def reduction(self) -> str:
+        """mean, sum or none (kl_div's batchmean too)."""
+        return str(self.options.get("reduction", "mean"))
 
 
 class _Catcher(TorchFunctionMode):
@@ -49,12 +57,18 @@ class _Catcher(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in KNOWN:
-            self.calls.append(_read(func, args, kwargs or {}))
+            call = _read(func, args, kwargs or {})
+            refuse_targets(call.name, call.input, call.target, call.options)
+            self.calls.append(call)
         return func(*args, **(kwargs or {}))
 
 
 def catch_loss(compute: Callable[[], Any]) -> tuple[Any, list[LossCall]]:
-    """What `compute` returns, and the loss calls made while it ran, outermost first."""
+    """What `compute` returns, and the loss calls made while it ran, in order; a call made inside another is left out.
+
+    Raises BadInput for targets that the loss cannot take, before the loss runs: on a GPU a class index outside the
+    outputs would end the process.
+    """
     catcher = _Catcher()
     with catcher:
         answer = compute()
@@ -65,11 +79,9 @@ def _read(func: Any, args: Any, kwargs: Mapping[str, Any]) -> LossCall:
     bound = inspect.signature(func).bind(*args, **kwargs)
     bound.apply_defaults()
     given = dict(bound.arguments)
+    old = [given.pop(key, None) for key in _OLD_REDUCTION]
+    if old[0] is False and old[1] is not False:
+        given["reduction"] = "sum"
+    elif old[1] is False:
+        given["reduction"] = "none"
     return LossCall(KNOWN[func], given.pop("input"), given.pop("target"), given)
-
-
-def reduction_of(call: LossCall) -> str:
-    """mean, sum or none."""
-    return str(call.options.get("reduction", "mean"))
-
-
