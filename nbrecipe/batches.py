@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, IterableDataset
 
 TARGET_KEYS = ("labels", "label", "targets", "target", "y", "y_true")
 OUTPUT_KEYS = ("logits", "output", "outputs", "prediction", "predictions", "pred", "y_hat", "sample", "reconstruction")
@@ -203,19 +205,11 @@ def first_batch(loader: Iterable[Any], name: str = "the loader") -> Any:
 def read(loader: Iterable[Any], name: str = "the loader") -> Iterator[Any]:
     """The batches of a loader, one by one, in this process.
 
-    A map-style DataLoader is read through its sampler and collate function, so that no worker starts.
+    A DataLoader is read through its sampler and collate function, so that no worker starts.
     """
-    if iter(loader) is loader:
+    if hasattr(loader, "__next__"):
         raise BadInput(f"`{name}` is an iterator: reading it would use up its batches; give one with --batch")
-    sampler = getattr(loader, "batch_sampler", None)
-    if (
-        isinstance(loader, torch.utils.data.DataLoader)
-        and sampler is not None
-        and hasattr(loader.dataset, "__getitem__")
-    ):
-        batches: Iterator[Any] = (loader.collate_fn([loader.dataset[i] for i in rows]) for rows in sampler)
-    else:
-        batches = iter(loader)
+    batches = _without_workers(loader) if isinstance(loader, DataLoader) else iter(loader)
     empty = True
     for batch in batches:
         empty = False
@@ -297,3 +291,17 @@ def _positional(function: Callable[..., Any]) -> list[str]:
 def first_tensor(loss: Any) -> Tensor | None:
     """The loss itself, or the first tensor of a tuple or dict of losses."""
     return next((item for item in leaves(loss) if isinstance(item, Tensor)), None)
+
+
+def _without_workers(loader: DataLoader[Any]) -> Iterator[Any]:
+    collate, data = loader.collate_fn, loader.dataset
+    if isinstance(data, IterableDataset):
+        rows = iter(data)
+        if loader.batch_size is None:
+            return map(collate, rows)
+        groups = iter(lambda: list(itertools.islice(rows, loader.batch_size)), [])
+        whole = loader.batch_size if loader.drop_last else 1
+        return (collate(group) for group in groups if len(group) >= whole)
+    if loader.batch_sampler is None:
+        return (collate(data[i]) for i in loader.sampler)
+    return (collate([data[i] for i in rows]) for rows in loader.batch_sampler)
