@@ -129,7 +129,7 @@ def number(value: float, digits: int = 4) -> str:
         return "0"
     magnitude = abs(value)
     if magnitude >= 10**6 or magnitude < 10**-4:
-        return f"{value:.{digits - 2}e}".replace("e-0", "e-").replace("e+0", "e")
+        return f"{value:.{digits - 2}e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
     places = max(0, digits - 1 - math.floor(math.log10(magnitude)))
     return f"{value:.{min(places, digits)}f}"
 
