@@ -1,0 +1,97 @@
+"""Tab completion after our magics: flags, ids of checks, and the user's names of the right kind."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from .line import flags
+
+try:
+    from IPython.core.completer import SimpleCompletion, context_matcher
+except ImportError:  # IPython before 8.6 completes names and magics in its own way
+    context_matcher = None
+
+LINE = re.compile(r"(?:^|=\s*)\s*%%?(\w+)\s+(.*)$")
+#: the attribute by which our matcher is known again
+MARK = "nbrecipe"
+
+
+def add(shell: Any, magics: Any) -> None:
+    """Complete after these magics."""
+    if context_matcher is None:
+        return
+
+    @context_matcher()  # type: ignore[misc]
+    def after_magic(context: Any) -> dict[str, Any]:
+        found = [
+            SimpleCompletion(text=text, type="param") for text in complete(shell, magics, context.text_until_cursor)
+        ]
+        return {"completions": found, "suppress": bool(found)}
+
+    setattr(after_magic, MARK, True)
+    shell.Completer.custom_matchers.append(after_magic)
+
+
+def remove(shell: Any) -> None:
+    """Complete as before."""
+    matchers = getattr(shell.Completer, "custom_matchers", None)
+    if matchers is not None:
+        matchers[:] = [matcher for matcher in matchers if not hasattr(matcher, MARK)]
+
+
+def complete(shell: Any, magics: Any, line: str) -> list[str]:
+    """What may stand at the end of this line; nothing where it is no line of ours."""
+    match = LINE.search(line)
+    magic = getattr(type(magics), match[1], None) if match else None
+    if match is None or not hasattr(magic, "parser"):
+        return []
+    *before, word = re.split(r"\s+", match[2])
+    return [text for text in _offers(shell, match[1], magic, before, word) if text.startswith(word)]
+
+
+def _offers(shell: Any, name: str, magic: Any, before: list[str], word: str) -> Iterable[str]:
+    if word.startswith("-"):
+        return flags(magic)
+    if name == "bind":
+        what, equals, _ = word.partition("=")
+        if equals:
+            return [f"{what}={each}" for each in _names(shell, what)]
+        return [f"{flag}=" for flag in _kinds()]
+    if before and before[-1].startswith("--"):
+        return _names(shell, before[-1][2:])
+    if name == "recipe":
+        return _ids(before)
+    return _names(shell, "model") if name == "check_init" else []
+
+
+def _ids(before: list[str]) -> list[str]:
+    from ..registry import all_checks
+
+    return [*all_checks(), *([] if before else ["explain"])]
+
+
+def _kinds() -> Iterable[str]:
+    from .kinds import BY_FLAG
+
+    return BY_FLAG
+
+
+def _names(shell: Any, flag: str) -> list[str]:
+    """The user's names of this kind, told by type alone; without torch there are none."""
+    if "torch" not in sys.modules:
+        return []
+    from .kinds import BY_FLAG
+    from .names import Variables
+
+    kind = BY_FLAG.get(flag)
+    spaces = Variables.of_shell(shell, None).visible() if kind else []
+    usual = {name for group in kind.usual for name in group} if kind else set()
+    return [
+        name
+        for space in spaces
+        for name, value in space.items()
+        if kind and (kind.fits(name, value) or (name in usual and kind.could(value)))
+    ]

@@ -1,0 +1,150 @@
+"""A run shown while it goes on: the panel, what an interrupt does to it, and the snapshot that stays."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import importlib.util
+import itertools
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import TYPE_CHECKING, Any
+
+from IPython.display import DisplayHandle, display
+
+from .. import verbs
+from ..bench import Bench
+from ..render import film as drawn
+
+if TYPE_CHECKING:
+    from ..experiments.overfit import Frame
+    from ..film import Film
+    from .magics import RecipeMagics
+    from .panel import FilmPanel
+
+#: seconds between two messages; a front end draws no faster, and a server drops floods
+PAUSE = 0.1
+#: seconds between two whole films, from which a reloaded page goes on
+BACKFILL = 2.0
+RUNS = itertools.count(1)
+
+
+def overfit(magics: RecipeMagics, bench: Bench, args: argparse.Namespace) -> tuple[verbs.Answer, bool]:
+    """Overfit one batch of the bench in front of the user's eyes; the answer, and whether it has been shown."""
+    hidden = args.quiet or magics.quiet or args.static or magics.static
+    limits = {"n": args.n, "steps": args.steps, "budget": args.budget, "lr": args.lr}
+    with Showing(can_show(magics.shell) and not hidden) as run:
+        answer = verbs.overfit_batch_of(bench, on_frame=run.frame, should_stop=run.stop.is_set, **limits)
+        run.end(answer)
+    return answer, run.shown
+
+
+class Showing:
+    """One run shown live, from its first frame to the snapshot that replaces the panel; without `live` only stoppable.
+
+    The first interrupt asks the run to end between two steps, the second raises KeyboardInterrupt.
+    """
+
+    def __init__(self, live: bool) -> None:
+        self.live = live
+        self.stop = threading.Event()
+        self._panel: FilmPanel | None = None
+        self._handle: DisplayHandle | None = None
+        self._film: Film | None = None
+        self._sent = self._filled = 0.0
+
+    def __enter__(self) -> Showing:
+        self._interrupts = _stops_gently(self.stop)
+        self._interrupts.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._interrupts.__exit__(None, None, None)
+        if self._panel is not None:  # an error came in between
+            self._replace("error", {"text/plain": f"ended by {kind.__name__ if kind else 'an error'}"})
+
+    @property
+    def shown(self) -> bool:
+        """Whether the user has seen the run."""
+        return self._handle is not None
+
+    def frame(self, frame: Frame) -> None:
+        """Show the state of the run, unless the last one was shown a moment ago."""
+        now = time.monotonic()
+        self._film = frame.film
+        if not self.live or now - self._sent < PAUSE:
+            return
+        self._sent = now
+        if self._panel is None:
+            self._open(frame, now)
+        elif now - self._filled > BACKFILL:
+            self._filled = now
+            self._panel.fill(frame.film, frame.total)
+        else:
+            told = {"kind": "frame", "step": frame.step, "losses": [list(point) for point in frame.losses]}
+            self._panel.send(told, drawn.frame_buffers(frame.film, frame.values, frame.guess))
+
+    def end(self, answer: verbs.Answer) -> None:
+        """Put what stays in a saved notebook in the place of the panel."""
+        if self._panel is not None:
+            self._replace("stopped" if self.stop.is_set() else "done", bundle(answer))
+
+    def _open(self, frame: Frame, now: float) -> None:
+        from .panel import FilmPanel
+
+        self._panel = FilmPanel(self.stop, run=next(RUNS), state="running")
+        self._panel.fill(frame.film, frame.total)
+        self._filled = now
+        self._handle = display(self._panel, display_id=True)
+
+    def _replace(self, state: str, data: Mapping[str, str]) -> None:
+        panel, self._panel = self._panel, None
+        if panel is None or self._handle is None:
+            return
+        if self._film is not None:
+            panel.fill(self._film)
+        panel.state = state
+        self._handle.update(dict(data), raw=True)
+        panel.close()
+
+
+def bundle(answer: verbs.Answer) -> dict[str, str]:
+    """An answer as text, self-contained HTML and, where there is a film, a picture."""
+    data = {"text/plain": str(answer), "text/html": answer._repr_html_()}
+    films = [result.finding.film for result in answer if result.finding.film is not None]
+    if films:
+        data["image/png"] = base64.b64encode(drawn.png(films[0])).decode()
+    return data
+
+
+def can_show(shell: Any) -> bool:
+    """Whether this shell is a Jupyter kernel's or Colab's, and widgets are installed."""
+    return (
+        type(shell).__name__ in ("ZMQInteractiveShell", "Shell") and importlib.util.find_spec("anywidget") is not None
+    )
+
+
+@contextmanager
+def _stops_gently(stop: threading.Event) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may handle signals
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            signal.signal(signal.SIGINT, before)
+            raise KeyboardInterrupt
+        stop.set()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

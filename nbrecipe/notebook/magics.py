@@ -1,0 +1,185 @@
+"""The magics. Each parses its line, calls the verb of the same name and returns its answer."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.core.magic_arguments import argument, magic_arguments
+from traitlets import Bool
+
+from .delivery import deliver, plainly
+from .line import parse
+
+try:
+    from IPython.core.magic import output_can_be_silenced
+except ImportError:  # IPython 7, which Colab has
+
+    def output_can_be_silenced(magic_func: Any) -> Any:
+        return magic_func
+
+
+if TYPE_CHECKING:
+    from ..bench import Bench
+    from ..verbs import Answer
+
+Locals = Mapping[str, Any] | None
+EXPRESSIONS = {
+    "model": "the model, when it is not the only one",
+    "loss": "the loss, called as loss(output, target)",
+    "batch": "one batch, as the loader gives it",
+    "train": "the training loader",
+    "val": "the validation loader",
+    "optimizer": "the optimizer",
+    "pretrained": "the state dict that was loaded into the model",
+    "tokenizer": "the tokenizer",
+}
+
+
+def _expressions(*flags: str) -> Callable[[Any], Any]:
+    """Flags that take a Python expression in the user's variables."""
+    return _all(*(argument(f"--{flag}", metavar="EXPR", help=EXPRESSIONS[flag]) for flag in flags))
+
+
+def _shown(function: Any) -> Any:
+    """The flags of every magic that shows something."""
+    quiet = argument("-q", "--quiet", action="store_true", help="show nothing; the answer is returned all the same")
+    return _all(quiet, argument("-o", "--out", metavar="NAME", help="also assign the answer to this variable"))(
+        function
+    )
+
+
+def _all(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def decorate(function: Any) -> Any:
+        for each in reversed(decorators):
+            function = each(function)
+        return function
+
+    return decorate
+
+
+@magics_class
+class RecipeMagics(Magics):  # type: ignore[misc]
+    """The recipe for training neural networks, on the notebook's own model and data."""
+
+    quiet = Bool(False, help="Show nothing; answers are returned all the same.").tag(config=True)
+    static = Bool(False, help="Never show a live panel, only what stays in a saved notebook.").tag(config=True)
+
+    def __init__(self, shell: Any) -> None:
+        super().__init__(shell, parent=shell)
+        #: what `%bind` fixed: expressions by flag, read anew each time they are needed
+        self.bound: dict[str, str] = {}
+
+    @no_var_expand
+    @output_can_be_silenced
+    @needs_local_scope
+    @line_magic
+    @magic_arguments()
+    @argument("model", nargs="?", metavar="MODEL", help=EXPRESSIONS["model"])
+    @_expressions("loss", "batch", "train", "optimizer", "pretrained")
+    @argument("--fix", action="store_true", help="set the last bias to the prior, and prove what it saves")
+    @_shown
+    def check_init(self, line: str, local_ns: Locals = None) -> Answer | None:
+        """Judge the initialisation: loss, last bias, symmetry, signal by layer, saturated and dead units."""
+        args = parse(RecipeMagics.check_init, line)
+        with plainly():
+            from .. import verbs
+
+            answer = verbs.check_init_of(self._bench("%check_init", args, local_ns), fix=args.fix)
+        return deliver(self, answer, args)
+
+    @no_var_expand
+    @output_can_be_silenced
+    @needs_local_scope
+    @cell_magic
+    @magic_arguments("%overfit_batch")  # its help then says %%overfit_batch
+    @argument("-n", type=int, default=16, metavar="N", help="examples in the batch (default 16)")
+    @argument("--steps", type=int, help="at most this many steps")
+    @argument("--budget", type=float, default=60.0, metavar="S", help="at most this many seconds (default 60)")
+    @argument("--lr", type=float, help="learning rate; without it, the optimizer's own")
+    @_expressions("model", "loss", "batch", "train", "optimizer", "tokenizer")
+    @argument("--static", action="store_true", help="no live panel, only what stays in a saved notebook")
+    @_shown
+    def overfit_batch(self, line: str, cell: str, local_ns: Locals = None) -> Answer | None:
+        """Run the cell, then train its model on one batch until predictions meet labels; the model is put back."""
+        __tracebackhide__ = True
+        args = parse(RecipeMagics.overfit_batch, line)
+        self._run(cell)
+        with plainly():
+            from .live import overfit
+
+            bench = self._bench("%%overfit_batch", args, local_ns, cell=cell)
+            answer, seen = overfit(self, bench, args)
+        return deliver(self, answer, args, seen=seen)
+
+    @no_var_expand
+    @output_can_be_silenced
+    @needs_local_scope
+    @line_magic
+    @magic_arguments()
+    @argument("ids", nargs="*", metavar="ID", help="checks to run, or: explain ID; without any, the board")
+    @argument("--full", action="store_true", help="run everything that applies now, experiments too")
+    @argument("--budget", type=float, default=120.0, metavar="S", help="seconds for --full (default 120)")
+    @argument("--report", metavar="FILE", help="write the board to a .html or a .json file")
+    @_expressions("model", "loss", "batch", "train", "val", "optimizer", "pretrained", "tokenizer")
+    @_shown
+    def recipe(self, line: str, local_ns: Locals = None) -> Answer | None:
+        """Show where you stand in the recipe; with ids, run those checks; with `explain ID`, read a check's page."""
+        args = parse(RecipeMagics.recipe, line)
+        with plainly():
+            from .. import verbs
+
+            if args.ids[:1] == ["explain"] and len(args.ids) == 2:
+                return deliver(self, verbs.explain(args.ids[1]), args)
+            bench = self._bench("%recipe", args, local_ns, board=not (args.ids or args.full))
+            answer = verbs.recipe_of(bench, *args.ids, full=args.full, budget=args.budget, report=args.report)
+        return deliver(self, answer, args)
+
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @magic_arguments()
+    @argument("pairs", nargs="*", metavar="WHAT=EXPR", help="e.g. model=net loss=criterion train=train_dl")
+    @argument("--clear", action="store_true", help="forget everything that was bound")
+    def bind(self, line: str, local_ns: Locals = None) -> dict[str, str]:
+        """Fix which variables are the model, the loss, the loaders, …; returns what is bound."""
+        from .binding import bind
+
+        args = parse(RecipeMagics.bind, line)
+        with plainly():
+            return bind(self, args, local_ns)
+
+    @no_var_expand
+    @line_magic
+    @magic_arguments()
+    @argument("number", type=int, help="a whole number, 0 or more")
+    def seed(self, line: str) -> None:
+        """Seed python, numpy and torch, on every device."""
+        args = parse(RecipeMagics.seed, line)
+        with plainly():
+            from .. import verbs
+
+            verbs.seed(args.number)
+
+    @no_var_expand
+    @cell_magic
+    def watch(self, line: str, cell: str) -> None:
+        """Run the cell as it is; what it will tell about the loop is still to come."""
+        __tracebackhide__ = True
+        self._run(cell)
+        print("%%watch is not there yet: the cell ran as it is")
+
+    def _run(self, cell: str) -> None:
+        __tracebackhide__ = True
+        from . import cells
+
+        cells.run(self.shell, cell)
+
+    def _bench(
+        self, magic: str, args: argparse.Namespace, local_ns: Locals, *, cell: str = "", board: bool = False
+    ) -> Bench:
+        from .binding import bench
+
+        return bench(self, magic, args, local_ns, cell=cell, board=board)
