@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..report import ExplainPage
-from . import html as _html
+from . import fragment
 
 
 def text(page: ExplainPage) -> str:
@@ -13,4 +13,4 @@ def text(page: ExplainPage) -> str:
 
 def html(page: ExplainPage) -> str:
     """The page as an HTML fragment."""
-    return _html.fragment(_html.heading(page.title, page.id))
+    return fragment.fragment(fragment.heading(page.title, page.id))

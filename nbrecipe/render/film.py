@@ -2,40 +2,49 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
+import uuid
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..film import Film, Kind
 from ..finding import json_ready
+from .fragment import image, static
+from .still import outcome, png
 
 if TYPE_CHECKING:
     import numpy as np
 
+__all__ = ["SCRIPT", "buffers", "frame_buffers", "html", "outcome", "png", "state"]
+
+#: the module that draws the panel, live and saved
 SCRIPT = Path(__file__).parent / "static" / "film.js"
 #: images are shown no larger than this many pixels a side, and no more than this many of them
 SIDE, PICTURES = 48, 12
-#: what the frames of a snapshot may take once compressed; the picture and the script come on top
+#: bytes that the frames of a snapshot may take once packed; picture and script come on top
 BUDGET = 120_000
 
 
 def state(film: Film, *, total: int | None = None) -> dict[str, Any]:
     """All but the frames, JSON-ready: what the panel's trait `film` holds; `total` is the number of steps planned."""
-    shown = small(film)
+    shown = _small(film)
     last = max([0, *shown.steps, *(step for step, _ in shown.losses)])
     return {
         "kind": str(shown.kind),
         "labels": list(shown.labels),
-        "targets": [finite(value) for value in shown.targets.ravel().tolist()],
+        "targets": [_finite(value) for value in shown.targets.ravel().tolist()],
         "shape": list(shown.targets.shape),
         "names": {str(key): name for key, name in shown.names.items()},
-        "expected": finite(shown.expected),
-        "floor": finite(shown.floor),
+        "expected": _finite(shown.expected),
+        "floor": _finite(shown.floor),
         "ignored": shown.ignored,
-        "limits": None if shown.limits is None else [finite(end) for end in shown.limits],
+        "limits": None if shown.limits is None else [_finite(end) for end in shown.limits],
         "steps": list(shown.steps),
-        "losses": [[step, finite(loss)] for step, loss in shown.losses],
+        "losses": [[step, _finite(loss)] for step, loss in shown.losses],
         "aligned": shown.aligned,
         "refused": list(shown.refused),
         "total": total or shown.notes.get("total") or last,
@@ -45,7 +54,7 @@ def state(film: Film, *, total: int | None = None) -> dict[str, Any]:
 
 def buffers(film: Film) -> dict[str, bytes]:
     """The frames as little-endian float32 and the guesses as int32, one after the other, in the shape of `state`."""
-    shown = small(film)
+    shown = _small(film)
     return {
         "frames": b"".join(_bytes(frame, "<f4") for frame in shown.frames),
         "guesses": b"".join(_bytes(guess, "<i4") for guess in shown.guesses),
@@ -58,9 +67,43 @@ def frame_buffers(film: Film, frame: np.ndarray, guess: np.ndarray | None = None
     return told if guess is None else [*told, _bytes(guess, "<i4")]
 
 
-def small(film: Film) -> Film:
+def html(film: Film) -> str:
+    """A snapshot: the still picture, which a script, where scripts run, replaces by the panel."""
+    name = f"nbr-{uuid.uuid4().hex[:12]}"
+    module = base64.b64encode(static("film.js").encode()).decode()
+    return f"""<div class="nbr-shot" id="{name}">{image(png(film), outcome(film))}</div>
+<script type="module">
+const root = document.getElementById("{name}");
+const code = Uint8Array.from(atob("{module}"), (letter) => letter.charCodeAt(0));
+import(URL.createObjectURL(new Blob([code], {{ type: "text/javascript" }})))
+  .then((film) => film.snapshot(root, "{base64.b64encode(packed(film)).decode()}"))
+  .catch((error) => {{ root.dataset.failed = error; }}); // the picture stays
+</script>"""
+
+
+def packed(film: Film) -> bytes:
+    """State, frames and guesses as `film.js` reads them, deflated; frames are thinned until they fit `BUDGET`."""
+    import numpy as np
+
+    shown = _small(film)
+    while True:
+        frames = np.stack(shown.frames).astype("f8") if shown.frames else np.zeros((0, *shown.targets.shape))
+        finite = frames[np.isfinite(frames)]
+        low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+        levels = 65535 if shown.kind is Kind.REGRESSION else 255
+        scaled = (np.nan_to_num(frames, nan=low, posinf=high, neginf=low) - low) * (levels / ((high - low) or 1.0))
+        whole = _bytes(np.rint(scaled), "<u2" if levels > 255 else "u1")
+        head = {"film": state(shown), "low": low, "high": high, "levels": levels, "split": len(whole)}
+        guesses = b"".join(_bytes(guess, "<i4") for guess in shown.guesses)
+        data = zlib.compress(json.dumps(head, separators=(",", ":")).encode() + b"\n" + whole + guesses, 9)
+        if len(data) <= BUDGET or len(shown.frames) <= 8:
+            return data
+        shown = _thinned(shown)
+
+
+def _small(film: Film) -> Film:
     """The film as it is shown: few and small images; anything else as it is."""
-    if film.kind is not Kind.IMAGES:
+    if film.kind is not Kind.IMAGES or (len(film.targets) <= PICTURES and max(film.targets.shape[-2:]) <= SIDE):
         return film
     return replace(
         film,
@@ -71,29 +114,25 @@ def small(film: Film) -> Film:
     )
 
 
-def finite(value: float | None) -> float | None:
-    """The number to six digits, or None where JSON has none for it."""
-    if value is None or not math.isfinite(value):
-        return None
-    return value if isinstance(value, int) else float(f"{value:.6g}")
-
-
-def html(film: Film) -> str:
-    """A snapshot: the still picture, which a script, where scripts run, replaces by the panel."""
-    return ""
-
-
-def png(film: Film) -> bytes:
-    """Loss and last predictions as a still picture."""
-    return b""
+def _thinned(film: Film) -> Film:
+    """Every second frame, and always the last."""
+    kept = sorted({*range(0, len(film.frames), 2), len(film.frames) - 1})
+    guesses = [film.guesses[i] for i in kept] if film.guesses else []
+    return replace(film, frames=[film.frames[i] for i in kept], guesses=guesses, steps=[film.steps[i] for i in kept])
 
 
 def _pooled(film: Film, images: np.ndarray) -> np.ndarray:
     if film.kind is not Kind.IMAGES:
         return images
-    images = images[:PICTURES]
     step = math.ceil(max(images.shape[-2:]) / SIDE)
-    return images[..., ::step, ::step]
+    return images[:PICTURES, ..., ::step, ::step]
+
+
+def _finite(value: float | None) -> float | None:
+    """The number to six digits, or None where JSON has none for it."""
+    if value is None or not math.isfinite(value):
+        return None
+    return value if isinstance(value, int) else float(f"{value:.6g}")
 
 
 def _bytes(values: np.ndarray, kind: str) -> bytes:
