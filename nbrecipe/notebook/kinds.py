@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ def is_loss(name: str, value: Any) -> bool:
     if of(value, nn.Module):
         called = type(value).__name__.lower()
         return of(value, _Loss) or (called.endswith(("loss", "criterion")) and not called.endswith("withloss"))
-    if not inspect.isfunction(value) and not inspect.isbuiltin(value):
+    if not of(value, FunctionType, BuiltinFunctionType):
         return False
     if is_functional(name, value):
         return name.endswith(("_loss", "cross_entropy", "_logits", "kl_div"))

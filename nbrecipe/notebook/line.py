@@ -38,7 +38,7 @@ def words(line: str) -> list[str]:
             quote = "" if letter == quote else quote
         elif letter in QUOTES:
             quote = letter
-        elif letter in OPEN or letter in CLOSE:
+        elif letter in OPEN + CLOSE:
             depth += 1 if letter in OPEN else -1
         elif letter.isspace() and depth == 0:
             found, word = [*found, word], ""

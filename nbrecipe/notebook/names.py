@@ -119,7 +119,8 @@ class Search:
         for kind in KINDS:
             expression = self.given.get(kind.flag)
             if expression is not None:
-                self._take(kind, _speakable(expression), _checked(kind, expression, self.variables.value(expression)))
+                value = _checked(kind, expression, self.variables.value(expression))
+                self._take(kind, _speakable(expression), value)
         return dict(self.found)
 
     def _take(self, kind: Kind, name: str, value: Any) -> None:
