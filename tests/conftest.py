@@ -1,4 +1,7 @@
-"""Shared by all tests: a fresh IPython shell, a browser, a JupyterLab server."""
+"""What all tests share: one thread each, a fresh IPython shell, a browser, a JupyterLab server.
+
+No browser test skips where a browser is required.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,29 @@ import subprocess
 import sys
 import time
 import urllib.request
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-ARTIFACTS = ROOT / "artifacts"
 #: switches for a machine without display, GPU or network, and for running as root in a container
 CHROMIUM_ARGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+
+
+# one process a core runs the tests; more threads than that only wait for each other
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """With NBRECIPE_REQUIRE_BROWSER=1 a browser test that skips has failed."""
+    report = yield
+    required = os.environ.get("NBRECIPE_REQUIRE_BROWSER") == "1"
+    if required and report.skipped and item.get_closest_marker("browser") and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and NBRECIPE_REQUIRE_BROWSER=1: {report.longrepr}"
+    return report
 
 
 @pytest.fixture
@@ -43,22 +58,16 @@ def ip():
     InteractiveShell.clear_instance()
 
 
-def needs_browser(lack: str) -> None:
-    """Skip, saying what is missing; where a browser is required, as in CI, fail."""
-    required = os.environ.get("CI") == "true" or os.environ.get("NBRECIPE_REQUIRE_BROWSER") == "1"
-    (pytest.fail if required else pytest.skip)(lack)
-
-
 @pytest.fixture(scope="session")
 def browser():
     """Headless Chromium: that of the system, or the one `CHROMIUM` names."""
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
-        needs_browser("no Chromium here: `apt-get install chromium`, or set CHROMIUM to its path")
+        pytest.skip("no Chromium here: `apt-get install chromium`, or set CHROMIUM to its path")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        needs_browser("no playwright here: `pip install playwright`")
+        pytest.skip("no playwright here: `pip install playwright`")
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=path, headless=True, args=CHROMIUM_ARGS)
         yield chromium
