@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +42,9 @@ class LossCall:
     def again(self, input: Tensor, **changes: Any) -> Tensor:
         """The same loss of another input; `target` and every option can be changed too."""
         given = {"target": self.target, **self.options, **changes}
-        result: Tensor = _FUNCTIONS[self.name](input, **given)
+        with warnings.catch_warnings():  # the user has been told once, by their own call
+            warnings.simplefilter("ignore")
+            result: Tensor = _FUNCTIONS[self.name](input, **given)
         return result
 
     @property

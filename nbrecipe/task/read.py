@@ -13,7 +13,7 @@ from .. import batches
 from ..batches import BadInput, Feed
 from .call import LossCall, catch_loss
 from .kind import Task, kind_of
-from .refusal import failed_forward, failed_loss, no_loss, refuse_inputs, refuse_loss_fn
+from .refusal import failed_forward, failed_loss, no_loss, refuse_loss_fn, refuse_nonfinite
 
 LossFn = Callable[..., Any]
 LossOf = Callable[[Tensor], Tensor]
@@ -22,19 +22,22 @@ LossOf = Callable[[Tensor], Tensor]
 def read_task(model: nn.Module, fed: Feed, loss_fn: LossFn | None) -> Task:
     """Run one batch without gradients, as the training loop would (see `as_in_training`), and read off what is learned.
 
-    Runs inside `bench.untouched()`: batch norm counts this batch in. Raises BadInput, in one sentence, when inputs hold
-    NaN, when the forward pass or the loss fails on this batch, when a class index lies outside the outputs, when the
-    targets' dtype is not what the loss takes, or when there is no loss.
+    Runs inside `bench.untouched()`: batch norm counts this batch in. Raises BadInput, in one sentence, when NaN in the
+    inputs reaches the loss, when the forward pass or the loss fails on this batch, when a class index lies outside the
+    outputs, when the targets' dtype is not what the loss takes, or when there is no loss.
     """
-    refuse_inputs(model, fed)
     if loss_fn is not None:
         refuse_loss_fn(loss_fn)
     with torch.no_grad(), as_in_training(model):
         if loss_fn is None:
-            return _own(model, fed)
-        if batches.takes_model(loss_fn):
-            return _of_model(model, fed, loss_fn)
-        return _of_output(model, fed, loss_fn)
+            task = _own(model, fed)
+        elif batches.takes_model(loss_fn):
+            task = _of_model(model, fed, loss_fn)
+        else:
+            task = _of_output(model, fed, loss_fn)
+    if task.loss is not None and not task.loss.isfinite():
+        refuse_nonfinite(model, fed)  # models and losses that deal with gaps in the data give a finite loss
+    return task
 
 
 @contextmanager
@@ -149,11 +152,11 @@ def _view(output: Tensor | None, given: Tensor) -> LossOf | None:
 
 
 def _the_one(calls: list[LossCall], loss: Tensor) -> LossCall | None:
-    """The single call that gave this loss; a mean or sum taken afterwards of an unreduced call counts too."""
+    """The single call that gave this loss; a mean or sum that the user took of an unreduced call counts too."""
     for call in reversed(calls):
         for reduction in dict.fromkeys((call.reduction, "mean", "sum")):
-            value = call.again(call.input, reduction=reduction)
-            if value.shape == loss.shape and torch.allclose(value.float(), loss.float(), rtol=1e-4, equal_nan=True):
+            value = call.again(call.input, reduction=reduction).mean()
+            if torch.allclose(value.float(), loss.float(), rtol=1e-4, equal_nan=True):
                 return LossCall(call.name, call.input.detach(), call.target, {**call.options, "reduction": reduction})
     return None
 

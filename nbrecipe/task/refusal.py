@@ -17,8 +17,8 @@ _LONGEST = 160
 _SHORT_NAMES = {"cross_entropy": "cross-entropy", "nll_loss": "NLL loss"}
 
 
-def refuse_inputs(model: nn.Module, fed: Feed) -> None:
-    """Raises BadInput when an input or target of floats holds NaN or infinity."""
+def refuse_nonfinite(model: nn.Module, fed: Feed) -> None:
+    """Raises BadInput when an input or target of floats holds NaN or infinity; asked where the loss is not finite."""
     for name, value in (*_named_inputs(model, fed), ("target", fed.target)):
         for tensor in leaves(value):
             if isinstance(tensor, Tensor) and tensor.is_floating_point():
