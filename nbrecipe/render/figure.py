@@ -45,8 +45,11 @@ def figure(result: Result) -> Figure | None:
 
 def encoded(drawn: Figure) -> bytes:
     """A figure as a transparent PNG at twice the pixels."""
+    import matplotlib as mpl
+
     out = io.BytesIO()
-    drawn.savefig(out, format="png", dpi=2 * PIXELS, transparent=True, bbox_inches="tight", pad_inches=0.02)
+    with mpl.rc_context(style()):  # lines look up "C0" only when they are drawn
+        drawn.savefig(out, format="png", dpi=2 * PIXELS, transparent=True, bbox_inches="tight", pad_inches=0.02)
     return out.getvalue()
 
 

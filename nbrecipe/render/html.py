@@ -9,7 +9,7 @@ from ..finding import Result, Verdict
 from ..report import Report
 from . import figure, film
 from .fragment import code, fragment, heading, image, mark, rich
-from .words import READING, counted, lacking, lead, seconds, sentence, silence
+from .words import READING, State, counted, lacking, lead, seconds, sentence, silence
 
 
 def findings(report: Report) -> str:
@@ -20,9 +20,9 @@ def findings(report: Report) -> str:
 def rows(report: Report) -> str:
     """One row for each finding, in the order in which they are read; what held in one row that opens."""
     parts = [finding(result) for verdict in READING for result in report.of(verdict)]
-    parts.append(_held(report.of(Verdict.OK)))
+    parts.append(_held(report.of(Verdict.OK), alone=not parts))
     parts += [_lack(*lack) for lack in lacking(report.of(Verdict.SKIPPED))]
-    return f'<div class="nbr-rows">{"".join(parts)}</div>'
+    return "".join(parts)
 
 
 def header(report: Report) -> str:
@@ -34,16 +34,16 @@ def header(report: Report) -> str:
 def finding(result: Result) -> str:
     """One row: mark, sentence, id and place, what to do, lines to paste, picture; a film below."""
     found = result.finding
-    silent = f' <span class="nbr-faint">{escape(silence(result))}</span>' if found.verdict in _SILENT else ""
     body = f'<div class="nbr-say">{rich(sentence(found.message))}</div>{_place(result)}'
-    body += f'<div class="nbr-fix">{rich(found.fix)}</div>' if found.fix else ""
+    body += f"<div>{rich(found.fix)}</div>" if found.fix else ""
     body += code(found.code)
     shown = film.html(found.film) if found.film is not None else ""
-    cells = f'{mark(found.verdict.value)}<div class="nbr-body">{body}{silent}</div>{picture(result)}'
-    return f'<div class="nbr-row">{cells}</div>{shown}'
+    return row("nbr-row", found.verdict.value, body, picture(result)) + shown
 
 
-_SILENT = (Verdict.BAD, Verdict.HINT)
+def row(name: str, state: State, body: str, right: str = "", tag: str = "div") -> str:
+    """A mark, what it marks, and what stands to the right of it."""
+    return f'<{tag} class="{name}">{mark(state)}<div class="nbr-body">{body}</div>{right}</{tag}>'
 
 
 def picture(result: Result) -> str:
@@ -57,25 +57,38 @@ def picture(result: Result) -> str:
 def _place(result: Result) -> str:
     found = result.finding
     told = [f"<code>{escape(result.id)}</code>", *(rich(text) for text in (found.where, found.why) if text)]
-    return f'<div class="nbr-soft">{" · ".join(told)}</div>'
+    silent = ""
+    if found.verdict in (Verdict.BAD, Verdict.HINT):
+        silent = (
+            f' <code class="nbr-silence" title="in a cell, this silences the finding">{escape(silence(result))}</code>'
+        )
+    return f'<div class="nbr-place"><span>{" · ".join(told)}</span>{silent}</div>'
 
 
-def _held(held: list[Result]) -> str:
+def _held(held: list[Result], *, alone: bool) -> str:
     if not held:
         return ""
     first = lead(held)
     others = [result for result in held if result is not first]
-    ids = _ids(result.id for result in (first, *others))
     if not others:
         return finding(first)
-    body = f'<div class="nbr-say">{rich(sentence(first.finding.message))}</div><div class="nbr-soft">{ids}</div>'
-    top = f'<summary class="nbr-row">{mark("ok")}<div class="nbr-body">{body}</div>{picture(first)}</summary>'
-    return f'<details class="nbr-held">{top}{"".join(finding(result) for result in others)}</details>'
+    ids = _ids(result.id for result in (first, *others))
+    body = f'<div class="nbr-say">{rich(sentence(first.finding.message))}</div>'
+    body += f'<div class="nbr-place"><span>{ids} <span class="nbr-open">show all {len(held)}</span></span></div>'
+    top = row("nbr-row", "ok", body, picture(first), tag="summary")
+    return f"<details{' open' if alone else ''}>{top}{''.join(_also(result) for result in others)}</details>"
+
+
+def _also(result: Result) -> str:
+    """One more that held: a line, unless there is a picture."""
+    shown = picture(result)
+    if shown or result.finding.film is not None:
+        return finding(result)
+    return row("nbr-row nbr-line", "ok", rich(sentence(result.finding.message)), _ids([result.id]))
 
 
 def _lack(message: str, line: str, ids: list[str]) -> str:
-    body = f'<div class="nbr-soft">{rich(sentence(message))}: {_ids(ids)}</div>{code(line)}'
-    return f'<div class="nbr-row nbr-quiet">{mark("skipped")}<div class="nbr-body">{body}</div></div>'
+    return row("nbr-row nbr-line nbr-lack", "skipped", f"{rich(sentence(message))}: {_ids(ids)}", code(line))
 
 
 def _ids(ids: Iterable[str]) -> str:

@@ -70,8 +70,9 @@ function lossPlot(width, height, film, losses, last) {
   const left = wide(names) + 10, x = (step) => left + ((right - left) * step) / Math.max(1, last);
   const root = s("svg", { width, height, class: "nbr-plot" });
   ticks.forEach((tick, i) => root.append(line(left, y(tick), right, y(tick), "nbr-grid"), words(left - 8, y(tick) + 4, names[i], "nbr-end")));
-  const steps = nice(0, last, clamp(Math.floor(width / 90), 2, 6)).filter((step) => Number.isInteger(step));
-  for (const step of steps) root.append(words(x(step), height - 6, String(step), step === 0 ? "" : x(step) > right - 24 ? "nbr-end" : "nbr-middle"));
+  const steps = nice(0, last, clamp(Math.floor(width / 90), 2, 6)).filter((step) => Number.isInteger(step) && x(step) < right - 50);
+  for (const step of steps) root.append(words(x(step), height - 6, String(step), "nbr-middle"));
+  root.append(words(right, height - 6, "step", "nbr-end"));
   let pen = "M";
   const path = losses.map(([step, loss]) => {
     if (loss == null) { pen = "M"; return ""; }
@@ -237,7 +238,7 @@ function drawTokens(film, frame, guess) {
       if (target === film.ignored) { skipped += 1; continue; }
       gap();
       const wrong = guess && guess[i] !== target, p = clamp(frame[i] || 0, 0, 1);
-      const said = wrong ? h("s", {}, short(visible(named(film, guess[i])))) : h("s", {}, " ");
+      const said = wrong ? h("s", { class: "nbr-said" }, short(visible(named(film, guess[i])))) : h("span", { class: "nbr-said" });
       text.append(h("span", { class: wrong ? "nbr-token nbr-missed" : "nbr-token", style: `--p:${p.toFixed(3)}`, title: `probability ${p.toFixed(3)}` }, visible(named(film, target)), said));
     }
     gap();
@@ -251,7 +252,7 @@ const range = (film) => film.limits ?? [Math.min(...film.targets), Math.max(...f
 
 function drawImages(film, frame, guess, width) {
   const [count, rows, columns] = film.shape, [low, high] = range(film), root = h("div", { class: "nbr-images" });
-  const side = clamp(width / Math.min(count, Math.max(4, Math.floor(width / 76))) - 8, 44, 120);
+  const lines = Math.ceil(count / Math.max(1, Math.floor(width / 60))), side = clamp(width / Math.ceil(count / lines) - 8, 40, HEIGHT / 2 / lines - 6);
   const paint = (values, from) => {
     const canvas = h("canvas", { width: columns, height: rows, style: `width:${side}px` }), pixels = new ImageData(columns, rows);
     for (let i = 0; i < rows * columns; i++) {
@@ -282,8 +283,9 @@ function panel(model, el, run) {
     const caption = h("figcaption", {}, h("strong", {}, "Loss"), ` per step${run.losses.every(([, loss]) => loss == null || loss >= 0) ? ", log scale" : ""}`);
     losses.replaceChildren(caption, plot.root);
   };
+  const stops = () => (run.steps.length ? run.steps : run.losses.map(([step]) => step));
   const drawStep = () => {
-    const at = +slider.value, step = run.steps[at] ?? run.losses.at(-1)?.[0] ?? 0, frame = run.frames[at], guess = run.guesses[at];
+    const at = +slider.value, step = stops()[at] ?? 0, frame = run.frames[at], guess = run.guesses[at];
     const kind = KINDS[run.film.kind], total = running() ? run.film.total : run.losses.at(-1)?.[0] ?? step, loss = lossAt(step);
     const parts = [`step ${step} of ${Math.max(total ?? 0, step)}`, loss == null ? "" : `loss ${figures(loss, 3)}`];
     plot?.place(step, loss);
@@ -303,7 +305,7 @@ function panel(model, el, run) {
   };
   const running = () => ["running", "stopping"].includes(model.get("state"));
   const draw = () => {
-    slider.max = Math.max(0, run.frames.length - 1);
+    slider.max = Math.max(0, stops().length - 1);
     if (follow) slider.value = slider.max;
     stop.hidden = !running();
     if (model.get("state") === "running") stop.replaceChildren(icon(STOP), "stop");
@@ -324,7 +326,7 @@ function panel(model, el, run) {
     if (+slider.value >= +slider.max) { slider.value = 0; follow = false; drawStep(); }
     play.replaceChildren(icon(PAUSE));
     play.setAttribute("aria-label", "pause");
-    timer = setInterval(tick, clamp(5000 / run.frames.length, 40, 250)); // a whole run takes about five seconds
+    timer = setInterval(tick, clamp(5000 / stops().length, 20, 250)); // a whole run takes about five seconds
   };
   stop.onclick = () => {
     const id = model.get("run");
@@ -340,9 +342,9 @@ function panel(model, el, run) {
   };
   slider.oninput = () => { still(); follow = +slider.value === +slider.max; drawStep(); };
   const drag = (event) => {
-    if (!event.buttons || !plot || !run.steps.length) return;
-    const step = plot.stepAt(event.clientX - plot.root.getBoundingClientRect().left), far = (at) => Math.abs(run.steps[at] - step);
-    slider.value = run.steps.reduce((best, _, at) => (far(at) < far(best) ? at : best), 0);
+    if (!event.buttons || !plot) return;
+    const step = plot.stepAt(event.clientX - plot.root.getBoundingClientRect().left), far = (at) => Math.abs(stops()[at] - step);
+    slider.value = stops().reduce((best, _, at) => (far(at) < far(best) ? at : best), 0);
     slider.oninput();
   };
   losses.onpointerdown = losses.onpointermove = drag;
