@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -199,12 +200,12 @@ def _take(client: Any, folder: str, full: bool | None, budget: float) -> dict[st
 
 def _lab(notebook: Path) -> str:
     """The line that opens a notebook in the JupyterLab of this environment."""
-    beside = Path(sys.executable).with_name("jupyter")
+    beside, name = Path(sys.executable).with_name("jupyter"), shlex.quote(str(notebook))
     if not beside.exists():
-        return "pip install 'nbrecipe[lab]', then jupyter lab " + str(notebook)
+        return f"pip install 'nbrecipe[lab]' && jupyter lab {name}"
     on_path = shutil.which("jupyter")
-    short = Path(os.path.relpath(beside))
-    return f"{'jupyter' if on_path and Path(on_path).samefile(beside) else short} lab {notebook}"
+    short = "jupyter" if on_path and Path(on_path).samefile(beside) else shlex.quote(os.path.relpath(beside))
+    return f"{short} lab {name}"
 
 
 if __name__ == "__main__":
