@@ -26,10 +26,9 @@ def add(shell: Any, magics: Any) -> None:
 
     @context_matcher()  # type: ignore[misc]
     def after_magic(context: Any) -> dict[str, Any]:
-        found = [
-            SimpleCompletion(text=text, type="param") for text in complete(shell, magics, context.text_until_cursor)
-        ]
-        return {"completions": found, "suppress": bool(found)}
+        fragment, texts = complete(shell, magics, context.text_until_cursor)
+        found = [SimpleCompletion(text=text, type="param") for text in texts]
+        return {"completions": found, "suppress": bool(found), "matched_fragment": fragment}
 
     setattr(after_magic, MARK, True)
     shell.Completer.custom_matchers.append(after_magic)
@@ -42,23 +41,27 @@ def remove(shell: Any) -> None:
         matchers[:] = [matcher for matcher in matchers if not hasattr(matcher, MARK)]
 
 
-def complete(shell: Any, magics: Any, line: str) -> list[str]:
-    """What may stand at the end of this line; nothing where it is no line of ours."""
+def complete(shell: Any, magics: Any, line: str) -> tuple[str, list[str]]:
+    """The last piece of this line and what it may become; nothing where it is no line of ours."""
     match = LINE.search(line)
     magic = getattr(type(magics), match[1], None) if match else None
     if match is None or not hasattr(magic, "parser"):
-        return []
+        return "", []
     *before, word = re.split(r"\s+", match[2])
-    return [text for text in _offers(shell, match[1], magic, before, word) if text.startswith(word)]
+    what, equals, piece = word.partition("=")
+    if equals:  # --model=net, or model=net after %bind
+        return piece, _starting(piece, _names(shell, what.lstrip("-")))
+    return word, _starting(word, _offers(shell, match[1], magic, before, word))
+
+
+def _starting(piece: str, texts: Iterable[str]) -> list[str]:
+    return [text for text in texts if text.startswith(piece)]
 
 
 def _offers(shell: Any, name: str, magic: Any, before: list[str], word: str) -> Iterable[str]:
     if word.startswith("-"):
         return flags(magic)
     if name == "bind":
-        what, equals, _ = word.partition("=")
-        if equals:
-            return [f"{what}={each}" for each in _names(shell, what)]
         return [f"{flag}=" for flag in _kinds()]
     if before and before[-1].startswith("--"):
         return _names(shell, before[-1][2:])

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from .magics import RecipeMagics
     from .panel import FilmPanel
 
-#: seconds between two messages; a front end draws no faster, and a server drops floods
-PAUSE = 0.1
 #: seconds between two whole films, from which a reloaded page goes on
 BACKFILL = 2.0
 RUNS = itertools.count(1)
@@ -55,7 +53,7 @@ class Showing:
         self._panel: FilmPanel | None = None
         self._handle: DisplayHandle | None = None
         self._film: Film | None = None
-        self._sent = self._filled = 0.0
+        self._filled = 0.0
 
     def __enter__(self) -> Showing:
         self._interrupts = _stops_gently(self.stop)
@@ -75,32 +73,28 @@ class Showing:
         return self._handle is not None
 
     def frame(self, frame: Frame) -> None:
-        """Show the state of the run, unless the last one was shown a moment ago."""
+        """Show the state of the run; it comes no more often than a front end draws."""
         now = time.monotonic()
-        self._film = frame.film
-        if not self.live or now - self._sent < PAUSE:
+        anew, self._film = frame.film is not self._film, frame.film
+        if not self.live:
             return
-        self._sent = now
         if self._panel is None:
-            self._open(frame, now)
-        elif now - self._filled > BACKFILL:
+            self._open()
+        if anew or now - self._filled > BACKFILL:
             self._filled = now
-            self._panel.fill(frame.film, frame.total)
+            self._panel.fill(frame.film, total=frame.total, run=next(RUNS) if anew else self._panel.run)
         else:
-            told = {"kind": "frame", "step": frame.step, "losses": [list(point) for point in frame.losses]}
-            self._panel.send(told, drawn.frame_buffers(frame.film, frame.values, frame.guess))
+            self._panel.tell(frame)
 
     def end(self, answer: verbs.Answer) -> None:
         """Put what stays in a saved notebook in the place of the panel."""
         if self._panel is not None:
             self._replace("stopped" if self.stop.is_set() else "done", bundle(answer))
 
-    def _open(self, frame: Frame, now: float) -> None:
+    def _open(self) -> None:
         from .panel import FilmPanel
 
-        self._panel = FilmPanel(self.stop, run=next(RUNS), state="running")
-        self._panel.fill(frame.film, frame.total)
-        self._filled = now
+        self._panel = FilmPanel(self.stop, state="running")
         self._handle = display(self._panel, display_id=True)
 
     def _replace(self, state: str, data: Mapping[str, str]) -> None:
@@ -108,7 +102,7 @@ class Showing:
         if panel is None or self._handle is None:
             return
         if self._film is not None:
-            panel.fill(self._film)
+            panel.fill(self._film, run=panel.run)
         panel.state = state
         self._handle.update(dict(data), raw=True)
         panel.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import traitlets
 from ..render import film as drawn
 
 if TYPE_CHECKING:
+    from ..experiments.overfit import Frame
     from ..film import Film
 
 
@@ -30,18 +32,27 @@ class FilmPanel(anywidget.AnyWidget):  # type: ignore[misc]
     def __init__(self, stop: threading.Event, **traits: Any) -> None:
         super().__init__(**traits)
         self._stop = stop
+        self._runs: set[int] = set()
         self.on_msg(self._hear)
 
     def _hear(self, _: Any, content: Mapping[str, Any], __: Any) -> None:
         # may run on another thread in the middle of a step: an Event and one trait, nothing else. A click that
         # arrives after its run belongs to no run.
-        if content.get("kind") == "stop" and content.get("run") == self.run and self.state == "running":
+        if content.get("kind") == "stop" and content.get("run") in self._runs and self.state == "running":
             self._stop.set()
             self.state = "stopping"
 
-    def fill(self, film: Film, total: int | None = None) -> None:
-        """Hand over everything so far, for views that open late."""
+    def fill(self, film: Film, *, run: int, total: int | None = None) -> None:
+        """Hand over everything so far, for views that open late; another `run` than before starts them anew."""
+        self._runs.add(run)
         with self.hold_sync():
+            self.run = run
             self.film = drawn.state(film, total=total)
             for name, value in drawn.buffers(film).items():
                 setattr(self, name, value)
+
+    def tell(self, frame: Frame) -> None:
+        """Send what is new since the last frame."""
+        losses = [(step, loss if math.isfinite(loss) else None) for step, loss in frame.losses]
+        buffers = [] if frame.values is None else drawn.frame_buffers(frame.film, frame.values, frame.guess)
+        self.send({"kind": "frame", "step": frame.step, "losses": losses}, buffers)
