@@ -1,0 +1,95 @@
+"""Every notebook runs from its first cell to its last, as `nbrecipe run` runs it; the tour tells what it promises."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from nbrecipe.cli import main
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+#: a committed notebook is read on the web, where large ones are not shown
+MAX_BYTES = 500_000
+
+
+@pytest.fixture(scope="module")
+def tour(tmp_path_factory):
+    """The quickstart, executed: its exit code, its cells and its report."""
+    folder = tmp_path_factory.mktemp("tour")
+    executed, report = folder / "executed.ipynb", folder / "report.html"
+    command = ["run", str(FOLDER / "00_quickstart.ipynb"), "--output", str(executed), "--report", str(report)]
+    code = main(command)
+    return code, nbformat.read(executed, as_version=4), report.read_text("utf-8")
+
+
+def text_of(cell) -> str:
+    """Everything a cell put out, as plain text."""
+    parts = [out.get("text", "") or out.get("data", {}).get("text/plain", "") for out in cell.get("outputs", [])]
+    return "\n".join(parts)
+
+
+def cell_with(notebook, line: str, nth: int = 0):
+    return [cell for cell in notebook.cells if line in cell.source][nth]
+
+
+@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.name != "00_quickstart.ipynb"], ids=lambda path: path.stem)
+def test_a_notebook_runs_through_without_a_fault_at_its_end(path):
+    assert main(["run", str(path)]) == 0
+
+
+@pytest.mark.timeout(180)
+def test_the_tour_runs_through_and_ends_without_a_fault(tour):
+    assert tour[0] == 0
+
+
+def test_the_tour_finds_a_fault_and_shows_that_it_is_gone(tour):
+    _, notebook, _ = tour
+    before, after = (text_of(cell_with(notebook, "%check_init", nth)) for nth in (0, 1))
+    assert re.search(r"✗ Loss at init is \d+\.\d+", before), before
+    assert "✗" not in after, after
+
+
+def test_the_tour_overfits_a_batch_and_keeps_a_picture_that_needs_no_kernel(tour):
+    _, notebook, _ = tour
+    cell = cell_with(notebook, "%%overfit_batch")
+    assert "cannot-overfit" in text_of(cell)
+    page = "".join(out.get("data", {}).get("text/html", "") for out in cell.outputs)
+    assert "<img" in page, "stands where scripts do not run"
+    kinds = {kind for out in cell.outputs for kind in out.get("data", {})}
+    assert "application/vnd.jupyter.widget-view+json" not in kinds, "a viewer without a kernel would show an error"
+
+
+def test_the_network_of_the_tour_reads_digits(tour):
+    _, notebook, _ = tour
+    told = re.search(r"(\d+\.\d)% of the 450 validation images are read right", text_of(cell_with(notebook, "epoch")))
+    assert told
+    assert float(told[1]) > 93, "a linear model reads about 93 to 96 %"
+
+
+def test_the_tours_report_stands_alone(tour):
+    _, _, report = tour
+    assert report.startswith("<!doctype html>")
+    outside = re.findall(r"<(?:script|img|link)[^>]*(?:src|href)=[\"']?(?!data:|blob:)[^\"'> ]+", report)
+    assert outside == [], "nothing is fetched"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_is_committed_was_executed_in_order_and_is_small(path):
+    assert path.stat().st_size < MAX_BYTES
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert "widgets" not in notebook.metadata
+    errors = [out for cell in code for out in cell.outputs if out.output_type == "error"]
+    assert errors == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_sentence_stands_before_every_cell(path):
+    kinds = [cell.cell_type for cell in nbformat.read(path, as_version=4).cells]
+    assert kinds == ["markdown", "code"] * (len(kinds) // 2)
