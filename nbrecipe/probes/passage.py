@@ -25,7 +25,7 @@ TABLES = frozenset({"embedding", "embedding_bag"})
 PRODUCTS = frozenset({"matmul", "mm", "addmm", "einsum"})
 #: functions with weights of their own inside
 WHOLE = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu", "multi_head_attention_forward", "bilinear"})
-NORMS = frozenset({"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm"})
+NORMS = frozenset({"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize"})
 #: functions that make units with ends; in-place ones end in _
 UNITS = frozenset({"relu", "tanh", "sigmoid", "hardtanh", "clamp", "clamp_min"})
 #: a unit is at its end where its slope is below 0.06 of the steepest: |tanh| > 0.97, sigmoid outside 0.03 to 0.97
@@ -140,7 +140,7 @@ class Passage(TorchFunctionMode):
 
     def close(self) -> None:
         """Mark what no layer came behind."""
-        last = len(self.layers) - 1
+        last = max((i for i, layer in enumerate(self.layers) if not layer.is_norm), default=-1)
         for units in self.units.values():
             units.final = units.place >= last
 
@@ -148,7 +148,7 @@ class Passage(TorchFunctionMode):
         out = out[0] if isinstance(out, tuple) else out
         given = [*args, *kwargs.values()]
         weight = _weight(name, given, kwargs, self._names)
-        if name in PRODUCTS and weight is None:
+        if (name in PRODUCTS and weight is None) or (name in NORMS and not self._is_signal(given[0])):
             return
         known = self._names.get(id(weight), "") if weight is not None else ""
         path = known.rpartition(".")[0] if known.endswith("weight") else known or self._stack[-1][0]
@@ -168,14 +168,20 @@ class Passage(TorchFunctionMode):
             layer.variance_in, layer.moment_in = _spread(source, self.size)
         layer.variance, layer.moment = _spread(out, self.size)
         if out.requires_grad:
-            out.register_hook(_keep_gradient(layer))
+            out.register_hook(_keep_gradient(layer))  # type: ignore[no-untyped-call]
+
+    def _is_signal(self, values: Any) -> bool:
+        """Whether examples lie along an axis; what normalises weights has none."""
+        if not isinstance(values, Tensor) or isinstance(values, nn.Parameter) or values.ndim < 2:
+            return False
+        return values.shape[0] % self.size == 0 or values.shape[1] == self.size
 
     def _unit(self, kind: str, args: Any, kwargs: Any, out: Any) -> None:
         if kind.startswith("clamp") and not _cuts_at_zero(args, kwargs):
             return
         low, high = _ends(kind, args, kwargs)
         one_ended = low == 0  # ReLU, ReLU6
-        after = self.layers[-1] if self.layers else Layer("", "")
+        after = next((layer for layer in reversed(self.layers) if not layer.is_norm), Layer("", ""))
         key = (self._stack[-1][0], "relu" if one_ended else kind, after.path)
         units = self.units.setdefault(key, Units(*key, place=len(self.layers) - 1))
         values = out.detach()
@@ -273,8 +279,8 @@ def _few(values: Tensor, keep: int) -> Tensor:
 
 
 def _off(values: Tensor, kind: str) -> Tensor:
-    """(units,) whether each was off wherever it was looked at; units of a convolution are its channels."""
-    axis = 1 if values.ndim > 2 and (kind in CONVOLUTIONS or kind == "norm" and values.ndim == 4) else values.ndim - 1
+    """(units,) whether each was off at every position of every example; units of a convolution are its channels."""
+    axis = 1 if values.ndim > 2 and kind in CONVOLUTIONS else values.ndim - 1
     others = [a for a in range(values.ndim) if a != axis]
     return (values.amax(others) if others else values).le(0).cpu()
 

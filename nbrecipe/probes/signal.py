@@ -15,7 +15,7 @@ from .. import batches
 from ..batches import BadInput, Step
 from ..bench import Bench
 from .passage import Layer, Units, watched
-from .symmetry import Twins, judged, suspects
+from .symmetry import ROUNDING, Twins, judged, suspects
 
 #: share of a layer's units off in one batch from which on it is worth reading more batches
 FEW = 0.1
@@ -77,15 +77,16 @@ def quiet_units(bench: Bench, most: int = 4) -> tuple[Signal, int]:
             before = off.get(key)
             if before is not None and units.off is not None and before.shape == units.off.shape:
                 off[key] = before & units.off
-    units = tuple(replace(u, off=off[u.path, u.kind, u.after]) for u in seen.units)
-    return replace(seen, units=units), examples
+    merged = tuple(replace(u, off=off[u.path, u.kind, u.after]) for u in seen.units)
+    return replace(seen, units=merged), examples
 
 
 def plain(model: nn.Module) -> nn.Module:
     """The model inside a compiled one or inside DataParallel, whose own layers can be watched."""
     while True:
-        if isinstance(getattr(model, "_orig_mod", None), nn.Module):
-            model = model._orig_mod
+        inner = getattr(model, "_orig_mod", None)
+        if isinstance(inner, nn.Module):
+            model = inner
         elif isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
             model = model.module
         else:
@@ -95,9 +96,10 @@ def plain(model: nn.Module) -> nn.Module:
 def refuse_lazy(bench: Bench) -> None:
     """Raises BadInput for layers that have no weights yet: a first pass would make them, and cannot be undone."""
     for path, module in bench.get("model").named_modules():
-        if isinstance(module, nn.modules.lazy.LazyModuleMixin) and module.has_uninitialized_params():
+        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters(recurse=False)):
             raise BadInput(
-                f"`{bench.name('model')}` has a lazy layer, `{path}`, without weights yet; pass one batch through it first"
+                f"`{bench.name('model')}` has a lazy layer, `{path}`, that has no weights yet; "
+                "pass one batch through it first"
             )
 
 
@@ -144,7 +146,10 @@ def _backward(model: nn.Module, step: Step) -> tuple[tuple[Twins, ...], str]:
         return (), f"the backward pass fails: {error}"
     by_weight = {id(weight): gradient for weight, gradient in zip(weights, gradients, strict=True)}
     found = suspects(model)
-    return judged(found, [by_weight[id(suspect.weight)] for suspect in found]), ""
+    if not found:
+        return (), ""
+    largest = max((float(gradient.abs().max()) for gradient in gradients if gradient is not None), default=0.0)
+    return judged(found, [by_weight[id(suspect.weight)] for suspect in found], ROUNDING * largest), ""
 
 
 def projected(output: Tensor) -> Tensor:
@@ -173,7 +178,7 @@ def _more(bench: Bench, count: int) -> Iterator[Any]:
 def _eager() -> AbstractContextManager[Any]:
     """Compiled parts run as plain code, so that their layers can be watched."""
     if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
-        return torch.compiler.set_stance("force_eager")  # type: ignore[no-untyped-call, no-any-return]
+        return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
     return nullcontext()
 
 

@@ -1,0 +1,127 @@
+"""Every ReLU unit is on for some example.
+
+A ReLU unit that is off on every example passes no gradient, so nothing ever turns it on again. That a unit is off for
+half of the examples is what ReLU is for; being off for all of them is a loss of width, or of the whole net.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from ... import toys
+from ...bench import Bench
+from ...check import Check
+from ...finding import Finding, Seen, bad, hint, ok
+from ...probes.passage import Layer
+from ...probes.signal import is_fresh, quiet_units, signal, spelled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+check = Check(__name__, tip="init well")
+
+#: chance of calling a layer dead that is not. Even where inputs hardly vary, so that each unit is either always on or
+#: always off, random weights put it on either side with probability 1/2: more units off than that explains are dead
+ERROR = 1e-3
+#: share of a layer's units from which on it is worth a look
+LOOK = 0.25
+
+
+@check.run
+def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
+    if not any(units.off is not None for units in bench.once(signal).units):
+        return ok("there are no ReLU units")
+    seen, examples = bench.once(quiet_units)
+    layers = [units for units in seen.units if units.off is not None]
+    counts = [int(units.off.sum()) for units in layers if units.off is not None]
+    widths = [len(units.off) for units in layers if units.off is not None]
+    shares = [count / width for count, width in zip(counts, widths, strict=True)]
+    worst = max(range(len(layers)), key=lambda i: (shares[i], -i))
+    numbers: dict[str, Any] = {
+        "layers": [units.path or units.after for units in layers],
+        "off": counts,
+        "units": widths,
+        "examples": examples,
+    }
+    if shares[worst] < LOOK or counts[worst] < 2:
+        return ok(f"{sum(counts)} of {sum(widths)} ReLU units are off on all {examples} examples", **numbers)
+    dead = shares[worst] > 0.5 and _chance(counts[worst], widths[worst]) < ERROR
+    claim = bad if dead and is_fresh(bench) else hint
+    name, units = bench.name("model"), layers[worst]
+    before = next((layer for layer in seen.layers if layer.path == units.after), Layer(units.after, ""))
+    bias = before.weight.removesuffix("weight") + "bias"
+    has_bias = before.weight.endswith("weight") and bias in dict(model.named_parameters())
+    return claim(
+        f"**{counts[worst]} of {widths[worst]}** ReLU units behind `{spelled(name, before.path)}` are off on all "
+        f"{examples} examples; fewer than half is what chance explains",
+        fix="Start the bias at zero and the weights at random around zero.",
+        code=f"nn.init.zeros_({spelled(name, bias)})" if has_bias else "",
+        why="no gradient passes a unit that is off, so it stays off",
+        where=spelled(name, units.path or units.after),
+        **numbers,
+    )
+
+
+def _chance(off: int, units: int) -> float:
+    """Chance that at least so many of so many units are off, each with probability 1/2."""
+    ways = sum(math.comb(units, k) for k in range(off, units + 1))
+    return float(ways / 2**units)
+
+
+@check.draw
+def draw(ax: Axes, seen: Seen) -> None:
+    """The share of dead units by layer."""
+    shares = [off / units for off, units in zip(seen["off"], seen["units"], strict=True)]
+    places = range(len(shares))
+    ax.barh(list(places), shares, color=["C1" if share >= LOOK else "C0" for share in shares])
+    for place, (share, off) in enumerate(zip(shares, seen["off"], strict=True)):
+        ax.text(share, place, f" {off} of {seen['units'][place]}", va="center", fontsize=7)
+    ax.axvline(0.5, color="C2", lw=1)
+    ax.set_yticks(list(places), seen["layers"])
+    ax.set_xlim(0, 1.4)
+    ax.set_xlabel("off on every example")
+    ax.invert_yaxis()
+
+
+@check.breaks
+def bias_far_below_zero() -> Bench:
+    """A bias of -20 switches a whole layer off."""
+    net = toys.mlp()
+    nn.init.constant_(net.get_parameter("0.bias"), -20.0)
+    return toys.classify(net)
+
+
+@check.breaks
+def negative_filters() -> Bench:
+    """Convolutions with weights below zero on pixels above zero."""
+    net = toys.convnet(norm=False)
+    with torch.no_grad():
+        net.get_parameter("3.weight").abs_().neg_()
+        net.get_parameter("3.bias").zero_()
+    return toys.images(net)
+
+
+@check.holds
+def default_relu() -> Bench:
+    """Off for about half of the examples, as ReLU units are."""
+    return toys.classify()
+
+
+@check.holds
+def sparse_units() -> Bench:
+    """A bias that leaves each unit on for few examples: sparse, not dead."""
+    net = toys.mlp((20, 64, 5))
+    nn.init.constant_(net.get_parameter("0.bias"), -0.8)
+    return toys.classify(net)
+
+
+@check.holds
+def leaky_units() -> Bench:
+    """Leaky ReLU has a slope below zero too and cannot die."""
+    net = toys.mlp(act=nn.LeakyReLU)
+    nn.init.constant_(net.get_parameter("0.bias"), -20.0)
+    return toys.classify(net)

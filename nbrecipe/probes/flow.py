@@ -1,0 +1,98 @@
+"""How much of the input's signal is left at the last layer, and how much of the gradient at the first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .passage import Layer
+from .signal import Signal, spelled
+
+
+@dataclass(frozen=True)
+class Flow:
+    """The signal's growth as ratios of variances, from the last normalisation, or else from the input, onwards."""
+
+    #: layers with weights behind that point; the last one makes the outputs
+    layers: tuple[Layer, ...]
+    #: variance across examples at that point
+    start: float
+    #: variance at the last layer's input and output, over `start`
+    hidden: float
+    out: float
+    #: energy of the gradient at the first layer over that at the last hidden one; None where either is missing
+    backward: float | None
+    #: whether anything is normalised on the way
+    normed: bool
+    #: what sampling the weights of layers this narrow does to a ratio, at 4 standard deviations
+    slack: float
+
+    @property
+    def hidden_layers(self) -> tuple[Layer, ...]:
+        """All but the one that makes the outputs."""
+        return self.layers[:-1]
+
+    def steepest(self, sign: int) -> Layer:
+        """The hidden layer that shrinks the signal most (sign -1), or lets it grow most (+1)."""
+        gains = [(sign * _log(layer.variance) - sign * _log(layer.variance_in), -i) for i, layer in self._measured()]
+        return self.layers[-max(gains)[1]] if gains else self.layers[0]
+
+    def _measured(self) -> list[tuple[int, Layer]]:
+        pairs = list(enumerate(self.hidden_layers or self.layers))
+        return [(i, layer) for i, layer in pairs if math.isfinite(layer.variance_in)]
+
+
+def flow(seen: Signal) -> Flow | None:
+    """The flow of a measured signal; None for a net of fewer than two layers in a row, or for equal inputs."""
+    norms = [i for i, layer in enumerate(seen.layers) if layer.is_norm]
+    tail = seen.layers[norms[-1] + 1 :] if norms else seen.layers
+    if len(tail) + bool(norms) < 2:
+        return None
+    first, head = tail[0], tail[-1]
+    # behind a normalisation the whole is of size 1, and what varies with the input is a share of it
+    start = seen.layers[norms[-1]].moment if norms else first.variance_in
+    start = start if math.isfinite(start) else first.variance
+    if not start > 0:
+        return None
+    back = [layer.gradient for layer in (seen.weighted[0], seen.weighted[max(-2, -len(seen.weighted))])]
+    backward = back[0] / back[1] if back[0] and back[1] else None
+    # Hanin 2018: the log of the second moment of a random ReLU net has variance 5 * sum(1 / width)
+    narrow = sum(5 / max(layer.fan_out, 1) for layer in tail[:-1] if layer.fan_out)
+    slack = math.exp(4 * math.sqrt(narrow))
+    return Flow(tail, start, head.variance_in / start, head.variance / start, backward, bool(norms), slack)
+
+
+def profile(flow: Flow) -> dict[str, Any]:
+    """The numbers to draw: standard deviation of the signal at the input of each layer, over that at the start."""
+    ratios = [math.sqrt(max(layer.variance_in, 0.0) / flow.start) for layer in flow.layers[1:]]
+    ratios.append(math.sqrt(max(flow.layers[-1].variance, 0.0) / flow.start))
+    return {"layers": [layer.path for layer in flow.layers], "signal": ratios}
+
+
+def line_for(name: str, layers: Sequence[Layer], kinds: Sequence[str]) -> str:
+    """The lines that initialise these layers for the units behind them: He for ReLU, Xavier for tanh and sigmoid."""
+    tanh = any(kind in ("tanh", "hardtanh") for kind in kinds)
+    how = (
+        'nn.init.xavier_normal_({}, gain=nn.init.calculate_gain("tanh"))'
+        if tanh
+        else (
+            "nn.init.xavier_normal_({})" if "sigmoid" in kinds else 'nn.init.kaiming_normal_({}, nonlinearity="relu")'
+        )
+    )
+    named = [layer.weight for layer in layers if layer.weight]
+    if len(named) == 1:
+        return how.format(spelled(name, named[0]))
+    types = sorted({_TYPES[layer.kind] for layer in layers if layer.kind in _TYPES}) or ["nn.Linear"]
+    wanted = types[0] if len(types) == 1 else f"({', '.join(types)})"
+    return f"for layer in {name}.modules():\n    if isinstance(layer, {wanted}):\n        {how.format('layer.weight')}"
+
+
+_TYPES = {"linear": "nn.Linear", **{f"conv{d}d": f"nn.Conv{d}d" for d in (1, 2, 3)}} | {
+    f"conv_transpose{d}d": f"nn.ConvTranspose{d}d" for d in (1, 2, 3)
+}
+
+
+def _log(value: float) -> float:
+    return math.log(max(value, 1e-300)) if math.isfinite(value) else 700.0
