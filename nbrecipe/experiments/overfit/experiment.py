@@ -1,0 +1,177 @@
+"""Overfit one batch: prepare, train with one optimizer after the other, put everything back."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from ... import batches
+from ...batches import BadInput
+from ...bench import Bench
+from ...film import Film, Kind
+from ...guard import Untouched
+from ...task import LossCall, read_task
+from .batch import examples
+from .causes import after_training, before_training
+from .excuses import excuse_for
+from .loop import Limits, Loop
+from .naming import name_tokens, row_labels
+from .optimizers import Choice, choices
+from .outcome import Attempt, Cause, Frame, Overfit
+from .passes import Passes, passes
+from .reading import Aim, aim_of
+from .record import Recorder
+from .regularisation import switch_off
+
+#: steps of one optimizer where none are given; 16 examples take a healthy network 50 to 500
+STEPS = 2000
+#: share of the time left that the user's own optimizer gets before Adam is tried
+OWN_SHARE = 0.5
+
+
+@dataclass
+class _Run:
+    """What all attempts share."""
+
+    bench: Bench
+    first: Passes
+    aim: Aim
+    limits: Limits
+    on_frame: Callable[[Frame], None] | None
+    #: puts back the model as it was when regularisation had been switched off
+    fresh: Untouched
+
+    def attempts(self, tried: list[Choice], cause: Cause | None) -> Iterator[Attempt]:
+        """One run after the other until one reaches the floor, or a certain cause makes the rest pointless."""
+        queue = list(tried)
+        while queue:
+            choice = queue.pop(0)
+            left = max(self.limits.deadline - time.perf_counter(), 0.0)
+            share = OWN_SHARE if choice.own and queue else 1 / (1 + len(queue))
+            attempt = self._attempt(choice, time.perf_counter() + share * left)
+            yield attempt
+            if (
+                attempt.reached
+                or attempt.stopped == "user"
+                or cause is not None
+                or (self.aim.floor is None and _fell(attempt))
+            ):
+                return
+            if time.perf_counter() >= self.limits.deadline:
+                return
+            if attempt.stopped == "nan" and choice.own:
+                queue.insert(0, choice.slower)
+            if queue:
+                self.fresh.restore()
+
+    def _attempt(self, choice: Choice, deadline: float) -> Attempt:
+        film = self._blank()
+        reader = self.aim.predictions
+        recorder = Recorder(film, reader.frame if reader else None, self.on_frame, self.limits.steps)
+        limits = dataclasses.replace(self.limits, deadline=min(deadline, self.limits.deadline))
+        attempt = Loop(self.first, self.aim, choice, recorder, limits).run()
+        name_tokens(film, self.bench.tokenizer)
+        return attempt
+
+    def _blank(self) -> Film:
+        reader = self.aim.predictions
+        film = Film(
+            kind=reader.kind if reader else Kind.LOSS,
+            labels=row_labels(reader),
+            targets=reader.targets if reader else torch.zeros(0).numpy(),
+            expected=self.aim.guess,
+            floor=self.aim.floor,
+            ignored=reader.ignored if reader else None,
+            limits=reader.limits if reader else None,
+            notes={"total": self.limits.steps},
+        )
+        name_tokens(film, self.bench.tokenizer)
+        return film
+
+
+def overfit(
+    bench: Bench,
+    *,
+    n: int = 16,
+    steps: int | None = None,
+    budget: float = 60.0,
+    lr: float | None = None,
+    on_frame: Callable[[Frame], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Overfit:
+    """Train the model on the first `n` examples of the batch to the lowest loss they allow, then put it back.
+
+    At most `steps` steps for each optimizer and `budget` seconds in all; `lr` replaces the rate of the user's own
+    optimizer. `on_frame` is told of progress; once `should_stop()` is true the run ends with what it has. Raises
+    BadInput, in one sentence, where there is nothing to train or to train on.
+    """
+    model: nn.Module = bench.get("model")
+    _refuse(model, bench.name("model"), steps, budget)
+    limits = Limits(STEPS if steps is None else steps, time.perf_counter() + budget, should_stop)
+    with bench.untouched(), torch.enable_grad():
+        fed, notes = examples(bench, n)
+        off = switch_off(model, bench.loss_fn, bench.name("model"), lambda: batches.forward(model, fed, bench.loss_fn))
+        first = passes(model, read_task(model, fed, bench.loss_fn), bench.loss_fn)
+        aim = aim_of(first)
+        cause = before_training(bench, first, aim)
+        first = _without_graph(first)
+        tried, decay, more = choices(model, bench.optimizer, lr)
+        with Untouched([model, bench.loss_fn]) as fresh:
+            run = _Run(bench, first, aim, _still(limits, cause), on_frame, fresh)
+            attempts = list(run.attempts(tried, cause))
+            best = min(attempts, key=_rank)
+            cause = cause if cause or best.reached else after_training(bench, first, aim, attempts)
+            excuse = "" if best.reached or cause else excuse_for(bench, first, aim)
+    if aim.conflicts:
+        notes.append(f"examples {_listed(aim.conflicts)} have equal inputs and different labels")
+    return Overfit(
+        best.film, tuple(attempts), best, fed.size, aim.floor, aim.guess, aim.tolerance, off + decay, notes + more,
+        None if best.reached else cause, excuse,
+    )  # fmt: skip
+
+
+def _refuse(model: nn.Module, name: str, steps: int | None, budget: float) -> None:
+    if steps is not None and (isinstance(steps, bool) or not isinstance(steps, int) or steps < 1):
+        raise BadInput(f"the number of steps is a whole number from 1 on; {steps!r} was given")
+    if not budget > 0:
+        raise BadInput(f"the budget is a number of seconds above 0; {budget!r} was given")
+    if any(is_lazy(p) for p in model.parameters()):
+        raise BadInput(f"`{name}` is lazy and has no weights yet; run one batch through it first")
+    if not any(p.requires_grad for p in model.parameters()):
+        raise BadInput(
+            f"`{name}` has no parameter that requires a gradient, so there is nothing to train; "
+            "unfreeze some with `requires_grad_()`"
+        )
+
+
+def _still(limits: Limits, cause: Cause | None) -> Limits:
+    """Without a gradient there is one frame and no step."""
+    return limits if cause is None or cause.trains else dataclasses.replace(limits, steps=0)
+
+
+def _without_graph(first: Passes) -> Passes:
+    call = first.call
+    bare = None if call is None else LossCall(call.name, call.input.detach(), call.target, call.options)
+    output = None if first.output is None else first.output.detach()
+    return dataclasses.replace(first, loss=first.loss.detach(), output=output, call=bare)
+
+
+def _fell(attempt: Attempt) -> bool:
+    """Whether a loss without a known floor came down at all."""
+    return attempt.end < attempt.start and not attempt.falling
+
+
+def _rank(attempt: Attempt) -> tuple[bool, float]:
+    return not attempt.reached, attempt.end if math.isfinite(attempt.end) else math.inf
+
+
+def _listed(rows: list[int], most: int = 4) -> str:
+    told = [str(row) for row in rows[:most]]
+    return ", ".join(told) + (f" and {len(rows) - most} more" if len(rows) > most else "")

@@ -1,0 +1,232 @@
+"""What the scores of a pass predict, and whether every prediction stands on its label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...film import Kind
+from .floor import rows_of
+
+Picture = tuple[np.ndarray, np.ndarray | None]
+#: a value stands on its target when no further off than this share of the targets' standard deviation: the dot of a
+#: plot touches the diagonal
+NEAR = 0.05
+#: the same for the root mean square error of a whole image; the loss at its tolerance of 1 % of the variance leaves 0.1
+NEAR_IMAGE = 0.15
+#: share of the pixels of a mask that must be right: the last border pixels say nothing about the loop
+PIXELS = 0.99
+#: what is kept of a frame: examples, images, rows of text, tokens in a row, values of an example, pixels a side
+ROWS, IMAGES, TEXTS, TOKENS, VALUES, SIDE = 64, 8, 8, 64, 16, 32
+
+
+class Predictions(Protocol):
+    """How scores are read; `kind` says what a frame of them holds."""
+
+    kind: Kind
+    #: labels in the shape of a frame
+    targets: np.ndarray
+    #: (low, high) of what an image may hold
+    limits: tuple[float, float] | None
+    ignored: int | None
+
+    def right(self, scores: Tensor) -> Tensor:
+        """For every prediction whether it stands on its label."""
+        ...
+
+    def counts(self) -> Tensor:
+        """For every prediction whether its label can be reached and is not ignored."""
+        ...
+
+    def aligned(self, scores: Tensor) -> bool:
+        """Whether every prediction that counts stands on its label."""
+        ...
+
+    def frame(self, scores: Tensor) -> Picture:
+        """The predictions as one frame, and what is guessed, where a class or a token is."""
+        ...
+
+
+@dataclass
+class Classes:
+    """One class for each entry of the target."""
+
+    kind: Kind
+    #: (examples, entries of each); masks keep rows and columns
+    shape: tuple[int, ...]
+    target: Tensor
+    counted: Tensor
+    #: scores are log-probabilities already
+    logarithms: bool = False
+    #: the axis of the scores that runs over classes
+    axis: int = 1
+    ignored: int | None = None
+    limits: tuple[float, float] | None = None
+    targets: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._all = bool(self.counted.all())
+        self._wanted = self.target if self._all else self.target[self.counted]
+        self._known = self.target.clamp_min(0)  # an ignored label may be negative; its probability is not shown
+        if self.kind is Kind.IMAGES:
+            self.targets = pictures(self.target.reshape(self.shape).float())
+        elif self.kind is Kind.TOKENS:
+            self.targets = _cut(self.target.reshape(self.shape)).cpu().numpy().astype(np.int64)
+        else:
+            self.targets = np.ones(min(len(self.target), ROWS), dtype=np.float32)
+
+    def _rows(self, scores: Tensor) -> Tensor:
+        scores = scores.detach()
+        if scores.ndim == 2 and self.axis == 1:
+            return scores
+        return scores.flatten(0, -2) if self.axis == -1 else rows_of(scores)
+
+    def right(self, scores: Tensor) -> Tensor:
+        return self._rows(scores).argmax(1) == self.target
+
+    def counts(self) -> Tensor:
+        return self.counted
+
+    def aligned(self, scores: Tensor) -> bool:
+        guess = self._rows(scores).argmax(1)
+        guess = guess if self._all else guess[self.counted]
+        if self.kind is Kind.IMAGES:
+            return bool((guess == self._wanted).float().mean() >= PIXELS)
+        return torch.equal(guess, self._wanted)
+
+    def frame(self, scores: Tensor) -> Picture:
+        rows = self._rows(scores)
+        if self.kind is Kind.IMAGES:
+            return pictures(rows.argmax(1).reshape(self.shape).float()), None
+        kept = self._kept()
+        rows, known = rows[kept].float(), self._known[kept]
+        shares = rows.exp().clamp(max=1) if self.logarithms else rows.softmax(1)
+        values, guess = shares.gather(1, known[:, None])[:, 0], rows.argmax(1)
+        shape = self.targets.shape
+        return values.cpu().numpy().reshape(shape), guess.cpu().numpy().astype(np.int32).reshape(shape)
+
+    def _kept(self) -> Tensor | slice:
+        if self.kind is not Kind.TOKENS:
+            return slice(ROWS)
+        places = torch.arange(len(self.target), device=self.target.device).reshape(self.shape)
+        return _cut(places).flatten()
+
+
+@dataclass
+class YesNo:
+    """Yes or no for each entry of the target."""
+
+    kind: Kind
+    shape: tuple[int, ...]
+    #: 0 or 1
+    target: Tensor
+    counted: Tensor
+    #: scores are probabilities already
+    probable: bool = False
+    ignored: int | None = None
+    limits: tuple[float, float] | None = None
+    targets: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._yes = self.target >= 0.5
+        self._all = bool(self.counted.all())
+        if self.kind is Kind.IMAGES:
+            self.limits = (0.0, 1.0)
+            self.targets = pictures(self.target.reshape(self.shape))
+        elif self.kind is Kind.MULTILABEL:
+            self.targets = self.target.reshape(self.shape)[:ROWS].cpu().numpy()
+        else:
+            self.targets = np.ones(min(len(self.target), ROWS), dtype=np.float32)
+
+    def right(self, scores: Tensor) -> Tensor:
+        return (scores.detach().flatten() > (0.5 if self.probable else 0.0)) == self._yes
+
+    def counts(self) -> Tensor:
+        return self.counted
+
+    def aligned(self, scores: Tensor) -> bool:
+        right = self.right(scores)
+        right = right if self._all else right[self.counted]
+        return bool(right.float().mean() >= PIXELS) if self.kind is Kind.IMAGES else bool(right.all())
+
+    def frame(self, scores: Tensor) -> Picture:
+        flat = scores.detach().flatten().float()
+        shares = flat if self.probable else flat.sigmoid()
+        if self.kind is Kind.IMAGES:
+            return pictures(shares.reshape(self.shape)), None
+        if self.kind is Kind.MULTILABEL:
+            return shares.reshape(self.shape)[:ROWS].cpu().numpy(), None
+        shares = shares[:ROWS]
+        values = torch.where(self._yes[:ROWS], shares, 1 - shares)
+        return values.cpu().numpy(), (shares > 0.5).cpu().numpy().astype(np.int32)
+
+
+@dataclass
+class Values:
+    """A number for each entry of the target."""
+
+    kind: Kind
+    shape: tuple[int, ...]
+    #: what each value can come to: its target, or the best for its group of equal inputs
+    target: Tensor
+    ignored: int | None = None
+    limits: tuple[float, float] | None = None
+    targets: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        table = self.target.reshape(self.shape[0], -1)
+        spread = table.std(0, correction=0) if self.kind is Kind.REGRESSION else table.std(correction=0).expand(1)
+        scale = torch.where(spread > 0, spread, table.abs().mean().clamp_min(1e-12))
+        self._near = (NEAR * scale).expand(table.shape).flatten()
+        self._image = float(NEAR_IMAGE * scale.mean())
+        if self.kind is Kind.IMAGES:
+            self.targets = pictures(self.target.reshape(self.shape))
+        else:
+            self.targets = self._table(self.target)
+        self.limits = (float(self.targets.min()), float(self.targets.max()))
+
+    def _table(self, flat: Tensor) -> np.ndarray:
+        table: np.ndarray = flat.reshape(self.shape[0], -1)[:ROWS, :VALUES].float().cpu().numpy()
+        return table
+
+    def right(self, scores: Tensor) -> Tensor:
+        miss = scores.detach().flatten() - self.target
+        if self.kind is Kind.IMAGES:
+            return miss.reshape(self.shape[0], -1).square().mean(1).sqrt() <= self._image
+        return miss.abs_() <= self._near
+
+    def counts(self) -> Tensor:
+        return torch.ones(self.shape[0] if self.kind is Kind.IMAGES else len(self.target), dtype=torch.bool)
+
+    def aligned(self, scores: Tensor) -> bool:
+        return bool(self.right(scores).all())
+
+    def frame(self, scores: Tensor) -> Picture:
+        flat = scores.detach().flatten()
+        if self.kind is Kind.IMAGES:
+            return pictures(flat.reshape(self.shape)), None
+        return self._table(flat), None
+
+
+def pictures(values: Tensor) -> np.ndarray:
+    """(N, ...) as a few small grey images (n, h, w): channels averaged, the middle of a volume, every k-th pixel."""
+    images = values[:IMAGES].float()
+    if images.ndim == 2:
+        width = images.shape[1]
+        rows = next(h for h in range(int(width**0.5), 0, -1) if width % h == 0)
+        images = images.reshape(len(images), rows, -1)
+    while images.ndim > 4:
+        images = images[:, :, images.shape[2] // 2]
+    if images.ndim == 4:
+        images = images.mean(1)
+    stride = -(-max(images.shape[-2:]) // SIDE)
+    small: np.ndarray = images[:, ::stride, ::stride].cpu().numpy().astype(np.float32)
+    return small
+
+
+def _cut(table: Tensor) -> Tensor:
+    return table[:TEXTS, :TOKENS]
