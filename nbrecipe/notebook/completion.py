@@ -12,7 +12,7 @@ from .line import flags
 try:
     from IPython.core.completer import SimpleCompletion, context_matcher
 except ImportError:  # IPython before 8.6 completes names and magics in its own way
-    context_matcher = None
+    context_matcher = None  # type: ignore[assignment]
 
 LINE = re.compile(r"(?:^|=\s*)\s*%%?(\w+)\s+(.*)$")
 #: the attribute by which our matcher is known again
@@ -24,7 +24,7 @@ def add(shell: Any, magics: Any) -> None:
     if context_matcher is None:
         return
 
-    @context_matcher()  # type: ignore[misc]
+    @context_matcher()
     def after_magic(context: Any) -> dict[str, Any]:
         fragment, texts = complete(shell, magics, context.text_until_cursor)
         found = [SimpleCompletion(text=text, type="param") for text in texts]

@@ -32,10 +32,11 @@ def plainly() -> Iterator[None]:
 
 def deliver(magics: RecipeMagics, answer: Answer, args: argparse.Namespace, *, seen: bool = False) -> Answer:
     """Put the answer where `--out` says and return it; in this cell it is shown once, or not at all with `--quiet`."""
+    shell: Any = magics.shell
     if args.out:
-        magics.shell.user_ns[args.out] = answer
+        shell.user_ns[args.out] = answer
     if seen or args.quiet or magics.quiet:
-        answer._ipython_display_ = _hushed(magics.shell, answer)
+        answer._ipython_display_ = _hushed(shell, answer)  # type: ignore[attr-defined]
     return answer
 
 

@@ -102,7 +102,7 @@ def could_be_tokenizer(value: Any) -> bool:
 
 def could_be_batch(value: Any) -> bool:
     """A tuple, list or mapping that holds tensors, or a tensor with a batch axis."""
-    items = list(value.values()) if of(value, Mapping) else value
+    items: Any = list(value.values()) if of(value, Mapping) else value
     if of(items, Tensor):
         return items.ndim > 0
     return of(items, tuple, list) and any(of(item, Tensor) and item.ndim for item in items)

@@ -24,7 +24,7 @@ def parse(magic: Any, line: str) -> Namespace:
     out = getattr(args, "out", None)
     if out is not None and (not out.isidentifier() or keyword.iskeyword(out)):
         raise UsageError(f"--out takes the name of a variable; `{out}` is none")
-    return args  # type: ignore[no-any-return]
+    return args
 
 
 def words(line: str) -> list[str]:
@@ -32,7 +32,8 @@ def words(line: str) -> list[str]:
 
     A semicolon at the end only silences the output. Raises UsageError for a bracket or quote that is not closed.
     """
-    found, word, depth, quote = [], "", 0, ""
+    found: list[str] = []
+    word, depth, quote = "", 0, ""
     for letter in line.strip().removesuffix(";"):
         if quote:
             quote = "" if letter == quote else quote
@@ -41,7 +42,8 @@ def words(line: str) -> list[str]:
         elif letter in OPEN + CLOSE:
             depth += 1 if letter in OPEN else -1
         elif letter.isspace() and depth == 0:
-            found, word = [*found, word], ""
+            found.append(word)
+            word = ""
             continue
         word += letter
     if quote or depth:

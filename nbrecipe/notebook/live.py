@@ -78,24 +78,24 @@ class Showing:
         anew, self._film = frame.film is not self._film, frame.film
         if not self.live:
             return
-        if self._panel is None:
-            self._open()
+        panel = self._panel or self._open()
         if anew or now - self._filled > BACKFILL:
             self._filled = now
-            self._panel.fill(frame.film, total=frame.total, run=next(RUNS) if anew else self._panel.run)
+            panel.fill(frame.film, total=frame.total, run=next(RUNS) if anew else panel.run)
         else:
-            self._panel.tell(frame)
+            panel.tell(frame)
 
     def end(self, answer: verbs.Answer) -> None:
         """Put what stays in a saved notebook in the place of the panel."""
         if self._panel is not None:
             self._replace("stopped" if self.stop.is_set() else "done", bundle(answer))
 
-    def _open(self) -> None:
+    def _open(self) -> FilmPanel:
         from .panel import FilmPanel
 
         self._panel = FilmPanel(self.stop, state="running")
         self._handle = display(self._panel, display_id=True)
+        return self._panel
 
     def _replace(self, state: str, data: Mapping[str, str]) -> None:
         panel, self._panel = self._panel, None

@@ -17,7 +17,7 @@ try:
     from IPython.core.magic import output_can_be_silenced
 except ImportError:  # IPython 7, which Colab has
 
-    def output_can_be_silenced(magic_func: Any) -> Any:
+    def output_can_be_silenced(magic_func: Any) -> Any:  # type: ignore[misc]
         return magic_func
 
 
@@ -61,7 +61,7 @@ def _all(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 @magics_class
-class RecipeMagics(Magics):  # type: ignore[misc]
+class RecipeMagics(Magics):
     """The recipe for training neural networks, on the notebook's own model and data."""
 
     quiet = Bool(False, help="Show nothing; answers are returned all the same.").tag(config=True)

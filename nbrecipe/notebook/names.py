@@ -191,7 +191,8 @@ class Search:
     def _pair(self) -> None:
         for space in self.variables.visible():
             for x, y in PAIRS:
-                inputs, targets = space.get(x), space.get(y)
+                inputs: Any = space.get(x)
+                targets: Any = space.get(y)
                 if of(inputs, Tensor) and of(targets, Tensor) and _same_rows(inputs, targets):
                     # spread over all rows, since rows often stand in the order of their labels
                     cut = (
@@ -211,7 +212,7 @@ class Search:
             if not isinstance(state, ast.Name) or ast.unparse(target) not in self._names_of_model():
                 continue
             for space in self.variables.visible():
-                value = space.get(state.id)
+                value: Any = space.get(state.id)
                 if of(value, Mapping) and any(of(item, Tensor) for item in value.values()):
                     return self._take(PRETRAINED, state.id, value)
         return None

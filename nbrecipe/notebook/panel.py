@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..film import Film
 
 
-class FilmPanel(anywidget.AnyWidget):  # type: ignore[misc]
+class FilmPanel(anywidget.AnyWidget):
     """Loss and predictions of one run; film.js keeps the frames and scrubs them, this side only sends."""
 
     _esm = drawn.SCRIPT
