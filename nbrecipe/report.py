@@ -97,6 +97,15 @@ class Report:
         """The first gate of the recipe that does not hold, seen or not; None once all hold."""
         return next((tip for tip in TIPS if tip.gate and self.state(tip) not in PASSED), None)
 
+    @property
+    def next(self) -> Tip | None:
+        """The tip to turn to: the first fault, else the first that has not run; None when there is neither."""
+        for state in ("bad", "todo"):
+            for tip in TIPS:
+                if self.state(tip) == state:
+                    return tip
+        return None
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data: {"findings": [...]}."""
         return {"findings": [result.to_dict() for result in self]}

@@ -1,4 +1,4 @@
-"""A whole report as one document that needs no network."""
+"""A whole report as one document that needs no network, follows the reader's light or dark, and prints."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from html import escape
 
 from ..finding import plain
 from ..report import Report
-from . import html
+from . import board, html
+from .fragment import fragment
 
 
 def page(report: Report, title: str = "") -> str:
-    """The document: board, findings, films."""
-    name = escape(plain(title or report.title).replace("`", ""))
-    head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{name}</title></head>'
-    return f'{head}<body class="nbr-page">{html.findings(report)}</body></html>'
+    """The document: the board, then every finding with its picture or film."""
+    told = html.header(report) + html.rows(report) if report.results else ""
+    return document(title or report.title, fragment(f"{board.body(report)}<div class='nbr-part'>{told}</div>"))
+
+
+def document(title: str, body: str) -> str:
+    """A fragment as a page of its own."""
+    name = escape(plain(title).replace("`", ""))
+    view = '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f'<head><meta charset="utf-8">{view}<title>{name}</title></head>'
+    return f'<!doctype html>\n<html lang="en">{head}<body class="nbr-page">{body}</body></html>\n'
