@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from ..render import film as drawn
+from ..render.fragment import static
 
 if TYPE_CHECKING:
     from ..experiments.overfit import Frame
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 class FilmPanel(anywidget.AnyWidget):
     """Loss and predictions of one run; film.js keeps the frames and scrubs them, this side only sends."""
 
-    _esm = drawn.SCRIPT
-    _css = drawn.SCRIPT.with_name("nbr.css")
+    _esm = drawn.module()
+    _css = static("nbr.css")
     #: idle, running, stopping, stopped, done or error
     state = traitlets.Unicode("idle").tag(sync=True)
     run = traitlets.Int(0).tag(sync=True)

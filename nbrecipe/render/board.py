@@ -90,7 +90,8 @@ def _stage_state(report: Report, stage: Stage) -> State:
         return "advice"
     if all(state in PASSED for state in states):
         return "ok"
-    return next((bad for bad in ("bad", "crashed") if bad in states), "todo")  # type: ignore[return-value]
+    blocking: tuple[State, ...] = ("bad", "crashed")
+    return next((state for state in blocking if state in states), "todo")
 
 
 def _count(report: Report, stage: Stage) -> str:

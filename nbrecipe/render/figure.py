@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from ..finding import Result
@@ -17,19 +18,22 @@ YOURS, WRONG, EXPECTED = "#3f7dd6", "#c75f28", "#747e8a"
 PIXELS = 100
 
 
-def style(size: float = 8.0) -> dict[str, Any]:
-    """The settings of every picture: no frame, small type, three colours."""
-    from matplotlib import cycler
+def styled(size: float = 8.0) -> AbstractContextManager[None]:
+    """A context with the settings of every picture: no frame, small type, three colours."""
+    import matplotlib as mpl
+    from cycler import cycler
 
-    return {
+    settings: Any = {
         "axes.prop_cycle": cycler(color=[YOURS, WRONG, EXPECTED]),
         "axes.spines.top": False, "axes.spines.right": False, "axes.edgecolor": TEXT, "axes.linewidth": 0.6,
         "axes.labelcolor": TEXT, "axes.titlecolor": TEXT, "axes.facecolor": "none", "figure.facecolor": "none",
         "text.color": TEXT, "xtick.color": TEXT, "ytick.color": TEXT, "xtick.labelsize": size, "ytick.labelsize": size,
         "font.size": size, "axes.labelsize": size, "axes.titlesize": size, "font.family": "sans-serif",
         "xtick.major.size": 2, "ytick.major.size": 2, "xtick.major.width": 0.6, "ytick.major.width": 0.6,
+        "xtick.minor.size": 0, "ytick.minor.size": 0, "axes.formatter.min_exponent": 4,
         "lines.linewidth": 1.4, "lines.markersize": 3.5, "legend.frameon": False, "savefig.transparent": True,
     }  # fmt: skip
+    return mpl.rc_context(settings)
 
 
 def png(result: Result) -> bytes | None:
@@ -45,10 +49,8 @@ def figure(result: Result) -> Figure | None:
 
 def encoded(drawn: Figure) -> bytes:
     """A figure as a transparent PNG at twice the pixels."""
-    import matplotlib as mpl
-
     out = io.BytesIO()
-    with mpl.rc_context(style()):  # lines look up "C0" only when they are drawn
+    with styled():  # lines look up "C0" only when they are drawn
         drawn.savefig(out, format="png", dpi=2 * PIXELS, transparent=True, bbox_inches="tight", pad_inches=0.02)
     return out.getvalue()
 
@@ -57,11 +59,10 @@ def _drawn(result: Result, size: tuple[float, float], type_size: float) -> Figur
     draw = drawing_of(result)
     if draw is None:
         return None
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    with mpl.rc_context(style(type_size)):
+    with styled(type_size):
         drawn = Figure(figsize=size, dpi=PIXELS)
         FigureCanvasAgg(drawn)
         draw(drawn.add_subplot(), result.finding.seen)

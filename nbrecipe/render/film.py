@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import math
+import re
 import uuid
 import zlib
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..film import Film, Kind
@@ -19,14 +20,20 @@ from .still import outcome, png
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["SCRIPT", "buffers", "frame_buffers", "html", "outcome", "png", "state"]
+__all__ = ["buffers", "frame_buffers", "html", "module", "outcome", "png", "state"]
 
-#: the module that draws the panel, live and saved
-SCRIPT = Path(__file__).parent / "static" / "film.js"
 #: images are shown no larger than this many pixels a side, and no more than this many of them
 SIDE, PICTURES = 48, 12
 #: bytes that the frames of a snapshot may take once packed; picture and script come on top
 BUDGET = 120_000
+
+
+@functools.cache
+def module() -> str:
+    """The module that draws the panel, live and saved, as one text: a blob has no neighbours to import from."""
+    plots = re.sub(r"^export ", "", static("plots.js"), flags=re.MULTILINE)
+    panel = re.sub(r'^import .* from "./plots.js";$', "", static("film.js"), flags=re.MULTILINE)
+    return f"{plots}\n{panel}"
 
 
 def state(film: Film, *, total: int | None = None) -> dict[str, Any]:
@@ -43,7 +50,7 @@ def state(film: Film, *, total: int | None = None) -> dict[str, Any]:
         "floor": _finite(shown.floor),
         "ignored": shown.ignored,
         "limits": None if shown.limits is None else [_finite(end) for end in shown.limits],
-        "steps": list(shown.steps),
+        "steps": list(shown.steps) if shown.frames else [],
         "losses": [[step, _finite(loss)] for step, loss in shown.losses],
         "aligned": shown.aligned,
         "refused": list(shown.refused),
@@ -70,11 +77,11 @@ def frame_buffers(film: Film, frame: np.ndarray, guess: np.ndarray | None = None
 def html(film: Film) -> str:
     """A snapshot: the still picture, which a script, where scripts run, replaces by the panel."""
     name = f"nbr-{uuid.uuid4().hex[:12]}"
-    module = base64.b64encode(static("film.js").encode()).decode()
+    script = base64.b64encode(module().encode()).decode()
     return f"""<div class="nbr-shot" id="{name}">{image(png(film), outcome(film))}</div>
 <script type="module">
 const root = document.getElementById("{name}");
-const code = Uint8Array.from(atob("{module}"), (letter) => letter.charCodeAt(0));
+const code = Uint8Array.from(atob("{script}"), (letter) => letter.charCodeAt(0));
 import(URL.createObjectURL(new Blob([code], {{ type: "text/javascript" }})))
   .then((film) => film.snapshot(root, "{base64.b64encode(packed(film)).decode()}"))
   .catch((error) => {{ root.dataset.failed = error; }}); // the picture stays

@@ -7,7 +7,8 @@ import functools
 from html import escape
 from pathlib import Path
 
-from .words import MARKS, WORDS, State, spans
+from ..report import State
+from .words import MARKS, WORDS, spans
 
 STATIC = Path(__file__).parent / "static"
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from html import escape
 
 from ..finding import Result, Verdict
-from ..report import Report
+from ..report import Report, State
 from . import figure, film
 from .fragment import code, fragment, heading, image, mark, rich
-from .words import READING, State, counted, lacking, lead, seconds, sentence, silence
+from .words import READING, counted, lacking, lead, seconds, sentence, silence
 
 
 def findings(report: Report) -> str:
@@ -47,8 +47,8 @@ def row(name: str, state: State, body: str, right: str = "", tag: str = "div") -
 
 
 def picture(result: Result) -> str:
-    """What the check saw as an image, so that it survives where scripts and style are stripped."""
-    drawn = figure.png(result)
+    """What the check saw as an image, so that it survives where scripts are stripped; a film says it already."""
+    drawn = None if result.finding.film is not None else figure.png(result)
     if drawn is None:
         return ""
     return f'<div class="nbr-picture">{image(drawn, f"{result.title}: {result.finding.message}")}</div>'

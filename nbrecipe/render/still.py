@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..film import Film, Kind
 from ..finding import number
-from .figure import EXPECTED, WRONG, YOURS, encoded, style
+from .figure import EXPECTED, WRONG, YOURS, encoded, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,12 +39,11 @@ def png(film: Film) -> bytes:
 
 def figure(film: Film) -> Figure:
     """The same as a figure."""
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     draw = DRAWN.get(film.kind) if film.frames else None
-    with mpl.rc_context(style(9.0)):
+    with styled(9.0):
         drawn = Figure(figsize=(9.4, 2.9), dpi=100, layout="constrained")
         FigureCanvasAgg(drawn)
         axes = drawn.subplots(1, 2 if draw else 1, squeeze=False)[0]

@@ -31,6 +31,14 @@ WORDS: dict[State, str] = {
     "todo": "not yet run",
     "advice": "advice",
 }
+#: one and many, in the order of a summary
+COUNTED = {
+    Verdict.BAD: ("fault", "faults"),
+    Verdict.HINT: ("hint", "hints"),
+    Verdict.CRASHED: ("crashed", "crashed"),
+    Verdict.OK: ("holds", "hold"),
+    Verdict.SKIPPED: ("skipped", "skipped"),
+}
 #: the order in which findings are read
 READING = (Verdict.BAD, Verdict.HINT, Verdict.CRASHED)
 
@@ -55,9 +63,7 @@ def sentence(message: str) -> str:
 
 def counted(report: Report) -> list[str]:
     """How many findings of each verdict there are: ["1 fault", "2 hints", "6 hold"]."""
-    named = (("bad", "fault", "faults"), ("hint", "hint", "hints"), ("crashed", "crashed", "crashed"))
-    named += (("ok", "holds", "hold"), ("skipped", "skipped", "skipped"))
-    counts = ((len(report.of(Verdict(verdict))), one, many) for verdict, one, many in named)
+    counts = ((len(report.of(verdict)), *names) for verdict, names in COUNTED.items())
     return [f"{count} {one if count == 1 else many}" for count, one, many in counts if count]
 
 
@@ -65,15 +71,9 @@ def seconds(value: float) -> str:
     """A duration with two digits, empty where nothing was measured."""
     if value <= 0:
         return ""
-    return (
-        "under 0.01 s"
-        if value < 0.01
-        else f"{value:.2f} s"
-        if value < 1
-        else f"{value:.1f} s"
-        if value < 10
-        else f"{value:.0f} s"
-    )
+    if value < 0.01:
+        return "under 0.01 s"
+    return f"{value:.2f} s" if value < 1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
 
 
 def silence(result: Result) -> str:

@@ -1,0 +1,279 @@
+// Drawings of a run: losses by step, and for each kind of prediction how far it is from its label.
+
+const SVG = "http://www.w3.org/2000/svg";
+const HEIGHT = 250, MAX_ROWS = 24, MAX_TOKENS = 64, MAX_DOTS = 600;
+
+const dressed = (element, props, children) => {
+  for (const [key, value] of Object.entries(props)) element.setAttribute(key, value);
+  element.append(...children.filter((child) => child != null)); // strings become text: nothing is parsed as HTML
+  return element;
+};
+export const h = (tag, props = {}, ...children) => dressed(document.createElement(tag), props, children);
+export const s = (tag, props = {}, ...children) => dressed(document.createElementNS(SVG, tag), props, children);
+const line = (x1, y1, x2, y2, name) => s("line", { x1, y1, x2, y2, class: name });
+const words = (x, y, text, name = "") => s("text", { x, y, class: name }, text);
+const plot = (width, height) => s("svg", { width, height, class: "nbr-plot" });
+
+export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const letters = (texts) => Math.max(0, ...texts.map((text) => text.length)) * 7;
+const short = (text, most = 14) => (text.length > most ? text.slice(0, most - 1) + "…" : text);
+const product = (lengths) => lengths.reduce((all, length) => all * length, 1);
+const numbers = (values) => values.filter((value) => value != null && Number.isFinite(value));
+const bounds = (values) => numbers(values).reduce(([low, high], v) => [Math.min(low, v), Math.max(high, v)], [Infinity, -Infinity]);
+export const figures = (value, digits = 4) => {
+  if (value == null || !Number.isFinite(value)) return "not finite";
+  if (value === 0) return "0";
+  const far = Math.abs(value) >= 1e6 || Math.abs(value) < 1e-4;
+  return far ? value.toExponential(1).replace("e+", "e") : String(Number(value.toPrecision(digits)));
+};
+
+// ticks -----------------------------------------------------------------------------------------------------------
+
+const nice = (low, high, most = 5) => {
+  if (!(high > low)) return [low];
+  const raw = (high - low) / most, power = 10 ** Math.floor(Math.log10(raw));
+  const step = [1, 2, 5, 10].map((k) => k * power).find((k) => k >= raw);
+  const first = Math.ceil(low / step), count = Math.floor(high / step) - first + 1;
+  return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)));
+};
+const decades = (low, high) => {
+  const from = Math.floor(Math.log10(low)), to = Math.ceil(Math.log10(high));
+  const powers = Array.from({ length: to - from + 1 }, (_, i) => Number(`1e${from + i}`));
+  const within = (marks) => marks.filter((mark) => mark >= low && mark <= high);
+  const every = Math.max(1, Math.ceil((to - from) / 6));
+  const whole = within(powers.filter((_, i) => (from + i) % every === 0));
+  if (whole.length > 2) return whole;
+  const finer = within(powers.flatMap((power) => [power, 2 * power, 5 * power]));
+  return finer.length > 2 ? finer : nice(low, high, 4);
+};
+
+// losses ----------------------------------------------------------------------------------------------------------
+
+export const isLog = (losses) => losses.every(([, loss]) => loss == null || loss >= 0) && losses.some(([, loss]) => loss > 0);
+
+function lossScale(film, losses, top, bottom) {
+  const log = isLog(losses), shows = (value) => value != null && (!log || value > 0);
+  let [low, high] = bounds([...losses.map(([, loss]) => loss), film.expected, film.floor].filter(shows));
+  if (!(low <= high)) [low, high] = [0, 1];
+  if (log && high / low < 1.6) [low, high] = [low / 1.3, high * 1.3];
+  const bend = (value) => (log ? Math.log10(Math.max(value, low)) : value), spread = bend(high) - bend(low) || 1;
+  const y = (value) => bottom - ((bend(value) - bend(low)) / spread) * (bottom - top);
+  return { y, shows, ticks: log ? decades(low, high) : nice(low, high, 4) };
+}
+
+function curve(losses, x, y) {
+  let pen = "M";
+  const points = losses.map(([step, loss]) => {
+    if (loss == null) { pen = "M"; return ""; } // a loss that is not finite leaves a gap
+    const point = `${pen}${x(step).toFixed(1)} ${y(loss).toFixed(1)}`;
+    pen = "L";
+    return point;
+  });
+  return s("path", { d: points.join("") || "M0 0", class: "nbr-curve" });
+}
+
+// the losses up to step `last`; `place` moves the cursor, `stepAt` reads a step off a place
+export function lossPlot(width, film, losses, last) {
+  const top = 20, bottom = HEIGHT - 24, right = width - 8, root = plot(width, HEIGHT);
+  const { y, ticks, shows } = lossScale(film, losses, top, bottom), names = ticks.map((tick) => figures(tick));
+  const left = letters(names) + 10, x = (step) => left + ((right - left) * step) / Math.max(1, last);
+  ticks.forEach((tick, i) => {
+    root.append(line(left, y(tick), right, y(tick), "nbr-grid"), words(left - 8, y(tick) + 4, names[i], "nbr-end"));
+  });
+  for (const step of nice(0, last, clamp(Math.floor(width / 90), 2, 6))) {
+    if (Number.isInteger(step) && x(step) < right - 50) root.append(words(x(step), HEIGHT - 6, String(step), "nbr-middle"));
+  }
+  root.append(words(right, HEIGHT - 6, "step", "nbr-end"), curve(losses, x, y));
+  const level = (value, name, at, side) => {
+    if (!shows(value)) return;
+    root.append(line(left, y(value), right, y(value), "nbr-dashed"));
+    root.append(words(at, y(value) - 5, `${name} ${figures(value)}`, `nbr-halo ${side}`));
+  };
+  level(film.expected, "a guess", right, "nbr-end");
+  level(film.floor, "lowest possible", left + 4, "");
+  const cursor = line(0, top - 8, 0, bottom, "nbr-cursor"), dot = s("circle", { r: 3.5, class: "nbr-dot" });
+  root.append(cursor, dot);
+  const place = (step, loss) => {
+    for (const end of ["x1", "x2"]) cursor.setAttribute(end, x(step));
+    dot.setAttribute("cx", x(step));
+    dot.setAttribute("cy", loss == null ? -9 : y(loss));
+  };
+  return { root, place, stepAt: (px) => ((px - left) / (right - left)) * last };
+}
+
+// predictions against labels --------------------------------------------------------------------------------------
+
+const named = (film, id) => film.names[id] ?? String(id);
+// a label says the class by its number or by its name
+const missed = (film, frame, guess, row) =>
+  guess ? ![String(guess[row]), film.names[guess[row]]].includes(film.labels[row]) : !(frame[row] >= 0.5);
+
+// how far a value may be off and still stand on its target: 5 % of the standard deviation of its column
+function reach(film) {
+  const columns = product(film.shape.slice(1));
+  return Array.from({ length: columns }, (_, k) => {
+    const column = numbers(film.targets.filter((_, i) => i % columns === k)), n = column.length || 1;
+    const mean = column.reduce((sum, v) => sum + v, 0) / n, spread = Math.sqrt(column.reduce((sum, v) => sum + (v - mean) ** 2, 0) / n);
+    return 0.05 * (spread || column.reduce((sum, v) => sum + Math.abs(v), 0) / n);
+  });
+}
+const stands = (film, near, frame, i) => Math.abs(frame[i] - film.targets[i]) <= near[i % near.length];
+
+// where there are too many rows for the picture: those that refused, then the others, in order
+function rowsShown(film, count, most = MAX_ROWS) {
+  const every = Array.from({ length: count }, (_, row) => row), refused = new Set(film.refused);
+  if (count <= most) return every;
+  const chosen = [...every.filter((row) => refused.has(row)), ...every.filter((row) => !refused.has(row))];
+  return chosen.slice(0, most).sort((a, b) => a - b);
+}
+const part = (shown, all, of) => (shown < all ? `${shown} of ${all} ${of} shown` : "");
+
+function drawClasses(film, frame, guess, width) {
+  const count = film.labels.length, rows = rowsShown(film, count), pitch = clamp((HEIGHT - 28) / rows.length, 14, 22);
+  const height = Math.max(HEIGHT, rows.length * pitch + 28), root = plot(width, height), brief = letters(film.labels) <= 42;
+  const label = (row) => (brief ? `label ${film.labels[row]}` : short(film.labels[row]));
+  const left = Math.min(letters(rows.map(label)), 110) + 10;
+  const right = width - 34 - clamp(letters([...Object.values(film.names), "00"]), 14, 80);
+  const x = (p) => left + (right - left) * clamp(p || 0, 0, 1);
+  rows.forEach((row, i) => {
+    const y = 12 + i * pitch, p = x(frame[row]), wrong = missed(film, frame, guess, row), name = wrong ? "nbr-wrong" : "nbr-yours";
+    root.append(words(0, y + 4, label(row)), line(x(0), y, x(1), y, "nbr-grid"), line(p, y, x(1), y, `nbr-stem ${name}`));
+    root.append(line(x(1), y - 5, x(1), y + 5, "nbr-tick"), s("circle", { cx: p, cy: y, r: 3.5, class: `nbr-dot ${name}` }));
+    if (wrong && guess) root.append(words(x(1) + 9, y + 4, `→ ${short(named(film, guess[row]), 10)}`, "nbr-said"));
+  });
+  root.append(words(x(0), height - 6, "0"), words(x(1), height - 6, "1", "nbr-middle"));
+  root.append(words(x(0.5), height - 6, "probability of the label", "nbr-middle"));
+  return [root, part(rows.length, count, "rows")];
+}
+
+function drawMultilabel(film, frame, guess, width) {
+  const [count, labels] = film.shape, rows = rowsShown(film, count), columns = Math.min(labels, MAX_ROWS);
+  const left = letters(rows.map((row) => `row ${row}`)) + 10, titles = Array.from({ length: columns }, (_, k) => named(film, k));
+  const cell = clamp(Math.min((width - left) / columns, (HEIGHT - 40) / rows.length), 12, 28), tilted = letters(titles) > cell;
+  const head = tilted ? Math.min(letters(titles), 100) + 8 : 20, root = plot(width, head + rows.length * cell + 4);
+  const box = (x, y, side, name) => s("rect", { x: x - side / 2, y: y - side / 2, width: side, height: side, class: name });
+  titles.forEach((title, k) => {
+    const x = left + (k + 0.5) * cell, turned = { transform: `translate(${x + 4} ${head - 6}) rotate(-90)` };
+    root.append(tilted ? s("text", turned, short(title)) : words(x, head - 6, title, "nbr-middle"));
+  });
+  rows.forEach((row, i) => {
+    const y = head + (i + 0.5) * cell;
+    root.append(words(0, y + 4, `row ${row}`));
+    for (let k = 0; k < columns; k++) {
+      const at = row * labels + k, x = left + (k + 0.5) * cell, p = clamp(frame[at] || 0, 0, 1), is = film.targets[at] >= 0.5;
+      root.append(box(x, y, (cell - 6) * Math.sqrt(p), p >= 0.5 === is ? "nbr-fill nbr-yours" : "nbr-fill nbr-wrong"));
+      root.append(box(x, y, cell - 3, is ? "nbr-frame" : "nbr-frame nbr-grid"));
+    }
+  });
+  return [root, part(rows.length, count, "rows") || part(columns, labels, "labels")];
+}
+
+function drawRegression(film, frame, guess, width) {
+  const top = 10, bottom = HEIGHT - 24, right = width - 10, root = plot(width, HEIGHT), near = reach(film);
+  const [least, most] = bounds(film.targets), pad = 0.08 * (most - least || Math.abs(most) || 1);
+  const low = least - pad, high = most + pad, share = (value) => (clamp(value, low, high) - low) / (high - low);
+  const ticks = nice(low, high, 4), names = ticks.map((tick) => figures(tick)), left = letters(names) + 12;
+  const x = (value) => left + (right - left) * share(value), y = (value) => bottom - (bottom - top) * share(value);
+  ticks.forEach((tick, i) => {
+    root.append(line(left, y(tick), right, y(tick), "nbr-grid"), words(left - 8, y(tick) + 4, names[i], "nbr-end"));
+    if (x(tick) < right - 60) root.append(words(x(tick), HEIGHT - 6, names[i], "nbr-middle"));
+  });
+  root.append(line(x(low), y(low), x(high), y(high), "nbr-dashed"));
+  root.append(words(right, HEIGHT - 6, "target", "nbr-end"), words(left + 4, top + 6, "predicted", "nbr-halo"));
+  const every = Math.ceil(film.targets.length / MAX_DOTS);
+  for (let i = 0; i < film.targets.length; i += every) {
+    const name = stands(film, near, frame, i) ? "nbr-yours" : "nbr-wrong", target = film.targets[i];
+    const at = x(target), seen = y(Number.isFinite(frame[i]) ? frame[i] : low);
+    root.append(line(at, seen, at, y(target), `nbr-stem ${name}`), s("circle", { cx: at, cy: seen, r: 3.5, class: `nbr-dot ${name}` }));
+  }
+  return [root, every > 1 ? `one value in ${every} shown` : ""];
+}
+
+const visible = (token) => token.replace(/^[Ġ▁ ]/u, "·").replaceAll(/Ċ|\n/gu, "⏎").replaceAll("\t", "⇥") || "∅";
+
+function drawTokens(film, frame, guess) {
+  const [count, length] = film.shape, rows = rowsShown(film, count, 8), root = h("div", { class: "nbr-texts" });
+  for (const row of rows) {
+    const text = h("p", { class: "nbr-text" });
+    let left = 0;
+    const gap = () => { if (left) text.append(h("span", { class: "nbr-gap" }, `${left} not counted`)); left = 0; };
+    for (let i = row * length; i < row * length + Math.min(length, MAX_TOKENS); i++) {
+      if (film.targets[i] === film.ignored) { left += 1; continue; }
+      gap();
+      const wrong = guess && guess[i] !== film.targets[i], p = clamp(frame[i] || 0, 0, 1).toFixed(3);
+      const said = h(wrong ? "s" : "span", { class: "nbr-said" }, wrong ? short(visible(named(film, guess[i]))) : "");
+      const props = { class: wrong ? "nbr-token nbr-missed" : "nbr-token", style: `--p:${p}`, title: `probability ${p}` };
+      text.append(h("span", props, visible(named(film, film.targets[i])), said));
+    }
+    gap();
+    root.append(text);
+  }
+  return [root, part(rows.length, count, "texts")];
+}
+
+function drawImages(film, frame, guess, width) {
+  const [count, rows, columns] = film.shape, root = h("div", { class: "nbr-images" });
+  const [low, high] = film.limits ?? bounds([...film.targets, ...frame]);
+  const lines = Math.ceil(count / Math.max(1, Math.floor(width / 60)));
+  const side = clamp(width / Math.ceil(count / lines) - 8, 40, HEIGHT / 2 / lines - 6);
+  const paint = (values, from) => {
+    const canvas = h("canvas", { width: columns, height: rows, style: `width:${side}px` }), pixels = new ImageData(columns, rows);
+    for (let i = 0; i < rows * columns; i++) {
+      const grey = (255 * (values[from + i] - low)) / (high - low || 1);
+      pixels.data.set([grey, grey, grey, 255], 4 * i);
+    }
+    canvas.getContext("2d").putImageData(pixels, 0, 0);
+    return canvas;
+  };
+  for (let i = 0; i < count; i++) {
+    const at = i * rows * columns;
+    root.append(h("div", { title: film.labels[i] ?? "" }, paint(film.targets, at), paint(frame, at)));
+  }
+  return [root, ""];
+}
+
+const counted = (film, holds) => `${film.targets.filter((_, i) => holds(i)).length} of ${film.targets.length} aligned`;
+
+function imagesAligned(film, frame) {
+  const { length } = film.targets, pixels = product(film.shape.slice(1)), near = 3 * reach({ ...film, shape: [length] })[0];
+  if (film.targets.every(Number.isInteger)) {
+    const right = film.targets.filter((target, i) => Math.abs(frame[i] - target) < 0.5).length;
+    return `${Math.floor((100 * right) / length)} % of pixels right`;
+  }
+  const off = Array.from({ length: film.shape[0] }, () => 0);
+  film.targets.forEach((target, i) => { off[Math.floor(i / pixels)] += (frame[i] - target) ** 2 / pixels; });
+  return `${off.filter((square) => Math.sqrt(square) <= near).length} of ${off.length} aligned`;
+}
+
+// for each kind: what the caption says, how many predictions stand on their labels, and the drawing
+export const KINDS = {
+  classes: {
+    says: ["Prediction meets label", "every dot should reach its tick"],
+    aligned: (film, frame, guess) => {
+      const right = film.labels.filter((_, row) => !missed(film, frame, guess, row));
+      return `${right.length} of ${film.labels.length} aligned`;
+    },
+    draw: drawClasses,
+  },
+  multilabel: {
+    says: ["Prediction meets labels", "framed squares should fill, the others empty"],
+    aligned: (film, frame) => counted(film, (i) => frame[i] >= 0.5 === film.targets[i] >= 0.5),
+    draw: drawMultilabel,
+  },
+  regression: {
+    says: ["Prediction meets target", "every dot should reach the diagonal"],
+    aligned: (film, frame) => { const near = reach(film); return counted(film, (i) => stands(film, near, frame, i)); },
+    draw: drawRegression,
+  },
+  tokens: {
+    says: ["Prediction meets text", "darker is likelier, wrong guesses struck out"],
+    aligned: (film, frame, guess) => {
+      const all = film.targets.map((_, i) => i).filter((i) => film.targets[i] !== film.ignored);
+      const right = all.filter((i) => (guess ? guess[i] === film.targets[i] : frame[i] >= 0.5));
+      return `${right.length} of ${all.length} tokens aligned`;
+    },
+    draw: drawTokens,
+  },
+  images: { says: ["Prediction meets target", "target above, prediction below"], aligned: imagesAligned, draw: drawImages },
+};
+export const fits = (film, frame) => frame?.length === product(film.shape);
