@@ -133,6 +133,7 @@ def _client(options: argparse.Namespace) -> Any:
         timeout=options.timeout,
         kernel_name="python3",
         store_widget_state=False,
+        record_timing=False,
         extra_arguments=["--log-level=ERROR"],  # else every start warns that local ports are not encrypted
         resources={"metadata": {"path": str(path.absolute().parent)}},
     )
