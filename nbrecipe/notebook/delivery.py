@@ -30,14 +30,17 @@ def plainly() -> Iterator[None]:
         raise UsageError(str(error)) from None
 
 
-def deliver(magics: RecipeMagics, answer: Answer, args: argparse.Namespace, *, seen: bool = False) -> Answer:
-    """Put the answer where `--out` says and return it; in this cell it is shown once, or not at all with `--quiet`."""
+def deliver(magics: RecipeMagics, answer: Answer, args: argparse.Namespace, *, seen: bool = False) -> Answer | None:
+    """Put the answer where `--out` says and return it, or None after a semicolon, as IPython's own magics do.
+
+    In this cell it is shown once, or not at all with `--quiet`.
+    """
     shell: Any = magics.shell
     if args.out:
         shell.user_ns[args.out] = answer
     if seen or args.quiet or magics.quiet:
         answer._ipython_display_ = _hushed(shell, answer)  # type: ignore[attr-defined]
-    return answer
+    return None if args.silent else answer
 
 
 def _hushed(shell: Any, answer: Answer) -> Callable[[], None]:

@@ -13,7 +13,7 @@ OPEN, CLOSE, QUOTES = "([{", ")]}", "'\""
 
 
 def parse(magic: Any, line: str) -> Namespace:
-    """The arguments of a magic's line.
+    """The arguments of a magic's line; `silent` where it ends with a semicolon.
 
     Raises UsageError, in one sentence, for a word that the magic does not take and for an `--out` that is no name.
     """
@@ -21,6 +21,7 @@ def parse(magic: Any, line: str) -> Namespace:
     args, unknown = parser.parse_known_args(words(line))
     if unknown:
         raise UsageError(_refusal(magic, unknown[0]))
+    args.silent = line.rstrip().endswith(";")
     out = getattr(args, "out", None)
     if out is not None and (not out.isidentifier() or keyword.iskeyword(out)):
         raise UsageError(f"--out takes the name of a variable; `{out}` is none")
@@ -30,7 +31,7 @@ def parse(magic: Any, line: str) -> Namespace:
 def words(line: str) -> list[str]:
     """The words of a line; `(x[:8], y)` is one word, and quotes round a whole word are taken off.
 
-    A semicolon at the end only silences the output. Raises UsageError for a bracket or quote that is not closed.
+    Raises UsageError for a bracket or quote that is not closed.
     """
     found: list[str] = []
     word, depth, quote = "", 0, ""

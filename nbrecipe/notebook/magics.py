@@ -6,20 +6,20 @@ import argparse
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, cell_magic, line_magic, magics_class, needs_local_scope, no_var_expand
+from IPython.core.magic import (
+    Magics,
+    cell_magic,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
 from IPython.core.magic_arguments import argument, magic_arguments
 from traitlets import Bool
 
 from .delivery import deliver, plainly
 from .line import parse
-
-try:
-    from IPython.core.magic import output_can_be_silenced
-except ImportError:  # IPython 7, which Colab has
-
-    def output_can_be_silenced(magic_func: Any) -> Any:  # type: ignore[misc]
-        return magic_func
-
 
 if TYPE_CHECKING:
     from ..bench import Bench
@@ -73,7 +73,6 @@ class RecipeMagics(Magics):
         self.bound: dict[str, str] = {}
 
     @no_var_expand
-    @output_can_be_silenced
     @needs_local_scope
     @line_magic
     @magic_arguments()
@@ -91,9 +90,8 @@ class RecipeMagics(Magics):
         return deliver(self, answer, args)
 
     @no_var_expand
-    @output_can_be_silenced
     @needs_local_scope
-    @cell_magic
+    @line_cell_magic
     @magic_arguments("%overfit_batch")  # its help then says %%overfit_batch
     @argument("-n", type=int, default=16, metavar="N", help="examples in the batch (default 16)")
     @argument("--steps", type=int, help="at most this many steps")
@@ -102,20 +100,25 @@ class RecipeMagics(Magics):
     @_expressions("model", "loss", "batch", "train", "optimizer", "tokenizer")
     @argument("--static", action="store_true", help="no live panel, only what stays in a saved notebook")
     @_shown
-    def overfit_batch(self, line: str, cell: str, local_ns: Locals = None) -> Answer | None:
-        """Run the cell, then train its model on one batch until predictions meet labels; the model is put back."""
+    def overfit_batch(self, line: str, cell: str | None = None, local_ns: Locals = None) -> Answer | None:
+        """Run the cell, then train its model on one batch until predictions meet labels; the model is put back.
+
+        With one % it takes the model that is there.
+        """
         __tracebackhide__ = True
         args = parse(RecipeMagics.overfit_batch, line)
-        self._run(cell)
+        if cell is not None:
+            self._run(cell)
         with plainly():
             from .live import overfit
 
-            bench = self._bench("%%overfit_batch", args, local_ns, cell=cell)
+            bench = self._bench(
+                "%overfit_batch" if cell is None else "%%overfit_batch", args, local_ns, cell=cell or ""
+            )
             answer, seen = overfit(self, bench, args)
         return deliver(self, answer, args, seen=seen)
 
     @no_var_expand
-    @output_can_be_silenced
     @needs_local_scope
     @line_magic
     @magic_arguments()

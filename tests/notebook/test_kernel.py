@@ -21,7 +21,7 @@ net = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 4))
 kept = [p.clone() for p in net.parameters()]
 """
 #: never gets there: the rate is too small to learn anything
-ENDLESS = "%%overfit_batch --lr 1e-7 --steps 10000000 --budget 60\n"
+ENDLESS = "%overfit_batch --lr 1e-7 --steps 10000000 --budget 60"
 UNTOUCHED = "print('AFTER', all(torch.equal(a, b) for a, b in zip(net.parameters(), kept)))"
 
 
@@ -113,10 +113,10 @@ def test_a_stop_message_counts_for_its_own_run_only(kernel):
         if message["msg_type"] == "comm_open" and "run" in message["content"]["data"]["state"]:
             told["comm"] = message["content"]["comm_id"]
 
-    kernel.run("%%overfit_batch --steps 50\n", watch)
+    kernel.run("%overfit_batch --steps 50", watch)
     late = {"comm_id": told["comm"], "data": {"method": "custom", "content": {"kind": "stop", "run": 1}}}
     kernel.client.shell_channel.send(kernel.client.session.msg("comm_msg", late))
-    messages = kernel.run("%%overfit_batch --steps 300\n")
+    messages = kernel.run("%overfit_batch --steps 300")
     assert states(messages)[-1] == "done"
 
 
@@ -138,7 +138,7 @@ print(signal.getsignal(signal.SIGINT) is before)
 
 
 def test_static_shows_no_widget(kernel):
-    messages = kernel.run("%%overfit_batch --static --steps 50\n")
+    messages = kernel.run("%overfit_batch --static --steps 50")
     assert not [m for m in messages if m["msg_type"].startswith("comm")]
     data = [m for m in messages if m["msg_type"] == "execute_result"][-1]["content"]["data"]
     assert {"text/plain", "text/html"} <= set(data)
