@@ -83,11 +83,17 @@ def _as_taken(task: Task, labels: Tensor | None) -> Tensor:
     taken, own = task.call.target, task.target
     if labels is None or not isinstance(own, Tensor) or own.numel() != taken.numel() or labels.ndim != own.ndim:
         return taken
-    sized = task.call.options.get("weight") if task.call.name.startswith("binary") else None
-    weighs_rows = isinstance(sized, Tensor) and sized.ndim > 0 and sized.shape[0] == len(own) > 1
-    if weighs_rows or not torch.equal(own.flatten().double(), taken.flatten().double()):
+    if _weighs_entries(task.call) or not torch.equal(own.flatten().double(), taken.flatten().double()):
         return taken
     return labels if labels.numel() >= own.numel() else taken
+
+
+def _weighs_entries(call: LossCall) -> bool:
+    """Whether the loss weighs single rows or pixels, so that its weights fit this batch alone."""
+    if call.name in _CLASS_LOSSES:
+        return False
+    weights = [w for w in (call.options.get("weight"), call.options.get("pos_weight")) if isinstance(w, Tensor)]
+    return any(w.numel() > 1 and (w.ndim > 1 or call.input.ndim != 2) for w in weights)
 
 
 def class_masses(call: LossCall, target: Tensor) -> tuple[Tensor, float]:
@@ -215,7 +221,7 @@ def _factor(call: LossCall) -> float:
 def _searched(task: Task, axis: int | None) -> Expected | None:
     if task.loss_of is None or task.output is None:
         return None
-    found = best_constant(task.loss_of, task.output, task.target, _class_axis(task) if axis is None else axis)
+    found = best_constant(task.loss_of, task.output, task.target, class_axis(task) if axis is None else axis)
     if found is None:
         return None
     with torch.no_grad():
@@ -224,7 +230,7 @@ def _searched(task: Task, axis: int | None) -> Expected | None:
     return Expected(found[0], found[1], guess if yes_no_or_classes else None, "the best constant answer")
 
 
-def _class_axis(task: Task) -> int:
+def class_axis(task: Task) -> int:
     """The axis of the output that holds classes, or else channels."""
     assert task.output is not None
     shape = task.output.shape

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from .. import batches
 from ..batches import BadInput, Feed
 from .call import LossCall, catch_loss
 from .kind import Task, kind_of
-from .refusal import failed_forward, failed_loss, no_loss, refuse_loss_fn, refuse_nonfinite
+from .refusal import failed_forward, failed_loss, no_loss, refuse_lazy, refuse_loss_fn, refuse_nonfinite
 
 LossFn = Callable[..., Any]
 LossOf = Callable[[Tensor], Tensor]
@@ -26,9 +27,10 @@ def read_task(model: nn.Module, fed: Feed, loss_fn: LossFn | None) -> Task:
     inputs reaches the loss, when the forward pass or the loss fails on this batch, when a class index lies outside the
     outputs, when the targets' dtype is not what the loss takes, or when there is no loss.
     """
+    refuse_lazy(model)
     if loss_fn is not None:
         refuse_loss_fn(loss_fn)
-    with torch.no_grad(), as_in_training(model):
+    with torch.no_grad(), as_in_training(model), _eagerly():
         if loss_fn is None:
             task = _own(model, fed)
         elif batches.takes_model(loss_fn):
@@ -54,6 +56,13 @@ def as_in_training(model: nn.Module) -> Iterator[None]:
     finally:
         for module, mode in changed:
             module.training = mode
+
+
+def _eagerly() -> AbstractContextManager[Any]:
+    """Compiled parts run as plain code, so that the calls inside them can be seen."""
+    if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
+        return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
+    return nullcontext()
 
 
 def _is_noise(module: nn.Module) -> bool:

@@ -25,6 +25,13 @@ def refuse_nonfinite(model: nn.Module, fed: Feed) -> None:
                 _refuse_nonfinite(name, tensor)
 
 
+def refuse_lazy(model: nn.Module) -> None:
+    """Raises BadInput for layers without weights: a first pass would make them, and that cannot be undone."""
+    for path, module in model.named_modules():
+        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters(recurse=False)):
+            raise BadInput(f"the lazy layer `{path}` of the model has no weights yet; pass one batch through it first")
+
+
 def refuse_loss_fn(loss_fn: Any) -> None:
     """Raises BadInput when this cannot be a loss function."""
     if isinstance(loss_fn, type) and issubclass(loss_fn, nn.Module):
