@@ -14,8 +14,8 @@ import torch
 from .batches import BadInput
 from .bench import Bench, Missing
 from .check import Check
-from .finding import Result
-from .probes.prior import apply_prior
+from .finding import Result, number
+from .probes.prior import Applied, apply_prior
 from .registry import all_checks, get_check
 from .report import Report
 from .runner import run_each
@@ -58,7 +58,7 @@ class Session:
         require(bench, "model")
         note = UNCHANGED
         if fix:
-            note = apply_prior(bench)
+            note = _told(apply_prior(bench))
             bench = bench.replace()
         with bench.untouched():
             require(bench, "batch", "task")
@@ -75,6 +75,13 @@ class Session:
         """Everything that applies now, the instant ones first, experiments last, within `budget` seconds."""
         costs = ("instant", "scan", "trains")
         self.run(sorted(all_checks().values(), key=lambda check: costs.index(check.cost)), bench, budget=budget)
+
+
+def _told(done: Applied | str) -> str:
+    """What setting the bias did, or why it was not set."""
+    if isinstance(done, str):
+        return f"no bias was set: {done}"
+    return f"`{done.name}.bias` is now the prior: the loss starts at {number(done.after)} instead of {number(done.before)}"
 
 
 def require(bench: Bench, *names: str) -> None:
