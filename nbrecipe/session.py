@@ -81,7 +81,8 @@ def _told(done: Applied | str) -> str:
     """What setting the bias did, or why it was not set."""
     if isinstance(done, str):
         return f"no bias was set: {done}"
-    return f"`{done.name}.bias` is now the prior: the loss starts at {number(done.after)} instead of {number(done.before)}"
+    before, after = number(done.before), number(done.after)
+    return f"`{done.name}.bias` is now the prior: the loss starts at {after} instead of {before}"
 
 
 def require(bench: Bench, *names: str) -> None:
