@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from .statistics import off_units, spread, thinned
+
 CONVOLUTIONS = frozenset(f"conv{way}{d}d" for way in ("", "_transpose") for d in (1, 2, 3))
 #: functions whose second argument is the weight
 WEIGHTED = CONVOLUTIONS | {"linear"}
@@ -30,8 +32,6 @@ NORMS = frozenset({"batch_norm", "layer_norm", "group_norm", "instance_norm", "r
 UNITS = frozenset({"relu", "tanh", "sigmoid", "hardtanh", "clamp", "clamp_min"})
 #: a unit is at its end where its slope is below 0.06 of the steepest: |tanh| > 0.97, sigmoid outside 0.03 to 0.97
 END = 0.97
-#: values looked at per call; more add no precision to a mean and cost time
-ENOUGH = 1 << 18
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Units:
     final: bool = False
 
     @property
-    def share_off(self) -> float:
+    def shareoff_units(self) -> float:
         """Share of units off on every example; 0 for units that cannot be off."""
         return 0.0 if self.off is None else float(self.off.float().mean())
 
@@ -157,7 +157,8 @@ class Passage(TorchFunctionMode):
         layer = Layer(path, "norm" if name in NORMS else name, known)
         if weight is not None:
             layer.fan_in, layer.fan_out = _fans(name, weight)
-            layer.weight_std = float(_few(weight.detach(), -1).float().std(correction=0))
+            values = torch.view_as_real(weight.detach()) if weight.is_complex() else weight.detach()
+            layer.weight_std = float(thinned(values, -1).float().std(correction=0))
         source = next((item for item in given if isinstance(item, Tensor) and item is not weight), None)
         self._add(layer, source, out)
 
@@ -165,8 +166,8 @@ class Passage(TorchFunctionMode):
         self._seen.add((layer.path, layer.is_norm))
         self.layers.append(layer)
         if source is not None and (source.is_floating_point() or source.is_complex()):
-            layer.variance_in, layer.moment_in = _spread(source, self.size)
-        layer.variance, layer.moment = _spread(out, self.size)
+            layer.variance_in, layer.moment_in = spread(source, self.size)
+        layer.variance, layer.moment = spread(out, self.size)
         if out.requires_grad:
             out.register_hook(_keep_gradient(layer))  # type: ignore[no-untyped-call]
 
@@ -186,10 +187,10 @@ class Passage(TorchFunctionMode):
         units = self.units.setdefault(key, Units(*key, place=len(self.layers) - 1))
         values = out.detach()
         if one_ended:
-            off = _off(values, after.kind)
+            off = off_units(values, after.kind in CONVOLUTIONS)
             units.off = off if units.off is None or units.off.shape != off.shape else units.off & off
             return
-        few = _few(values, 0)
+        few = thinned(values, 0)
         units.saturated.append(float(((few <= low) | (few >= high)).float().mean()))
         if kind == "sigmoid":
             self._gates = [*self._gates[-3:], (weakref.ref(out), units)]
@@ -227,7 +228,7 @@ def _leaving(passage: Passage, path: str) -> Callable[..., None]:
 
 def _keep_gradient(layer: Layer) -> Callable[[Tensor], None]:
     def keep(gradient: Tensor) -> None:
-        few = _few(gradient.detach(), 1)
+        few = thinned(gradient.detach(), 1)
         few = torch.view_as_real(few) if few.is_complex() else few
         layer.gradient = float(few.float().square().mean()) * gradient.numel()
 
@@ -253,36 +254,6 @@ def _fans(name: str, weight: Tensor) -> tuple[int, int]:
     field_size = weight[0][0].numel() if weight.ndim > 2 else 1
     ways = (int(weight.shape[1]) * field_size, int(weight.shape[0]) * field_size)
     return (ways[1], ways[0]) if "transpose" in name else ways
-
-
-def _spread(values: Tensor, size: int) -> tuple[float, float]:
-    """Variance across examples, averaged over units, and the second moment."""
-    values = values.detach()
-    if values.is_complex():
-        values = torch.view_as_real(values)
-    if values.ndim == 0 or not values.is_floating_point():
-        return float("nan"), float("nan")
-    axis = 1 if values.ndim > 1 and values.shape[0] != size and values.shape[1] == size else 0
-    few = _few(values, axis).float()
-    variance, mean = torch.var_mean(few, dim=axis, correction=0)
-    return float(variance.mean()), float((variance + mean.square()).mean())
-
-
-def _few(values: Tensor, keep: int) -> Tensor:
-    """Positions thinned evenly until about `ENOUGH` values are left; axis `keep` and channels of images stay whole."""
-    axes = [a for a in range(values.ndim) if a != keep and not (a == 1 and values.ndim > 3)]
-    for axis in sorted(axes, key=lambda a: -values.shape[a]):
-        step = min(-(-values.numel() // ENOUGH), -(-values.shape[axis] // 4))
-        if step > 1:
-            values = values.movedim(axis, 0)[::step].movedim(0, axis)
-    return values
-
-
-def _off(values: Tensor, kind: str) -> Tensor:
-    """(units,) whether each was off at every position of every example; units of a convolution are its channels."""
-    axis = 1 if values.ndim > 2 and kind in CONVOLUTIONS else values.ndim - 1
-    others = [a for a in range(values.ndim) if a != axis]
-    return (values.amax(others) if others else values).le(0).cpu()
 
 
 def _cuts_at_zero(args: Any, kwargs: Any) -> bool:

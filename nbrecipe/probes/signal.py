@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .. import batches
 from ..batches import BadInput, Step
 from ..bench import Bench
+from ..task.refusal import refuse_lazy
 from .passage import Layer, Units, watched
 from .symmetry import ROUNDING, Twins, judged, suspects
 
@@ -48,7 +49,7 @@ def signal(bench: Bench) -> Signal:
     a forward pass that fails.
     """
     model, fed = plain(bench.get("model")), bench.get("feed")
-    refuse_lazy(bench)
+    refuse_lazy(model)
     with training(model, fed.size), torch.enable_grad(), watched(model, fed.size) as passage:
         step = forward(bench, model, fed)
     if not passage.layers and not passage.units:
@@ -91,16 +92,6 @@ def plain(model: nn.Module) -> nn.Module:
             model = model.module
         else:
             return model
-
-
-def refuse_lazy(bench: Bench) -> None:
-    """Raises BadInput for layers that have no weights yet: a first pass would make them, and cannot be undone."""
-    for path, module in bench.get("model").named_modules():
-        if any(isinstance(p, nn.parameter.UninitializedParameter) for p in module.parameters(recurse=False)):
-            raise BadInput(
-                f"`{bench.name('model')}` has a lazy layer, `{path}`, that has no weights yet; "
-                "pass one batch through it first"
-            )
 
 
 def forward(bench: Bench, model: nn.Module, fed: batches.Feed) -> Step:

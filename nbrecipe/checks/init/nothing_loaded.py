@@ -31,7 +31,11 @@ NONE, FEW = 0.1, 0.5
 @check.run
 def run(model: nn.Module, pretrained: Mapping[str, Any], bench: Bench) -> Finding:
     found = bench.once(loaded)
-    numbers = {"matched": 0 if found.renamed else len(found.pairs), "model": found.model, "state": found.state}
+    numbers: dict[str, Any] = {
+        "matched": 0 if found.renamed else len(found.pairs),
+        "model": found.model,
+        "state": found.state,
+    }
     name, state = bench.name("model"), bench.name("pretrained")
     source = f'{state}["{found.inside}"]' if found.inside else state
     if found.renamed and not _there(model, found):
