@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 TEXT = "#747e8a"
 YOURS, WRONG, EXPECTED = "#3f7dd6", "#c75f28", "#747e8a"
 PIXELS = 100
+#: inches; a check may set its own
+SMALL, LARGE = (2.4, 1.15), (5.0, 3.0)
+#: inches that a horizontal bar and its name take for each point of type
+BAR = 0.02
 
 
 def styled(size: float = 8.0) -> AbstractContextManager[None]:
@@ -37,21 +42,25 @@ def styled(size: float = 8.0) -> AbstractContextManager[None]:
 
 
 def png(result: Result) -> bytes | None:
-    """The small picture beside a finding, or None where its check draws nothing; any size up to 300 by 150 pixels."""
-    drawn = _drawn(result, (2.3, 1.0), 7.5)
-    return None if drawn is None else encoded(drawn)
+    """The small picture beside a finding, or None where its check draws nothing."""
+    try:
+        drawn = _drawn(result, SMALL, 8.5)
+        return None if drawn is None else encoded(drawn)
+    except Exception:  # a bug of ours in a picture must not take the finding with it
+        return None
 
 
 def figure(result: Result) -> Figure | None:
     """The same at the size of a paper's column."""
-    return _drawn(result, (5.0, 3.0), 9.0)
+    return _drawn(result, LARGE, 9.0)
 
 
 def encoded(drawn: Figure) -> bytes:
     """A figure as a transparent PNG at twice the pixels."""
     out = io.BytesIO()
-    with styled():  # lines look up "C0" only when they are drawn
-        drawn.savefig(out, format="png", dpi=2 * PIXELS, transparent=True, bbox_inches="tight", pad_inches=0.02)
+    with styled(), warnings.catch_warnings():  # lines look up "C0" only when they are drawn
+        warnings.filterwarnings("ignore", message="Glyph")  # a user's name may be in any script
+        drawn.savefig(out, format="png", dpi=2 * PIXELS, transparent=True)
     return out.getvalue()
 
 
@@ -63,7 +72,15 @@ def _drawn(result: Result, size: tuple[float, float], type_size: float) -> Figur
     from matplotlib.figure import Figure
 
     with styled(type_size):
-        drawn = Figure(figsize=size, dpi=PIXELS)
+        drawn = Figure(figsize=size, dpi=PIXELS, layout="constrained")
         FigureCanvasAgg(drawn)
-        draw(drawn.add_subplot(), result.finding.seen)
+        ax = drawn.add_subplot()
+        draw(ax, result.finding.seen)
+        for text in ax.texts:
+            text.set_fontsize(type_size)
+        if type(ax.xaxis.get_major_locator()).__name__ == "AutoLocator":
+            ax.locator_params(axis="x", nbins=3)  # long numbers must not touch
+        if tuple(drawn.get_size_inches()) == size and len(ax.patches) > 1:
+            bars = len(ax.patches) if ax.patches[0].get_y() != ax.patches[1].get_y() else 0  # type: ignore[attr-defined]
+            drawn.set_figheight(max(size[1], BAR * type_size * bars))
     return drawn

@@ -22,6 +22,8 @@ def rows(report: Report) -> str:
     parts = [finding(result) for verdict in READING for result in report.of(verdict)]
     parts.append(_held(report.of(Verdict.OK), alone=not parts))
     parts += [_lack(*lack) for lack in lacking(report.of(Verdict.SKIPPED))]
+    if told := report.of(Verdict.BAD, Verdict.HINT):
+        parts.append(f'<div class="nbr-row nbr-foot">To silence: <code>{escape(silence(*told))}</code></div>')
     return "".join(parts)
 
 
@@ -56,13 +58,9 @@ def picture(result: Result) -> str:
 
 def _place(result: Result) -> str:
     found = result.finding
-    told = [f"<code>{escape(result.id)}</code>", *(rich(text) for text in (found.where, found.why) if text)]
-    silent = ""
-    if found.verdict in (Verdict.BAD, Verdict.HINT):
-        silent = (
-            f' <code class="nbr-silence" title="in a cell, this silences the finding">{escape(silence(result))}</code>'
-        )
-    return f'<div class="nbr-place"><span>{" · ".join(told)}</span>{silent}</div>'
+    where = found.where if "`" in found.where or " " in found.where else f"`{found.where}`"
+    told = [_id(result.id), *(rich(text) for text in (where if found.where else "", found.why) if text)]
+    return f'<div class="nbr-place">{" · ".join(told)}</div>'
 
 
 def _held(held: list[Result], *, alone: bool) -> str:
@@ -74,7 +72,7 @@ def _held(held: list[Result], *, alone: bool) -> str:
         return finding(first)
     ids = _ids(result.id for result in (first, *others))
     body = f'<div class="nbr-say">{rich(sentence(first.finding.message))}</div>'
-    body += f'<div class="nbr-place"><span>{ids} <span class="nbr-open">show all {len(held)}</span></span></div>'
+    body += f'<div class="nbr-place">{ids} <span class="nbr-open">show all {len(held)}</span></div>'
     top = row("nbr-row", "ok", body, picture(first), tag="summary")
     return f"<details{' open' if alone else ''}>{top}{''.join(_also(result) for result in others)}</details>"
 
@@ -92,4 +90,8 @@ def _lack(message: str, line: str, ids: list[str]) -> str:
 
 
 def _ids(ids: Iterable[str]) -> str:
-    return " · ".join(f"<code>{escape(name)}</code>" for name in ids)
+    return " · ".join(map(_id, ids))
+
+
+def _id(name: str) -> str:
+    return f'<code title="to silence it, in any cell: # nbrecipe: ignore {escape(name)}">{escape(name)}</code>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..film import Film, Kind
 from ..finding import number
@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROWS = 24
+#: what the picture has room for: rows, texts, letters of a text, pairs of images
+ROWS, TEXTS, LETTERS, PAIRS = 24, 6, 64, 8
 
 
 def outcome(film: Film) -> str:
@@ -58,97 +59,146 @@ def _losses(ax: Axes, film: Film) -> None:
     log = bool(known) and all(loss >= 0 for _, loss in known) and any(loss > 0 for _, loss in known)
     if log:
         ax.set_yscale("log", nonpositive="clip")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
     ax.plot([step for step, _ in known], [loss for _, loss in known], color=YOURS)
-    for value, name, x, side in (
-        (film.expected, "a guess", 1.0, "right"),
-        (film.floor, "lowest possible", 0.0, "left"),
-    ):
+    levels = (film.expected, "a guess", 1.0, "right"), (film.floor, "lowest possible", 0.0, "left")
+    for value, name, x, side in levels:
         if value is None or (log and value <= 0):
             continue
         ax.axhline(value, color=EXPECTED, linewidth=0.8, linestyle=(0, (3, 3)))
+        at, above = (x, value), (4 if side == "left" else 0, 3)
         ax.annotate(
-            f"{name} {number(value)}", (x, value), xycoords=("axes fraction", "data"), xytext=(0, 3),
-            textcoords="offset points", ha=side, fontsize=9,
-        )  # fmt: skip
-    _titled(ax, "Loss per step" + (", log scale" if log else ""))
+            f"{name} {number(value)}", at, above, ("axes fraction", "data"), textcoords="offset points", ha=side
+        )
+    ax.set_xlabel("step", loc="right")
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(length=0)
+    ax.set_title("Loss per step" + (", log scale" if log else ""), loc="left")
 
 
 def _classes(ax: Axes, film: Film) -> None:
     frame, guess = film.frames[-1], film.guesses[-1] if film.guesses else None
-    for row in range(min(len(film.labels), ROWS)):
-        said = None if guess is None else film.names.get(int(guess[row]), str(int(guess[row])))
-        wrong = frame[row] < 0.5 if said is None else said != film.labels[row]
+    rows = range(min(len(film.labels), ROWS))
+    for row in rows:
+        named = None if guess is None else _names(film, int(guess[row]))
+        wrong = frame[row] < 0.5 if named is None else film.labels[row] not in named
         colour = WRONG if wrong else YOURS
         ax.plot([frame[row], 1], [row, row], color=colour, clip_on=False)
         ax.plot([frame[row]], [row], "o", color=colour, markerfacecolor="none" if wrong else colour, clip_on=False)
         ax.plot([1], [row], "|", color=EXPECTED, markersize=6, markeredgewidth=1.4, clip_on=False)
-        if wrong and said is not None:
-            ax.annotate(f"→ {said}", (1, row), xytext=(7, 0), textcoords="offset points", va="center", color=WRONG)
-    shown = film.labels[:ROWS]
-    ax.set_yticks(range(len(shown)), [f"label {label}" if len(label) < 4 else label[:14] for label in shown])
-    ax.set_ylim(len(shown) - 0.4, -0.6)
+        if wrong and named:
+            told = f"→ {_plain(named[-1])}"
+            ax.annotate(told, (1, row), (7, 0), textcoords="offset points", va="center", color=WRONG)
+    brief = all(len(label) < 5 for label in film.labels)
+    ax.set_yticks(rows, [_plain(f"label {film.labels[i]}" if brief else film.labels[i][:14]) for i in rows])
+    ax.set_ylim(len(rows) - 0.4, -0.6)
     ax.set_xlim(0, 1)
-    ax.spines[["left", "bottom"]].set_visible(False)
-    ax.tick_params(length=0, labelsize=9 if len(shown) <= 16 else 7)
-    _titled(ax, "Prediction meets label: probability of the label")
+    ax.set_xticks([0, 1])
+    _framed(ax, "Prediction meets label: every dot should reach its tick", xlabel="probability of the label")
+    ax.tick_params("y", labelsize=9 if len(rows) <= 14 else 7.5)
 
 
 def _regression(ax: Axes, film: Film) -> None:
     import numpy as np
 
-    target, frame = film.targets.ravel(), film.frames[-1].ravel()
-    low, high = film.limits or (float(np.nanmin(target)), float(np.nanmax(target)))
-    near = np.abs(frame - target) <= film.notes.get("tolerance", 0.05 * ((high - low) or 1))
+    target, frame = film.targets.reshape(len(film.targets), -1), film.frames[-1].reshape(len(film.targets), -1)
+    spread = np.nanstd(target, axis=0)
+    near = (np.abs(frame - target) <= 0.05 * np.where(spread > 0, spread, np.abs(target).mean(axis=0))).ravel()
+    target, frame = target.ravel(), frame.ravel()
+    low, high = float(np.nanmin(target)), float(np.nanmax(target))
     ax.plot([low, high], [low, high], color=EXPECTED, linewidth=0.8, linestyle=(0, (3, 3)))
     ax.vlines(target, frame, target, colors=[YOURS if is_near else WRONG for is_near in near], linewidth=1.2)
     ax.plot(target[near], frame[near], "o", color=YOURS)
     ax.plot(target[~near], frame[~near], "o", color=WRONG, markerfacecolor="none")
-    ax.set_xlabel("target")
-    ax.set_ylabel("predicted")
-    _titled(ax, "Prediction meets target")
+    _framed(ax, "Prediction meets target: every dot should reach the diagonal", xlabel="target", ylabel="predicted")
 
 
 def _tokens(ax: Axes, film: Film) -> None:
-    import numpy as np
-
-    frame = np.where(film.targets == film.ignored, np.nan, film.frames[-1].astype("f8"))
-    _grid(ax, frame, "Prediction meets text: probability of each token")
-    ax.set_xlabel("position")
-    ax.set_ylabel("text")
+    """The first tokens of the first texts, each shaded by its probability; a wrong guess stands beneath, in orange."""
+    frame, guess = film.frames[-1], film.guesses[-1] if film.guesses else None
+    for row in range(min(len(film.targets), TEXTS)):
+        at = 0.0
+        for place, target in enumerate(film.targets[row]):
+            if target == film.ignored:
+                continue
+            said = _spelled(film, int(target))
+            wrong = guess is not None and int(guess[row][place]) != int(target)
+            beneath = _spelled(film, int(guess[row][place])) if wrong and guess is not None else ""
+            width = max(len(said), len(beneath)) + 1
+            if at + width > LETTERS:
+                ax.text(at, row, "…", va="center", color=EXPECTED)
+                break
+            shade = {"facecolor": WRONG if wrong else YOURS, "alpha": 0.08 + 0.35 * float(frame[row][place])}
+            ax.axvspan(at, at + width - 0.25, 1 - (row + 0.66) / TEXTS, 1 - (row + 0.14) / TEXTS, linewidth=0, **shade)
+            ax.text(at + 0.4, row - 0.1, said, va="center", family="monospace", fontsize=8)
+            if beneath:
+                ax.text(at + 0.4, row + 0.32, beneath, va="center", family="monospace", fontsize=7, color=WRONG)
+            at += width
+    ax.set_xlim(0, LETTERS)
+    ax.set_ylim(TEXTS - 0.5, -0.5)
+    _framed(ax, "Prediction meets text: darker is likelier, wrong guesses beneath", bare=True)
 
 
 def _multilabel(ax: Axes, film: Film) -> None:
-    import numpy as np
+    from matplotlib.patches import Rectangle
 
-    right = np.where(film.targets >= 0.5, film.frames[-1], 1 - film.frames[-1])
-    _grid(ax, right, "Prediction meets labels: probability of what is right")
-    ax.set_xlabel("label")
-    ax.set_ylabel("row")
+    rows, labels = min(len(film.targets), ROWS), min(film.targets.shape[1], ROWS)
+    for row in range(rows):
+        for k in range(labels):
+            p, is_true = float(film.frames[-1][row][k]), film.targets[row][k] >= 0.5
+            side = 0.76 * math.sqrt(min(max(p, 0.0), 1.0))
+            colour = YOURS if (p >= 0.5) == is_true else WRONG
+            ax.add_patch(Rectangle((k - side / 2, row - side / 2), side, side, facecolor=colour, linewidth=0))
+            outline = {"edgecolor": EXPECTED, "linewidth": 1.2 if is_true else 0.3}
+            ax.add_patch(Rectangle((k - 0.44, row - 0.44), 0.88, 0.88, facecolor="none", **outline))
+    ax.set_aspect("equal", anchor="W")
+    ax.set_xlim(-0.5, labels - 0.5)
+    ax.set_ylim(rows - 0.5, -0.5)
+    ax.set_xticks(range(labels), [_plain(_names(film, k)[-1][:10]) for k in range(labels)], rotation=90)
+    ax.xaxis.tick_top()
+    ax.set_yticks(range(rows), [f"row {row}" for row in range(rows)])
+    _framed(ax, "Prediction meets labels: framed squares should fill")
+    ax.tick_params(labelsize=7.5)
 
 
 def _images(ax: Axes, film: Film) -> None:
     import numpy as np
 
-    count = min(len(film.targets), 8)
-    pairs = [np.vstack([film.targets[i], film.frames[-1][i]]) for i in range(count)]
-    low, high = film.limits or (float(np.nanmin(film.targets)), float(np.nanmax(film.targets)))
-    ax.imshow(np.hstack(pairs), cmap="gray", vmin=low, vmax=high, interpolation="nearest")
-    ax.set_axis_off()
-    _titled(ax, "Prediction meets target: target above, prediction below")
+    targets, frames = film.targets[:PAIRS].astype("f8"), film.frames[-1][:PAIRS].astype("f8")
+    low, high = film.limits or (float(np.nanmin(targets)), float(np.nanmax(targets)))
+    gap = max(1, targets.shape[-1] // 16)
+    space = ((0, 0), (0, gap), (0, gap))
+    pairs = np.concatenate([np.pad(images, space, constant_values=np.nan) for images in (targets, frames)], axis=1)
+    ax.imshow(np.hstack(list(pairs)), cmap="gray", vmin=low, vmax=high, interpolation="nearest")
+    ax.set_anchor("NW")
+    _framed(ax, "Prediction meets target: target above, prediction below", bare=True)
 
 
-def _grid(ax: Axes, right: Any, title: str) -> None:
-    from matplotlib.colors import LinearSegmentedColormap
-
-    shades = LinearSegmentedColormap.from_list("right", [WRONG, "#74788433", YOURS])
-    ax.imshow(right, cmap=shades, vmin=0, vmax=1, aspect="auto", interpolation="nearest")
-    ax.tick_params(length=0)
-    ax.spines[["left", "bottom"]].set_visible(False)
-    _titled(ax, title)
-
-
-def _titled(ax: Axes, title: str) -> None:
+def _framed(ax: Axes, title: str, *, xlabel: str = "", ylabel: str = "", bare: bool = False) -> None:
+    """The title, and no frame."""
     ax.set_title(title, loc="left")
+    ax.set_xlabel(xlabel)
+    ax.set_ylabel(ylabel)
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(length=0)
+    if bare:
+        ax.set_xticks([])
+        ax.set_yticks([])
+
+
+def _names(film: Film, number: int) -> list[str]:
+    """How a class or a token may be called: by its number, and by its name."""
+    return [str(number), *filter(None, [film.names.get(number)])]
+
+
+def _spelled(film: Film, token: int) -> str:
+    said = _names(film, token)[-1]
+    return _plain((said.replace("Ġ", "·").replace("▁", "·").replace("\n", "⏎") or "∅")[:14])
+
+
+def _plain(text: str) -> str:
+    """Text that matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")
 
 
 DRAWN = {

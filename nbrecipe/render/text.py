@@ -20,6 +20,8 @@ def findings(report: Report) -> str:
         parts.append(_held(held))
     if lacks:
         parts.append("\n".join(_lack(*lack) for lack in lacks))
+    if told := report.of(Verdict.BAD, Verdict.HINT):
+        parts.append(wrap(f"To silence: {silence(*told)}", "  "))
     return "\n\n".join(parts)
 
 
@@ -39,8 +41,6 @@ def finding(result: Result) -> str:
         lines.append(wrap("  " + found.fix, "  "))
     if found.code:
         lines.append(textwrap.indent(found.code.strip("\n"), "      "))
-    if found.verdict in (Verdict.BAD, Verdict.HINT):
-        lines.append(f"  silence it with {silence(result)}")
     return "\n".join(lines)
 
 

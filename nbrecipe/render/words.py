@@ -76,9 +76,9 @@ def seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 1 else f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
 
 
-def silence(result: Result) -> str:
-    """The comment that silences a finding in the notebook."""
-    return f"# nbrecipe: ignore {result.id}"
+def silence(*results: Result) -> str:
+    """The comment that, in any cell, silences these findings."""
+    return f"# nbrecipe: ignore {', '.join(result.id for result in results)}"
 
 
 def lead(held: list[Result]) -> Result:

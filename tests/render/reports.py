@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import films
 
 from nbrecipe.finding import Finding, Result, Verdict, bad, hint, ok, skipped
+from nbrecipe.recipe import tip_named
 from nbrecipe.report import Report
+
+#: the checks there are in these tests, by the tip that each carries out
+TIPS = {
+    "unseeded": "fix random seed",
+    "loss-at-init": "verify loss @ init",
+    "final-bias": "init well",
+    "vanishing-signal": "init well",
+    "dead-units": "init well",
+    "saturated-units": "init well",
+    "exploding-signal": "init well",
+    "cannot-overfit": "overfit one batch",
+    "symmetric-init": "symmetry of the init",
+    "nothing-loaded": "pretrain",
+    "pretrained-overwritten": "pretrain",
+}
+CHECKS = {name: SimpleNamespace(id=name, tip=tip_named(tip), drawing=None) for name, tip in TIPS.items()}
 
 
 def bars(ax, seen):

@@ -214,8 +214,9 @@ function drawTokens(film, frame, guess) {
 function drawImages(film, frame, guess, width) {
   const [count, rows, columns] = film.shape, root = h("div", { class: "nbr-images" });
   const [low, high] = film.limits ?? bounds([...film.targets, ...frame]);
-  const lines = Math.ceil(count / Math.max(1, Math.floor(width / 60)));
-  const side = clamp(width / Math.ceil(count / lines) - 8, 40, HEIGHT / 2 / lines - 6);
+  const lines = Math.ceil(count / Math.max(1, Math.floor(width / 52))), across = Math.ceil(count / lines);
+  const side = Math.floor(clamp(width / across - 8, 40, HEIGHT / 2 / lines - 6));
+  root.style.maxWidth = `${across * (side + 8)}px`;
   const paint = (values, from) => {
     const canvas = h("canvas", { width: columns, height: rows, style: `width:${side}px` }), pixels = new ImageData(columns, rows);
     for (let i = 0; i < rows * columns; i++) {
