@@ -71,7 +71,7 @@ class Result:
             "message": plain(found.message),
             "fix": found.fix,
             "code": found.code,
-            "why": found.why,
+            "why": plain(found.why),
             "where": found.where,
             "seen": json_ready(found.seen),
             "seconds": round(self.seconds, 4),

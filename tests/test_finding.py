@@ -91,7 +91,7 @@ def test_anything_becomes_plain_data(value, plain_value):
 
 
 def test_a_result_becomes_the_dict_that_reports_are_made_of():
-    found = bad("loss is **4.61**", fix="Do it.", loss=torch.tensor(4.5))
+    found = bad("loss is **4.61**", fix="Do it.", why="spread by **3**", loss=torch.tensor(4.5))
     data = Result("loss-at-init", "The title", found, seconds=0.123456).to_dict()
     assert data == {
         "id": "loss-at-init",
@@ -100,7 +100,7 @@ def test_a_result_becomes_the_dict_that_reports_are_made_of():
         "message": "loss is 4.61",
         "fix": "Do it.",
         "code": "",
-        "why": "",
+        "why": "spread by 3",
         "where": "",
         "seen": {"loss": 4.5},
         "seconds": 0.1235,

@@ -36,7 +36,7 @@ def finding(result: Result) -> str:
     """One finding: the sentence, where, why, what to do, the line to paste."""
     found = result.finding
     lines = [wrap(f"{MARKS[found.verdict.value]} {sentence(plain(found.message))}", "  ")]
-    lines.append(wrap("  " + " · ".join(filter(None, (result.id, found.where, found.why))), "  "))
+    lines.append(wrap("  " + " · ".join(filter(None, (result.id, found.where, plain(found.why)))), "  "))
     if found.fix:
         lines.append(wrap("  " + found.fix, "  "))
     if found.code:
