@@ -139,12 +139,12 @@ def _refuse_nonfinite(name: str, tensor: Tensor) -> None:
 
 
 def _named_inputs(model: nn.Module, fed: Feed) -> list[tuple[str, Any]]:
-    names = [p.name for p in inspect.signature(model.forward).parameters.values() if p.kind is not p.VAR_POSITIONAL]
-    names += [f"input {i + 1}" for i in range(len(names), len(fed.args))]
-    positional = list(zip(names, fed.args, strict=False))
-    if len(positional) == 1 and names[0] == "input":
-        positional = [("input", positional[0][1])]
-    return [*positional, *fed.kwargs.items()]
+    try:
+        known = [p.name for p in inspect.signature(model.forward).parameters.values() if p.kind is not p.VAR_POSITIONAL]
+    except (TypeError, ValueError):  # what is written in C or compiled has no signature
+        known = []
+    names = known + [f"input {i + 1}" for i in range(len(known), len(fed.args))]
+    return [*zip(names, fed.args, strict=False), *fed.kwargs.items()]
 
 
 def _short(text: str, longest: int) -> str:
