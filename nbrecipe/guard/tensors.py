@@ -53,7 +53,7 @@ def can_keep(tensor: Tensor) -> bool:
 
 def _copied(data: Tensor, away: bool) -> Tensor:
     compact = _compact(data)
-    return compact.to("cpu", copy=True) if away else compact.clone(memory_format=torch.preserve_format)
+    return compact.to("cpu", copy=True) if away else compact.clone()
 
 
 def _compact(data: Tensor) -> Tensor:

@@ -87,7 +87,7 @@ class Units:
     final: bool = False
 
     @property
-    def shareoff_units(self) -> float:
+    def share_off(self) -> float:
         """Share of units off on every example; 0 for units that cannot be off."""
         return 0.0 if self.off is None else float(self.off.float().mean())
 
