@@ -50,11 +50,13 @@ def test_a_zero_that_turned_negative_and_a_nan_come_back_as_they_were():
     model = net()
     with torch.no_grad():
         model[0].weight[0, :3] = torch.tensor([0.0, float("nan"), float("inf")])
+        model[4].weight[0, 0] = 0.0
     before = model[0].weight.detach().clone()
     with Untouched([model]):
-        model[0].weight.data[0, 0] = -0.0
+        model[0].weight.data.zero_()
+        model[4].weight.data[0, 0] = -0.0
     assert same(model[0].weight, before)
-    assert not model[0].weight[0, 0].signbit()
+    assert not model[4].weight[0, 0].signbit()
 
 
 def test_gradients_keep_their_identity_and_their_values():

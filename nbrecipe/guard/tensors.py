@@ -32,14 +32,15 @@ class KeptTensor:
         tensor = self._tensor
         if _place(tensor.detach()) != _place(self._data):
             tensor.data = self._data
-        _write_back(self._data, self._copy)
+        # a sparse tensor shares nothing with what `detach` gives
+        _write_back(self._data if self._data.layout is torch.strided else tensor, self._copy)
         if tensor.is_leaf:
             if tensor.requires_grad != self._needs:
                 tensor.requires_grad_(self._needs)
             if tensor.grad is not self._grad:
                 tensor.grad = self._grad
         if self._grad is not None and self._grad_copy is not None:
-            _write_back(self._grad.detach(), self._grad_copy)
+            _write_back(self._grad, self._grad_copy)
         for seen, version in self._versions:
             if seen._version != version:
                 _set_version(seen, version)
@@ -67,9 +68,9 @@ def _compact(data: Tensor) -> Tensor:
 
 
 def _write_back(data: Tensor, copy: Tensor) -> None:
-    now = _compact(data)
-    if not _same_bits(now, copy):
-        with torch.no_grad():
+    with torch.no_grad():
+        now = _compact(data)
+        if not _same_bits(now, copy):
             now.copy_(copy)
 
 
@@ -86,7 +87,7 @@ def _same_bits(now: Tensor, copy: Tensor) -> bool:
 
 def _place(data: Tensor) -> tuple[object, ...]:
     if data.layout is not torch.strided:
-        return (data.layout, data.shape, data.dtype)
+        return (data.layout, data.dtype)
     return (data.data_ptr(), data.shape, data.stride(), data.dtype, data.device)
 
 
