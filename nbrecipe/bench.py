@@ -51,6 +51,8 @@ class Bench:
     tokenizer: Any = None
     #: a state dict that the user loaded into the model
     pretrained: Mapping[str, Tensor] | None = None
+    #: what shows that the weights are not fresh: "`net.load_state_dict` in cell 3"; empty where nothing does
+    trained: str = ""
     #: the user's own loop, watched
     trace: Any = None
     #: the cells that ran, in order

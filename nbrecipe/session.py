@@ -40,6 +40,17 @@ class Session:
         given = {name: value for name, value in given.items() if value is not None}
         return Bench(**(self.bound | given), names=self.names | (names or {}))
 
+    def silence(self, ids: Iterable[str]) -> None:
+        """Leave these checks out from now on, and what they said before; the notes say so."""
+        self.silenced = frozenset(ids) & all_checks().keys()
+        for name in self.silenced:
+            self.report.results.pop(name, None)
+        self.report.note = self._noted("")
+
+    def _noted(self, note: str) -> str:
+        told = f"silenced in a cell: {', '.join(sorted(self.silenced))}" if self.silenced else ""
+        return "; ".join(text for text in (note, told) if text)
+
     def run(self, checks: Iterable[Check], bench: Bench, *, budget: float | None = None) -> list[Result]:
         """The results of these checks, but for the silenced ones; they are kept in the report."""
         start = time.monotonic()
@@ -64,12 +75,13 @@ class Session:
             require(bench, "batch", "task")
         results = self.run([c for c in all_checks().values() if c.chapter == INIT], bench)
         title = f"Initialisation of `{bench.name('model')}`"
-        return Report(title, {r.id: r for r in results}, note=note, seconds=time.monotonic() - start)
+        return Report(title, {r.id: r for r in results}, note=self._noted(note), seconds=time.monotonic() - start)
 
     def run_named(self, ids: Iterable[str], bench: Bench) -> Report:
         """The checks with these ids; LookupError names the nearest for an unknown one."""
         results = self.run([get_check(name) for name in ids], bench)
-        return Report("Checks", {r.id: r for r in results}, note=UNCHANGED, seconds=sum(r.seconds for r in results))
+        note = self._noted(UNCHANGED)
+        return Report("Checks", {r.id: r for r in results}, note=note, seconds=sum(r.seconds for r in results))
 
     def run_all(self, bench: Bench, *, budget: float) -> None:
         """Everything that applies now, the instant ones first, experiments last, within `budget` seconds."""

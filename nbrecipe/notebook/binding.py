@@ -33,11 +33,11 @@ def bench(
     Raises UsageError, in one sentence, where a name cannot be told.
     """
     history = cells.history(magics.shell)
-    verbs.SESSION.silenced = cells.silenced(history)
+    verbs.SESSION.silence(cells.silenced(history))
     if board:
         return Bench(cells=history)
     given = {flag: value for flag, value in vars(args).items() if flag in BY_FLAG and value is not None}
-    fresh = cells.assigned(cells.python(magics.shell, cell)) if cell else ()
+    fresh = cells.assigned(cells.tree(cells.python(magics.shell, cell))) if cell else ()
     search = Search(
         Variables.of_shell(magics.shell, local_ns),
         magics.bound | given,

@@ -1,4 +1,4 @@
-"""The user's cells: run one as it stands, and read off their sources what they assign, load and silence."""
+"""The user's cells: run one as it stands, and read off their sources what they assign and silence."""
 
 from __future__ import annotations
 
@@ -53,23 +53,13 @@ def silenced(cells: tuple[Cell, ...]) -> frozenset[str]:
     return frozenset(found)
 
 
-def assigned(source: str) -> tuple[str, ...]:
-    """The names that a cell binds at its top level, in order."""
-    return tuple(dict.fromkeys(name for statement in _tree(source).body for name in _bound(statement)))
+def assigned(code: ast.AST) -> tuple[str, ...]:
+    """The names that a cell or a statement binds at its top level, in order."""
+    return tuple(dict.fromkeys(_bound(code)))
 
 
-def loads(cells: tuple[Cell, ...]) -> Iterator[tuple[ast.expr, ast.expr]]:
-    """Every `X.load_state_dict(STATE)` in the cells, latest first, as the expressions X and STATE."""
-    for cell in reversed(cells):
-        if "load_state_dict" not in cell.source:
-            continue
-        for node in reversed(list(ast.walk(_tree(cell.source)))):
-            match node:
-                case ast.Call(func=ast.Attribute(value=target, attr="load_state_dict"), args=[state, *_]):
-                    yield target, state
-
-
-def _tree(source: str) -> ast.Module:
+def tree(source: str) -> ast.Module:
+    """A cell's source parsed; empty where it is no Python."""
     try:
         return ast.parse(source)
     except SyntaxError:  # a cell that never ran whole

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from ..bench import Bench, Cell
-from . import cells as source
+from . import past
 from .kinds import (
     BATCH,
     KINDS,
@@ -185,8 +185,10 @@ class Search:
                 self._take(data, f"{self.names.get(loader.field, loader.field)}.dataset", inside["dataset"])
         if not {"batch", "train_loader"} & self.found.keys():
             self._pair()
-        if "pretrained" not in self.found and "model" in self.found:
-            self._loaded()
+        if "model" in self.found:
+            self.found["trained"] = past.trained(self.cells, self._names_of_model())
+            if "pretrained" not in self.found:
+                self._loaded()
 
     def _pair(self) -> None:
         for space in self.variables.visible():
@@ -208,13 +210,13 @@ class Search:
 
     def _loaded(self) -> None:
         """The state dict that a cell loaded into the model, where it still stands in a variable."""
-        for target, state in source.loads(self.cells):
-            if not isinstance(state, ast.Name) or ast.unparse(target) not in self._names_of_model():
+        for target, state in past.loads(self.cells):
+            if ast.unparse(target) not in self._names_of_model():
                 continue
             for space in self.variables.visible():
-                value: Any = space.get(state.id)
+                value = _entry(space, state)
                 if of(value, Mapping) and any(of(item, Tensor) for item in value.values()):
-                    return self._take(PRETRAINED, state.id, value)
+                    return self._take(PRETRAINED, ast.unparse(state), value)
         return None
 
     def _names_of_model(self) -> set[str]:
@@ -236,6 +238,17 @@ def _speakable(expression: str) -> str:
     tree = ast.parse(expression, mode="eval")
     plain = not any(isinstance(node, (ast.Call, ast.NamedExpr, ast.Await)) for node in ast.walk(tree))
     return expression if plain else ""
+
+
+def _entry(space: Mapping[str, Any], expression: ast.expr) -> Any:
+    """What a name, or an entry of a plain dict such as `checkpoint["model"]`, stands for; runs no code."""
+    match expression:
+        case ast.Name(id=name):
+            return space.get(name)
+        case ast.Subscript(value=inner, slice=ast.Constant(value=key)):
+            table = _entry(space, inner)
+            return table.get(key) if of(table, dict) else None
+    return None
 
 
 def _parts(whole: Any) -> Iterable[Any]:

@@ -179,5 +179,5 @@ def spelled(name: str, path: str) -> str:
 
 
 def is_fresh(bench: Bench) -> bool:
-    """Whether nothing says that this model has been trained: no optimizer step, no pretrained weights."""
-    return bench.pretrained is None and not getattr(bench.optimizer, "state", None)
+    """Whether nothing says that this model has been trained: no cell, no optimizer step, no pretrained weights."""
+    return not bench.trained and bench.pretrained is None and not getattr(bench.optimizer, "state", None)

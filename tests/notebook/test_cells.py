@@ -76,7 +76,7 @@ def test_state_shared_with_other_cells_is_the_notebooks_own(ip):
     ],
 )
 def test_the_names_that_a_cell_assigns(source, names):
-    assert cells.assigned(source) == names
+    assert cells.assigned(cells.tree(source)) == names
 
 
 def test_history_is_python_that_keeps_its_lines(ip):
@@ -96,8 +96,3 @@ def test_comments_that_silence_checks():
     ran = (Cell(1, "x = 1  # nbrecipe: ignore loss-at-init, final-bias"), Cell(2, "#nbrecipe:ignore dead-units"))
     assert cells.silenced(ran) == {"loss-at-init", "final-bias", "dead-units"}
     assert cells.silenced((Cell(1, "# nbrecipe ignores nothing"),)) == frozenset()
-
-
-def test_the_latest_load_of_weights_comes_first():
-    ran = (Cell(1, "net.load_state_dict(old)"), Cell(2, "net.load_state_dict(new, strict=False)\nx.load_state_dict()"))
-    assert [ast.unparse(state) for _, state in cells.loads(ran)] == ["new", "old"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import random
 
 import pytest
@@ -152,6 +153,24 @@ def test_a_comment_silences_a_check(notebook):
     do(notebook, "# nbrecipe: ignore loss-at-init")
     answer, _ = do(notebook, "%check_init")
     assert "loss-at-init" not in answer.results
+    assert answer.note.endswith("; silenced in a cell: loss-at-init")
+    board, _ = do(notebook, "%recipe")
+    assert "loss-at-init" not in board.results  # what it said before is taken back
+    assert board.note == "silenced in a cell: loss-at-init"
+
+
+def test_a_trained_model_is_known_for_one(notebook):
+    from nbrecipe.notebook.binding import bench
+
+    def past():
+        args = argparse.Namespace()
+        return bench(
+            notebook.magics_manager.registry["RecipeMagics"], "%recipe", args, None, cell="", board=False
+        ).trained
+
+    assert past() == ""
+    do(notebook, "criterion(net(x), y).backward()")
+    assert past() == "`criterion(net(x), y).backward` in cell 2"
 
 
 def test_bind_follows_the_name_when_its_cell_runs_again(notebook):

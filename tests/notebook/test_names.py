@@ -227,6 +227,9 @@ def test_weights_that_a_cell_loaded_are_found():
     bench = search({"model": model, "weights": weights}, cells=ran)
     assert bench.pretrained is weights
     assert bench.names["pretrained"] == "weights"
+    saved = {"model": weights, "epoch": 3}
+    bench = search({"model": model, "saved": saved}, cells=(Cell(1, "model.load_state_dict(saved['model'])"),))
+    assert bench.pretrained is weights
     assert search(
         {"model": model, "alias": model, "weights": weights}, cells=(Cell(1, "alias.load_state_dict(weights)"),)
     ).pretrained
