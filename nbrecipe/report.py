@@ -17,8 +17,6 @@ from .registry import all_checks
 State = Literal["ok", "bad", "hint", "skipped", "crashed", "todo", "advice"]
 #: the worst comes first: it is what a tip with several checks says
 WORST: tuple[Verdict, ...] = (Verdict.BAD, Verdict.CRASHED, Verdict.HINT, Verdict.OK, Verdict.SKIPPED)
-#: states that let a reader go on; a hint claims no fault
-PASSED: tuple[State, ...] = ("ok", "hint")
 
 
 @dataclass
@@ -79,23 +77,34 @@ class Report:
 
     def progress(self, stage: Stage) -> tuple[int, int]:
         """How many tips of a stage hold, of how many that checks carry out."""
-        states = [self.state(tip) for tip in stage.tips]
-        return sum(state in PASSED for state in states), sum(state != "advice" for state in states)
+        return sum(map(self.holds, stage.tips)), sum(self.state(tip) != "advice" for tip in stage.tips)
+
+    def holds(self, tip: Tip) -> bool:
+        """Whether a tip lets the reader go on: a hint claims no fault, but does not open a gate either."""
+        state = self.state(tip)
+        return state == "ok" or (state == "hint" and not tip.gate)
 
     @property
     def here(self) -> Stage:
-        """The stage where the user stands: that of the first fault, else of the first tip that does not hold yet."""
-        order = (("bad",), ("todo", "skipped", "crashed")) if self.results else ()
-        for blocking in order:
-            for stage in STAGES:
-                if any(self.state(tip) in blocking for tip in stage.tips):
-                    return stage
-        return STAGES[-1] if self.results else STAGES[0]
+        """The stage of the first fault, else of the first tip that has not run or shut gate, else the last one seen."""
+        if not self.results:
+            return STAGES[0]
+        seen = STAGES[0]
+        for stage in STAGES:
+            if any(self.state(tip) == "bad" for tip in stage.tips):
+                return stage
+        for stage in STAGES:
+            states = [self.state(tip) for tip in stage.tips]
+            if "todo" in states or "crashed" in states or self.gate in stage.tips:
+                return stage
+            if set(states) & {"ok", "hint"}:
+                seen = stage
+        return seen
 
     @property
     def gate(self) -> Tip | None:
         """The first gate of the recipe that does not hold, seen or not; None once all hold."""
-        return next((tip for tip in TIPS if tip.gate and self.state(tip) not in PASSED), None)
+        return next((tip for tip in TIPS if tip.gate and not self.holds(tip)), None)
 
     @property
     def next(self) -> Tip | None:

@@ -7,7 +7,7 @@ from html import escape
 
 from ..finding import plain
 from ..recipe import STAGES, Stage, Tip
-from ..report import PASSED, Report, State, checks_of
+from ..report import Report, State, checks_of
 from . import text as _text
 from .fragment import code, fragment, heading, mark, rich
 from .words import MARKS, WORDS, counted, sentence
@@ -57,7 +57,9 @@ def _ahead(report: Report) -> list[tuple[State, str, str]]:
     gate, tip = report.gate, report.next
     if gate is not None:
         state = report.state(gate)
-        fails = {"bad": "fails", "crashed": "crashed", "skipped": "could not run"}.get(state, "has not run yet")
+        fails = {"bad": "fails", "hint": "is not proven", "crashed": "crashed", "skipped": "could not run"}.get(
+            state, "has not run yet"
+        )
         rows.append((state, f"The gate, **{gate.name}**, {fails}: {BEFORE}", gate.line))
     if tip is not None and tip != gate:
         state = report.state(tip)
@@ -85,13 +87,14 @@ def _evidence(report: Report, tip: Tip) -> tuple[str, str]:
 
 
 def _stage_state(report: Report, stage: Stage) -> State:
-    states = [state for tip in stage.tips if (state := report.state(tip)) != "advice"]
-    if not states:
+    tips = [tip for tip in stage.tips if report.state(tip) != "advice"]
+    if not tips:
         return "advice"
-    if all(state in PASSED for state in states):
+    if all(map(report.holds, tips)):
         return "ok"
-    blocking: tuple[State, ...] = ("bad", "crashed")
-    return next((state for state in blocking if state in states), "todo")
+    telling: tuple[State, ...] = ("bad", "crashed", "hint", "todo")
+    states = {report.state(tip) for tip in tips}
+    return next((state for state in telling if state in states), "skipped")
 
 
 def _count(report: Report, stage: Stage) -> str:

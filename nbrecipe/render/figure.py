@@ -76,6 +76,8 @@ def _drawn(result: Result, size: tuple[float, float], type_size: float) -> Figur
         FigureCanvasAgg(drawn)
         ax = drawn.add_subplot()
         draw(ax, result.finding.seen)
+        if not ax.has_data():
+            return None
         for text in ax.texts:
             text.set_fontsize(type_size)
         if type(ax.xaxis.get_major_locator()).__name__ == "AutoLocator":

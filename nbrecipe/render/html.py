@@ -40,7 +40,9 @@ def finding(result: Result) -> str:
     body += f"<div>{rich(found.fix)}</div>" if found.fix else ""
     body += code(found.code)
     shown = film.html(found.film) if found.film is not None else ""
-    return row("nbr-row", found.verdict.value, body, picture(result)) + shown
+    drawn = picture(result)
+    right = f'<div class="nbr-picture">{drawn}</div>' if drawn else ""
+    return row("nbr-row", found.verdict.value, body, right) + shown
 
 
 def row(name: str, state: State, body: str, right: str = "", tag: str = "div") -> str:
@@ -53,7 +55,7 @@ def picture(result: Result) -> str:
     drawn = None if result.finding.film is not None else figure.png(result)
     if drawn is None:
         return ""
-    return f'<div class="nbr-picture">{image(drawn, f"{result.title}: {result.finding.message}")}</div>'
+    return image(drawn, f"{result.title}: {result.finding.message}")
 
 
 def _place(result: Result) -> str:
@@ -64,25 +66,24 @@ def _place(result: Result) -> str:
 
 
 def _held(held: list[Result], *, alone: bool) -> str:
-    if not held:
-        return ""
+    if len(held) < 2:
+        return "".join(map(finding, held))
     first = lead(held)
     others = [result for result in held if result is not first]
-    if not others:
-        return finding(first)
     ids = _ids(result.id for result in (first, *others))
     body = f'<div class="nbr-say">{rich(sentence(first.finding.message))}</div>'
     body += f'<div class="nbr-place">{ids} <span class="nbr-open">show all {len(held)}</span></div>'
-    top = row("nbr-row", "ok", body, picture(first), tag="summary")
-    return f"<details{' open' if alone else ''}>{top}{''.join(_also(result) for result in others)}</details>"
+    lines = [row("nbr-row nbr-line", "ok", rich(sentence(r.finding.message)), _ids([r.id])) for r in others]
+    films = [film.html(result.finding.film) for result in held if result.finding.film is not None]
+    shown = "".join(_captioned(result) for result in held)
+    strip = f'<div class="nbr-strip">{shown}</div>' if shown else ""
+    top = row("nbr-row", "ok", body, tag="summary")
+    return f"<details{' open' if alone else ''}>{top}{''.join(lines)}{strip}{''.join(films)}</details>"
 
 
-def _also(result: Result) -> str:
-    """One more that held: a line, unless there is a picture."""
+def _captioned(result: Result) -> str:
     shown = picture(result)
-    if shown or result.finding.film is not None:
-        return finding(result)
-    return row("nbr-row nbr-line", "ok", rich(sentence(result.finding.message)), _ids([result.id]))
+    return f"<figure><figcaption>{_ids([result.id])}</figcaption>{shown}</figure>" if shown else ""
 
 
 def _lack(message: str, line: str, ids: list[str]) -> str:

@@ -136,7 +136,7 @@ def _tokens(ax: Axes, film: Film) -> None:
             at += width
     ax.set_xlim(0, LETTERS)
     ax.set_ylim(TEXTS - 0.5, -0.5)
-    _framed(ax, "Prediction meets text: darker is likelier, wrong guesses beneath", bare=True)
+    _framed(ax, "Prediction meets text: shaded by probability, wrong guesses beneath", bare=True)
 
 
 def _multilabel(ax: Axes, film: Film) -> None:

@@ -1,7 +1,7 @@
 import pytest
 import reports
 
-from nbrecipe.finding import Result, bad, ok
+from nbrecipe.finding import Result, bad, hint, ok
 from nbrecipe.recipe import STAGES, tip_named
 from nbrecipe.render import board
 from nbrecipe.report import Report
@@ -42,13 +42,17 @@ def test_you_are_at_the_first_fault_else_at_the_first_tip_that_has_not_run():
     assert everything().here.name == "skeleton"
     later = held(*list(reports.CHECKS)[:8])
     assert later.here.name == "overfit"
-    assert held(*reports.CHECKS).here.name == "squeeze"
+    assert held(*reports.CHECKS).here.name == "regularise"
+    assert held(*list(reports.CHECKS)[:9]).add([list(reports.init())[-1]]).here.name == "overfit"  # a skip is no step
     assert later.add([Result("nothing-loaded", "", bad("none", fix="Do."))]).here.name == "regularise"
 
 
 def test_the_gate_is_shut_until_one_batch_is_overfitted():
     assert Report().gate == tip_named("overfit one batch")
     assert everything().gate == tip_named("overfit one batch")
+    stopped = Report().add([Result("cannot-overfit", "", hint("stopped by you", fix="Run it again."))])
+    assert stopped.gate == tip_named("overfit one batch")
+    assert "<strong>overfit one batch</strong>, is not proven" in board.html(stopped)
     assert held("cannot-overfit").gate is None
 
 

@@ -90,7 +90,7 @@ class _Run:
             floor=self.aim.floor,
             ignored=reader.ignored if reader else None,
             limits=reader.limits if reader else None,
-            notes={"total": self.limits.steps},
+            notes={"title": "Overfit one batch", "total": self.limits.steps},
         )
         name_tokens(film, self.bench.tokenizer)
         return film

@@ -12,7 +12,8 @@ function panel(model, el, run) {
   const play = button("nbr-play"), stop = button("nbr-stop"), told = h("output", { class: "nbr-told" });
   const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "training step" });
   const losses = h("figure"), seen = h("figure"), pair = h("div", { class: "nbr-pair" }, losses, seen);
-  const root = h("div", { class: "nbr nbr-film" }, pair, h("div", { class: "nbr-scrub" }, play, slider, told, stop));
+  const title = h("strong", { class: "nbr-title" }), head = h("div", { class: "nbr-head" }, title);
+  const root = h("div", { class: "nbr nbr-film" }, head, pair, h("div", { class: "nbr-scrub" }, play, slider, told, stop));
   let follow = true, timer = null, plot = null, width = 0;
 
   const running = () => ["running", "stopping"].includes(model.get("state"));
@@ -48,6 +49,8 @@ function panel(model, el, run) {
   const draw = () => {
     slider.max = Math.max(0, stops().length - 1);
     if (follow) slider.value = slider.max;
+    title.textContent = run.film.notes?.title ?? "";
+    head.hidden = !running() || !title.textContent; // what stays of a run has a heading of its own
     stop.hidden = !running();
     stop.disabled = model.get("state") === "stopping";
     if (!stop.disabled && !stop.dataset.asked) stop.replaceChildren(icon(STOP), "stop");

@@ -89,7 +89,7 @@ export function lossPlot(width, film, losses, last) {
     root.append(line(left, y(value), right, y(value), "nbr-dashed"));
     root.append(words(at, y(value) - 5, `${name} ${figures(value)}`, `nbr-halo ${side}`));
   };
-  level(film.expected, "a guess", right, "nbr-end");
+  level(film.expected, "a guess", right - 6, "nbr-end");
   level(film.floor, "lowest possible", left + 4, "");
   const cursor = line(0, top - 8, 0, bottom, "nbr-cursor"), dot = s("circle", { r: 3.5, class: "nbr-dot" });
   root.append(cursor, dot);
@@ -267,7 +267,7 @@ export const KINDS = {
     draw: drawRegression,
   },
   tokens: {
-    says: ["Prediction meets text", "darker is likelier, wrong guesses struck out"],
+    says: ["Prediction meets text", "shaded by probability, wrong guesses struck out"],
     aligned: (film, frame, guess) => {
       const all = film.targets.map((_, i) => i).filter((i) => film.targets[i] !== film.ignored);
       const right = all.filter((i) => (guess ? guess[i] === film.targets[i] : frame[i] >= 0.5));
