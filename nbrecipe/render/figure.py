@@ -76,7 +76,7 @@ def _drawn(result: Result, size: tuple[float, float], type_size: float) -> Figur
         FigureCanvasAgg(drawn)
         ax = drawn.add_subplot()
         draw(ax, result.finding.seen)
-        if not ax.has_data():
+        if not ax.dataLim.width > 0:  # one layer, or no bar longer than nothing: the sentence says it already
             return None
         for text in ax.texts:
             text.set_fontsize(type_size)

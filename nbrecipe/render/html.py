@@ -73,7 +73,7 @@ def _held(held: list[Result], *, alone: bool) -> str:
     ids = _ids(result.id for result in (first, *others))
     body = f'<div class="nbr-say">{rich(sentence(first.finding.message))}</div>'
     body += f'<div class="nbr-place">{ids} <span class="nbr-open">show all {len(held)}</span></div>'
-    lines = [row("nbr-row nbr-line", "ok", rich(sentence(r.finding.message)), _ids([r.id])) for r in others]
+    lines = [row("nbr-row nbr-line", "ok", rich(sentence(r.finding.message)), _soft(_id(r.id))) for r in others]
     films = [film.html(result.finding.film) for result in held if result.finding.film is not None]
     shown = "".join(_captioned(result) for result in held)
     strip = f'<div class="nbr-strip">{shown}</div>' if shown else ""
@@ -83,7 +83,7 @@ def _held(held: list[Result], *, alone: bool) -> str:
 
 def _captioned(result: Result) -> str:
     shown = picture(result)
-    return f"<figure><figcaption>{_ids([result.id])}</figcaption>{shown}</figure>" if shown else ""
+    return f"<figure><figcaption>{_id(result.id)}</figcaption>{shown}</figure>" if shown else ""
 
 
 def _lack(message: str, line: str, ids: list[str]) -> str:
@@ -92,6 +92,10 @@ def _lack(message: str, line: str, ids: list[str]) -> str:
 
 def _ids(ids: Iterable[str]) -> str:
     return " · ".join(map(_id, ids))
+
+
+def _soft(told: str) -> str:
+    return f'<span class="nbr-soft">{told}</span>'
 
 
 def _id(name: str) -> str:

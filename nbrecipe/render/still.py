@@ -104,12 +104,12 @@ def _regression(ax: Axes, film: Film) -> None:
     target, frame = film.targets.reshape(len(film.targets), -1), film.frames[-1].reshape(len(film.targets), -1)
     spread = np.nanstd(target, axis=0)
     near = (np.abs(frame - target) <= 0.05 * np.where(spread > 0, spread, np.abs(target).mean(axis=0))).ravel()
-    target, frame = target.ravel(), frame.ravel()
-    low, high = float(np.nanmin(target)), float(np.nanmax(target))
+    x, y = target.ravel(), frame.ravel()
+    low, high = float(np.nanmin(x)), float(np.nanmax(x))
     ax.plot([low, high], [low, high], color=EXPECTED, linewidth=0.8, linestyle=(0, (3, 3)))
-    ax.vlines(target, frame, target, colors=[YOURS if is_near else WRONG for is_near in near], linewidth=1.2)
-    ax.plot(target[near], frame[near], "o", color=YOURS)
-    ax.plot(target[~near], frame[~near], "o", color=WRONG, markerfacecolor="none")
+    ax.vlines(x, y, x, colors=[YOURS if is_near else WRONG for is_near in near], linewidth=1.2)
+    ax.plot(x[near], y[near], "o", color=YOURS)
+    ax.plot(x[~near], y[~near], "o", color=WRONG, markerfacecolor="none")
     _framed(ax, "Prediction meets target: every dot should reach the diagonal", xlabel="target", ylabel="predicted")
 
 
@@ -149,8 +149,9 @@ def _multilabel(ax: Axes, film: Film) -> None:
             side = 0.76 * math.sqrt(min(max(p, 0.0), 1.0))
             colour = YOURS if (p >= 0.5) == is_true else WRONG
             ax.add_patch(Rectangle((k - side / 2, row - side / 2), side, side, facecolor=colour, linewidth=0))
-            outline = {"edgecolor": EXPECTED, "linewidth": 1.2 if is_true else 0.3}
-            ax.add_patch(Rectangle((k - 0.44, row - 0.44), 0.88, 0.88, facecolor="none", **outline))
+            frame = Rectangle((k - 0.44, row - 0.44), 0.88, 0.88, facecolor="none", edgecolor=EXPECTED)
+            frame.set_linewidth(1.2 if is_true else 0.3)
+            ax.add_patch(frame)
     ax.set_aspect("equal", anchor="W")
     ax.set_xlim(-0.5, labels - 0.5)
     ax.set_ylim(rows - 0.5, -0.5)

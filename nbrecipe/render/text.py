@@ -17,7 +17,7 @@ def findings(report: Report) -> str:
     parts += [finding(result) for verdict in READING for result in report.of(verdict)]
     held, lacks = report.of(Verdict.OK), lacking(report.of(Verdict.SKIPPED))
     if held:
-        parts.append(_held(held))
+        parts.append(_each(held) if len(parts) == 1 else _held(held))
     if lacks:
         parts.append("\n".join(_lack(*lack) for lack in lacks))
     if told := report.of(Verdict.BAD, Verdict.HINT):
@@ -56,6 +56,12 @@ def _held(held: list[Result]) -> str:
     ids = [first.id, *(result.id for result in held if result is not first)]
     told = wrap(f"{MARKS['ok']} {sentence(plain(first.finding.message))}", "  ")
     return told + "\n" + wrap(f"  held: {', '.join(ids)}", "  ")
+
+
+def _each(held: list[Result]) -> str:
+    """Nothing but what held: every sentence."""
+    said = (f"{MARKS['ok']} {sentence(plain(result.finding.message))} · {result.id}" for result in held)
+    return "\n".join(wrap(line, "  ") for line in said)
 
 
 def _lack(message: str, line: str, ids: list[str]) -> str:

@@ -69,3 +69,8 @@ def test_many_bars_get_room(monkeypatch):
 def test_a_bug_in_a_picture_does_not_take_the_finding_with_it(monkeypatch):
     monkeypatch.setitem(reports.DRAWN, "loss-at-init", lambda ax, seen: seen["nowhere"])
     assert figure.png(reports.init().results["loss-at-init"]) is None
+
+
+def test_a_picture_of_nothing_is_left_out(monkeypatch):
+    monkeypatch.setitem(reports.DRAWN, "loss-at-init", lambda ax, seen: ax.barh(["copies"], [0]))
+    assert figure.png(reports.init().results["loss-at-init"]) is None

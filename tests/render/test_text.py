@@ -51,3 +51,10 @@ Checks: 1 crashed
   dead-units · nbrecipe/checks/init/dead_units.py:41
   This is a bug of nbrecipe; please report it with the line below."""
     )
+
+
+def test_where_all_held_every_sentence_is_told():
+    told = findings(reports.healthy())
+    assert told.startswith("Initialisation of `net`: 5 hold, 0.18 s; your model is as it was\n\n✓ ")
+    assert "\n✓ 0 of 512 ReLU units are off on all 64 examples · dead-units\n" in told
+    assert told.count("✓") == 5
