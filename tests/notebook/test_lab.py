@@ -157,15 +157,16 @@ def test_what_is_saved_needs_no_widget(run):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_reopened_without_its_kernel_it_shows_and_scrubs(run, browser, lab, dark):
-    page = open_notebook(browser, lab, "live", dark=dark)
+    page = open_notebook(browser, lab, "live", dark=dark, width=700 if dark else 1100)
     end_kernels(lab)
     page.wait_for_selector(".nbr-shot .nbr-film")
     page.evaluate(SCRUB, 0)
     assert film(page, "step") == "0"
-    page.evaluate(SCRUB, 1000)
+    page.evaluate(SCRUB, 12)
     assert int(film(page, "step")) > 0
     assert "model not found" not in page.inner_text("body")
-    page.wait_for_timeout(500 if dark else 0)  # the theme comes in by and by
+    page.locator(".nbr-film").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)  # the theme comes in by and by
     shot(page, f"lab-reopened-{'dark' if dark else 'light'}")
     page.close()
 
