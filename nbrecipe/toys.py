@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,16 +25,19 @@ def mlp(sizes: tuple[int, ...] = (20, 32, 32, 5), *, act: type[nn.Module] = nn.R
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         layers: list[nn.Module] = []
-        for i, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (before, after) in enumerate(itertools.pairwise(sizes)):
             layers += [nn.Linear(before, after)] + ([act()] if i < len(sizes) - 2 else [])
         return nn.Sequential(*layers)
 
 
 def convnet(classes: int = 5, *, norm: bool = True, dropout: float = 0.0, seed: int = 0) -> nn.Sequential:
     """Two convolutions with batch norm, pooling and a head, for (N, 1, 8, 8) images."""
+
+    def normed(channels: int) -> list[nn.Module]:
+        return [nn.BatchNorm2d(channels)] if norm else []
+
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        normed = (lambda c: [nn.BatchNorm2d(c)]) if norm else (lambda c: [])
         return nn.Sequential(
             nn.Conv2d(1, 8, 3, padding=1), *normed(8), nn.ReLU(), nn.MaxPool2d(2),
             nn.Conv2d(8, 16, 3, padding=1), *normed(16), nn.ReLU(), nn.MaxPool2d(2),
@@ -127,7 +131,13 @@ def regress(
 
 
 def binary(
-    model: nn.Module | None = None, loss_fn: Loss | None = None, *, rate: float = 0.5, rows: int = 512, seed: int = 0, **more: Any
+    model: nn.Module | None = None,
+    loss_fn: Loss | None = None,
+    *,
+    rate: float = 0.5,
+    rows: int = 512,
+    seed: int = 0,
+    **more: Any,
 ) -> Bench:
     """Yes or no from ten numbers, with this share of yes; target (N, 1) of 0. and 1."""
     g = seeded(seed)
@@ -138,7 +148,14 @@ def binary(
 
 
 def next_token(
-    model: nn.Module | None = None, loss_fn: Loss | None = None, *, vocabulary: int = 24, rows: int = 128, length: int = 16, seed: int = 0, **more: Any
+    model: nn.Module | None = None,
+    loss_fn: Loss | None = None,
+    *,
+    vocabulary: int = 24,
+    rows: int = 128,
+    length: int = 16,
+    seed: int = 0,
+    **more: Any,
 ) -> Bench:
     """Sequences in which most tokens follow from the one before; the target is the input one step ahead."""
     g = seeded(seed)

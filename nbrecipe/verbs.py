@@ -144,11 +144,8 @@ def recipe_of(
 def explain(name: str) -> Answer:
     """A check's page, with its examples run. Raises LookupError for an unknown id."""
     check = get_check(name)
-    examples = [
-        Example.of(kind, make, run(check, make()))
-        for kind, makers in (("breaks", check.broken), ("holds", check.healthy))
-        for make in makers
-    ]
+    examples = [Example.of("breaks", make, run(check, make())) for make in check.broken]
+    examples += [Example.of("holds", make, run(check, make())) for make in check.healthy]
     page = ExplainPage.of(check, examples)
     return Answer(check.id, {}, view="explain", page=page)
 

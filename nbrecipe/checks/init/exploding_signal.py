@@ -134,7 +134,7 @@ def he_init() -> Bench:
 def large_weights_before_batch_norm() -> Bench:
     """Convolutions with unit normal weights, each with a batch norm behind that takes the size out."""
     net = toys.convnet()
-    _unit_normal(net[:-1])
+    _unit_normal(nn.Sequential(*list(net)[:-1]))
     return toys.images(net)
 
 
