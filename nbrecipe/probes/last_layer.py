@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import batches
-from ..batches import Feed
+from ..batches import BadInput, Feed
 from ..bench import Bench
 from ..task import Kind, Task, read_task
 from ..task.expected import to_logits
@@ -20,7 +20,7 @@ from .signal import plain, spelled
 from .start import axis_of, scored
 
 #: examples that the layer is looked for with; its inputs' mean square needs no more
-_EXAMPLES = 8
+_EXAMPLES = 4
 _LAYERS = (nn.Linear, nn.Bilinear, nn.modules.conv._ConvNd)
 #: how far answers may be off from the bias that was added, in its units: half precision rounds
 _TOLERANCE = 0.05
@@ -61,7 +61,14 @@ class _Call:
 
 def last_layer(bench: Bench) -> LastLayer | None:
     """The last layer of the model, by running some examples through it; None where there is none to be found."""
-    model, fed = plain(bench.get("model")), _few(bench)
+    try:
+        return _found(bench, _few(bench))
+    except BadInput:  # a model that compares the examples of a batch may need all of them
+        return _found(bench, bench.get("feed"))
+
+
+def _found(bench: Bench, fed: Feed) -> LastLayer | None:
+    model = plain(bench.get("model"))
     calls: list[_Call] = []
     handles = [
         module.register_forward_hook(_note(path, calls))
@@ -95,7 +102,8 @@ def has_head(bench: Bench) -> bool:
     answer, axis = scored(task), axis_of(task)
     width = answer.shape[axis] if answer.ndim else 1
     target = task.target if task.call is None else task.call.target
-    by_example = answer.shape[0] == width > 1 and isinstance(target, Tensor) and len(set(target.flatten().tolist())) == width
+    square = answer.shape[0] == width > 1 and isinstance(target, Tensor)
+    by_example = square and len(set(target.flatten().tolist())) == width
     layer = bench.once(last_layer)
     linked = layer is not None and layer.axis is not None
     tables = (p.shape for p in bench.get("model").parameters() if p.ndim == 2)

@@ -22,7 +22,7 @@ _ENOUGH = 64
 #: batches read at most
 _BATCHES = 4
 #: random answers drawn, and numbers drawn in all
-_DRAWS, _NUMBERS = 400, 1 << 23
+_DRAWS, _NUMBERS = 200, 1 << 22
 #: numbers in an answer from which on some of its rows are enough
 _LARGEST = 1 << 22
 #: kinds whose answers are logits, so that a healthy spread is 1
@@ -240,7 +240,9 @@ def _pooled(losses: list[Tensor], rows: list[int]) -> tuple[float, float | None]
 
 def _more(bench: Bench, first: Task) -> list[Task]:
     """Further batches, where one alone is too noisy."""
-    if bench.train_loader is None or first.feed.size >= _ENOUGH // 2:
+    dense = first.kind in (Kind.NEXT_TOKEN, Kind.SEGMENTATION)
+    have = _count(first.target) if dense else first.feed.size
+    if bench.train_loader is None or have >= _ENOUGH // 2:
         return []
     found: list[Task] = []
     model = bench.get("model")

@@ -40,6 +40,13 @@ HEALTHY, TOO_WIDE = 1.0, 2.0
 SURE, LIKELY = 5.0, 2.0
 #: fan in times the weights' mean square, by He's init; more arriving than that much is no fault of the last layer
 HE = 2.0
+#: what a mean loss is the loss of
+_EACH = {
+    Kind.CLASSES: "an example",
+    Kind.BINARY: "an example",
+    Kind.NEXT_TOKEN: "a token",
+    Kind.SEGMENTATION: "a pixel",
+}
 #: share of the expected loss that a start below it must differ by, and standard errors; random features help a little
 LOW, ERRORS = 0.1, 4.0
 
@@ -83,9 +90,10 @@ def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     scale = target_scale(task).clamp_min(1.0).square().mean().sqrt().item()
     wide = answers_spread(begun) if layer is None else math.sqrt(layer.variance) / scale
     # a fresh layer knows nothing of the targets' unit: what it gives for targets of small spread is no fault of its own
-    one, four = (_above(healthy_losses(begun, spread, least=1.0)) for spread in (HEALTHY, TOO_WIDE))
-    linked = layer is not None and layer.axis is not None
-    sure = (linked and wide > TOO_WIDE and begun.loss > one) or (has_head(bench) and begun.loss > four)
+    healthy = (healthy_losses(begun, spread, least=1.0) for spread in (HEALTHY, TOO_WIDE))
+    one, four = (mean + SURE * deviation for mean, deviation in healthy)
+    too_wide = layer is not None and layer.axis is not None and wide > _widest(layer)
+    sure = (too_wide and begun.loss > one) or (has_head(bench) and begun.loss > four)
     fix, code = _narrower(layer, wide)
     why = f"the outputs spread by **{number(wide, 3)}**, where a layer that keeps the variance gives 1"
     return (bad if sure else hint)(
@@ -94,8 +102,10 @@ def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     )  # fmt: skip
 
 
-def _above(healthy: tuple[float, float]) -> float:
-    return healthy[0] + SURE * healthy[1]
+def _widest(layer: LastLayer) -> float:
+    """How wide is too wide. What arrives at the end of a deep net of He's varies twofold from one draw to the next, so
+    a last layer whose own weights are no larger than twice He's has to be further out."""
+    return TOO_WIDE if layer.gain > 2 * HE else 2 * TOO_WIDE
 
 
 def _narrower(layer: LastLayer | None, wide: float) -> tuple[str, str]:
@@ -147,10 +157,11 @@ def _low(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     # a head drawn anew cannot prefer the right class; what compares examples with each other can, and so can a forecast
     # that adds to the last value seen
     sure = task.kind in (Kind.CLASSES, Kind.BINARY, Kind.MULTILABEL) and has_head(bench)
+    leak = "Find where the inputs, or a path around the layers, hold the labels."
     return (bad if sure else hint)(
         f"{_told(begun)}, and any fresh weights give **{number(max(fresh))}** at most", **seen,
-        why="without training nothing but the labels themselves tells the labels",
-        fix="Find where the inputs, or a path around the layers, hold the labels.",
+        why="without training nothing but the labels themselves, or a path around the weights, tells the answer",
+        fix=leak if sure else "See that the inputs are meant to give most of the answer away.",
     )  # fmt: skip
 
 
@@ -162,7 +173,9 @@ def _slack(begun: Start) -> float:
 
 def _told(begun: Start) -> str:
     guess = begun.guess
-    summed = "" if begun.summed is None else f" an example ({number(begun.summed)} summed)"
+    summed = (
+        "" if begun.summed is None else f" {_EACH.get(begun.tasks[0].kind, 'a value')} ({number(begun.summed)} summed)"
+    )
     error = "" if begun.error is None else f" ± {begun.error:.2g}" if begun.error < 10 else f" ± {begun.error:.0f}"
     found = f"loss at init is **{number(begun.loss)}**{error}{summed}"
     if guess.uniform is None:
@@ -267,9 +280,9 @@ def zero_head() -> Bench:
 
 
 @check.holds
-def summed_loss() -> Bench:
-    """A summed loss is compared per example."""
-    return toys.classify(loss_fn=nn.CrossEntropyLoss(reduction="sum"))
+def summed_over_tokens() -> Bench:
+    """A language model whose loss is summed over all tokens: it is compared per token."""
+    return toys.next_token(loss_fn=lambda p, t: nn.functional.cross_entropy(p.mT, t, reduction="sum"))
 
 
 @check.holds
@@ -284,12 +297,6 @@ def weighted_and_smoothed() -> Bench:
 def trained() -> Bench:
     """A trained classifier has a low loss by right: the same model with fresh weights has not."""
     return toys.trained(toys.classify())
-
-
-@check.holds
-def tokens() -> Bench:
-    """A language model with a guess among 24 tokens."""
-    return toys.next_token()
 
 
 @check.holds
