@@ -11,6 +11,7 @@ from ..finding import Result
 from ..report import drawing_of
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 #: mid-tones with a contrast of at least 4 on white and on #111, because a saved image cannot follow the theme
@@ -78,11 +79,20 @@ def _drawn(result: Result, size: tuple[float, float], type_size: float) -> Figur
         draw(ax, result.finding.seen)
         if not ax.dataLim.width > 0:  # one layer, or no bar longer than nothing: the sentence says it already
             return None
-        for text in ax.texts:
-            text.set_fontsize(type_size)
-        if type(ax.xaxis.get_major_locator()).__name__ == "AutoLocator":
-            ax.locator_params(axis="x", nbins=3)  # long numbers must not touch
-        if tuple(drawn.get_size_inches()) == size and len(ax.patches) > 1:
-            bars = len(ax.patches) if ax.patches[0].get_y() != ax.patches[1].get_y() else 0  # type: ignore[attr-defined]
-            drawn.set_figheight(max(size[1], BAR * type_size * bars))
+        _fit(drawn, ax, type_size)
     return drawn
+
+
+def _fit(drawn: Figure, ax: Axes, type_size: float) -> None:
+    """Labels of one size that do not touch; room for every bar."""
+    from matplotlib.patches import Rectangle
+
+    for text in ax.texts:
+        text.set_fontsize(type_size)
+    if type(ax.xaxis.get_major_locator()).__name__ == "AutoLocator":
+        places: list[Any] = [x for line in ax.lines for x in list(line.get_xdata(orig=False))]  # type: ignore[arg-type]
+        counted = not ax.patches and all(x == x // 1 for x in places)  # there is no layer 1.5
+        ax.locator_params(axis="x", nbins=3, integer=counted)
+    bars = {patch.get_y() for patch in ax.patches if isinstance(patch, Rectangle)}
+    if len(bars) > 1:
+        drawn.set_figheight(max(drawn.get_figheight(), BAR * type_size * len(bars)))
