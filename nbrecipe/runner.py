@@ -33,9 +33,7 @@ def run(check: Check, bench: Bench) -> Result:
     return next(run_each([check], bench))
 
 
-def run_each(
-    checks: Iterable[Check], bench: Bench, *, enough: Callable[[], bool] = lambda: False
-) -> Iterator[Result]:
+def run_each(checks: Iterable[Check], bench: Bench, *, enough: Callable[[], bool] = lambda: False) -> Iterator[Result]:
     """The results of several checks, one by one, with one copy of the state for all of them.
 
     `enough()` is asked before each check; once it is true the remaining ones are skipped.
@@ -54,12 +52,11 @@ def _judge(check: Check, bench: Bench) -> Finding:
         given |= {name: value for name in check.wants if (value := bench.find(name)) is not None}
         return check.judge(given)
     except Missing as lack:
-        return skipped(
-            f"needs `{lack.needed}`", fix="Hand over what is missing, then run it again.", code=BINDINGS.get(lack.needed, "")
-        )
+        line = BINDINGS.get(lack.needed, "")
+        return skipped(f"needs `{lack.needed}`", fix="Hand over what is missing, then run it again.", code=line)
     except BadInput as error:
         return skipped(str(error))
-    except Exception as error:  # noqa: BLE001 - a bug of ours must not end the user's notebook
+    except Exception as error:  # a bug of ours must not end the user's notebook
         place = traceback.extract_tb(error.__traceback__)[-1]
         return Finding(
             Verdict.CRASHED,
