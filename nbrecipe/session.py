@@ -56,8 +56,10 @@ class Session:
         start = time.monotonic()
         chosen = [check for check in checks if check.id not in self.silenced]
         enough: Callable[[], bool] = lambda: budget is not None and time.monotonic() - start > budget  # noqa: E731
-        results = list(run_each(chosen, bench, enough=enough))
-        self.report.add(results)
+        results = []
+        for result in run_each(chosen, bench, enough=enough):
+            self.report.add([result])  # kept one by one, so that an interrupt loses nothing
+            results.append(result)
         return results
 
     def check_init(self, bench: Bench, *, fix: bool = False) -> Report:

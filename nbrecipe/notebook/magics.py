@@ -137,7 +137,13 @@ class RecipeMagics(Magics):
             if args.ids[:1] == ["explain"] and len(args.ids) == 2:
                 return deliver(self, verbs.explain(args.ids[1]), args)
             bench = self._bench("%recipe", args, local_ns, board=not (args.ids or args.full))
-            answer = verbs.recipe_of(bench, *args.ids, full=args.full, budget=args.budget, report=args.report)
+            try:
+                answer = verbs.recipe_of(bench, *args.ids, full=args.full, budget=args.budget, report=args.report)
+            except KeyboardInterrupt:
+                if not args.full:
+                    raise
+                answer = verbs.report()
+                answer.note = "interrupted: this is what was seen so far"
         return deliver(self, answer, args)
 
     @no_var_expand

@@ -140,6 +140,19 @@ def test_recipe_is_the_board_runs_ids_and_explains(notebook):
     assert "loss-at-init" in str(page)
 
 
+def test_an_interrupt_of_everything_keeps_what_was_seen(notebook, monkeypatch):
+    from nbrecipe.checks.init import symmetric_init
+
+    def interrupted(given):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(symmetric_init.check, "judge", interrupted)
+    board, _ = do(notebook, "%recipe --full")
+    assert board.note == "interrupted: this is what was seen so far"
+    assert "loss-at-init" in board.results
+    assert "symmetric-init" not in board.results
+
+
 @pytest.mark.parametrize("ending", ["html", "json"])
 def test_recipe_writes_a_report(notebook, tmp_path, ending):
     path = tmp_path / f"with space.{ending}"
