@@ -40,12 +40,12 @@ class Stage:
     tips: tuple[Tip, ...]
 
 
-def _karpathy(section: str, *rows: tuple[str, str] | tuple[str, str, str] | tuple[str, str, str, bool]) -> list[Tip]:
-    return [Tip(row[0], row[1], "Karpathy", section, *row[2:]) for row in rows]  # type: ignore[arg-type]
+#: name, advice and, where a magic carries it out, the line to run next and whether it is a gate
+Row = tuple[str, str] | tuple[str, str, str] | tuple[str, str, str, bool]
 
 
-def _sanh(section: str, *rows: tuple[str, str] | tuple[str, str, str] | tuple[str, str, str, bool]) -> list[Tip]:
-    return [Tip(row[0], row[1], "Sanh", section, *row[2:]) for row in rows]  # type: ignore[arg-type]
+def _tips(author: Author, section: str, *rows: Row) -> tuple[Tip, ...]:
+    return tuple(Tip(row[0], row[1], author, section, *row[2:]) for row in rows)  # type: ignore[arg-type]
 
 
 DATA = Stage(
@@ -53,15 +53,20 @@ DATA = Stage(
     "Data",
     "Know the examples before any model does.",
     (
-        *_karpathy(
+        *_tips(
+            "Karpathy",
             "1 Become one with the data",
             ("look at the data", "Read hundreds of raw examples with their labels, not the first five."),
-            ("duplicates and corruption", "Search for copies, broken inputs and broken labels; there usually are some."),
+            (
+                "duplicates and corruption",
+                "Search for copies, broken inputs and broken labels; there usually are some.",
+            ),
             ("imbalance and bias", "Count the labels, and ask what the majority answer alone would score."),
             ("search, filter, sort", "Sort by anything you can measure; the outliers on any axis tend to be bugs."),
             ("noise of the labels", "Estimate how often the given label is wrong, and find those rows."),
         ),
-        *_sanh(
+        *_tips(
+            "Sanh",
             "1 Start by putting machine learning aside",
             ("balanced labels", "Are the labels balanced, and do you agree with the gold ones?"),
             ("sources of noise", "Ask how the data came about and what could have gone wrong on the way."),
@@ -77,25 +82,42 @@ SKELETON = Stage(
     "Skeleton",
     "A training and evaluation loop that is trusted, with baselines to beat.",
     (
-        *_karpathy(
+        *_tips(
+            "Karpathy",
             "2 Set up the end-to-end skeleton and dumb baselines",
             ("fix random seed", "Two runs of the same code should give the same numbers.", "%seed 0"),
             ("simplify", "Leave augmentation and every other fanciness out for now."),
             ("significant digits", "Evaluate on the whole test set; do not smooth over batches."),
             ("verify loss @ init", "The first loss has a value you can compute beforehand; measure it.", "%check_init"),
-            ("init well", "Start the last layer at the prior: class frequencies, or the mean target.", "%check_init --fix"),
+            (
+                "init well",
+                "Start the last layer at the prior: class frequencies, or the mean target.",
+                "%check_init --fix",
+            ),
             ("human baseline", "Measure how well you do yourself, in a metric people understand."),
             ("input-independent baseline", "With the inputs zeroed the model must do worse. Does it?"),
-            ("overfit one batch", "A few examples must be learned by heart, to the lowest loss.", "%%overfit_batch", True),
+            (
+                "overfit one batch",
+                "A few examples must be learned by heart, to the lowest loss.",
+                "%%overfit_batch",
+                True,
+            ),
             ("verify decreasing training loss", "A little more capacity should lower the training loss."),
             ("visualize just before the net", "Look at exactly what enters the model, decoded."),
             ("visualize prediction dynamics", "Watch predictions on one fixed batch move during training."),
             ("chart dependencies", "Use gradients to see which output depends on which input."),
-            ("generalize a special case", "Write the slow, specific version first; then check the fast one against it."),
+            (
+                "generalize a special case",
+                "Write the slow, specific version first; then check the fast one against it.",
+            ),
         ),
-        *_sanh(
+        *_tips(
+            "Sanh",
             "2 Continue as if you just started machine learning",
-            ("simple baselines", "Run a linear model or bag of words first; a net that barely beats it is hard to justify."),
+            (
+                "simple baselines",
+                "Run a linear model or bag of words first; a net that barely beats it is hard to justify.",
+            ),
             ("random predictor", "Know the loss and the metric of guessing.", "%check_init"),
             ("right metric", "Ask what the metric can tell, and what even a perfect score would not."),
         ),
@@ -107,14 +129,19 @@ OVERFIT = Stage(
     "Overfit",
     "A model large enough to fit the training set.",
     (
-        *_karpathy(
+        *_tips(
+            "Karpathy",
             "3 Overfit",
             ("picking the model", "Copy the simplest architecture that works for a related problem."),
             ("adam is safe", "Adam at 3e-4 forgives a lot; tune another optimizer later."),
             ("complexify one at a time", "Add one signal at a time, and check that each one helps."),
-            ("do not trust decay defaults", "A borrowed schedule may drive the rate to zero early; switch it off at first."),
+            (
+                "do not trust decay defaults",
+                "A borrowed schedule may drive the rate to zero early; switch it off at first.",
+            ),
         ),
-        *_sanh(
+        *_tips(
+            "Sanh",
             "3 Look under the hood",
             ("overfit a small batch", "Sixteen examples, no regularisation, zero loss.", "%%overfit_batch"),
             ("wrong indexing", "Check that tensors are gathered along the right dimension."),
@@ -134,11 +161,16 @@ REGULARISE = Stage(
     "Regularise",
     "Give up some training accuracy for validation accuracy.",
     (
-        *_karpathy(
+        *_tips(
+            "Karpathy",
             "4 Regularize",
             ("get more data", "More real data is the best regulariser."),
             ("data augment", "Half-fake data is next best; creative fakes may help too."),
-            ("pretrain", "A pretrained network rarely hurts; see that it really was loaded.", "%check_init --pretrained STATE"),
+            (
+                "pretrain",
+                "A pretrained network rarely hurts; see that it really was loaded.",
+                "%check_init --pretrained STATE",
+            ),
             ("smaller input", "Drop features and pixels that carry no signal."),
             ("smaller model", "Use what you know of the domain to cut the size."),
             ("decrease the batch size", "With batch norm, smaller batches regularise more."),
@@ -149,7 +181,9 @@ REGULARISE = Stage(
             ("first-layer weights", "Trained filters should show structure, not noise."),
             ("activations", "Odd artefacts inside the net hint at problems."),
         ),
-        *_sanh("3 Look under the hood", ("overfitting", "Train loss down, validation loss up: see when it turns.")),
+        *_tips(
+            "Sanh", "3 Look under the hood", ("overfitting", "Train loss down, validation loss up: see when it turns.")
+        ),
     ),
 )
 
@@ -158,12 +192,14 @@ TUNE = Stage(
     "Tune",
     "Search, but not blindly.",
     (
-        *_karpathy(
+        *_tips(
+            "Karpathy",
             "5 Tune",
             ("random over grid search", "Sample at random: a few parameters matter far more than the rest."),
             ("hyper-parameter optimization", "A search library may help; your understanding helps more."),
         ),
-        *_sanh(
+        *_tips(
+            "Sanh",
             "4 Tune but don't tune blindly",
             ("compare a couple of runs", "Find out which settings matter before running a thousand."),
             ("understand odd settings", "A strange best value points to something more fundamental."),
@@ -175,14 +211,20 @@ SQUEEZE = Stage(
     "squeeze",
     "Squeeze",
     "The last percent.",
-    tuple(
-        _karpathy(
-            "6 Squeeze out the juice",
-            ("ensembles", "Averaging a handful of models almost always gains something."),
-            ("leave it training", "Networks go on improving for longer than one expects."),
-        )
+    _tips(
+        "Karpathy",
+        "6 Squeeze out the juice",
+        ("ensembles", "Averaging a handful of models almost always gains something."),
+        ("leave it training", "Networks go on improving for longer than one expects."),
     ),
 )
+
+#: advice that both essays give: what carries out one carries out the other
+SAME: dict[str, str] = {
+    "overfit a small batch": "overfit one batch",
+    "random predictor": "verify loss @ init",
+    "balanced labels": "imbalance and bias",
+}
 
 STAGES: tuple[Stage, ...] = (DATA, SKELETON, OVERFIT, REGULARISE, TUNE, SQUEEZE)
 TIPS: tuple[Tip, ...] = tuple(tip for stage in STAGES for tip in stage.tips)

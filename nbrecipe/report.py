@@ -10,7 +10,7 @@ from typing import Any, Literal
 from .check import Check, Draw
 from .check import Example as MakeBench
 from .finding import Result, Verdict
-from .recipe import STAGES, TIPS, Stage, Tip
+from .recipe import SAME, STAGES, TIPS, Stage, Tip
 from .registry import all_checks
 
 #: where a tip stands: a verdict, or not yet run, or advice that no check carries out
@@ -59,9 +59,9 @@ class Report:
         return int(not self.ok)
 
     def under(self, tip: Tip) -> list[Result]:
-        """The results of the checks that carry out a tip."""
-        known = all_checks()
-        return [result for result in self if result.id in known and known[result.id].tip == tip]
+        """The results of the checks that carry out a tip, or the same advice of the other essay."""
+        wanted = checks_of(tip)
+        return [result for result in self if result.id in wanted]
 
     def telling(self, tip: Tip) -> Result | None:
         """The result that speaks for a tip: the worst of its checks, the first of these in the recipe's order."""
@@ -163,4 +163,5 @@ def drawing_of(result: Result) -> Draw | None:
 
 def checks_of(tip: Tip) -> list[str]:
     """The ids of the checks that carry out a tip."""
-    return [check.id for check in all_checks().values() if check.tip == tip]
+    name = SAME.get(tip.name, tip.name)
+    return [check.id for check in all_checks().values() if check.tip.name == name]

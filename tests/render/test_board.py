@@ -32,8 +32,8 @@ def test_a_tip_that_has_not_run_differs_from_one_without_a_check():
 
 def test_progress_counts_tips_that_hold_of_those_with_checks():
     skeleton = STAGES[1]
-    assert Report().progress(skeleton) == (0, 4)
-    assert everything().progress(skeleton) == (1, 4)  # the hint claims no fault
+    assert Report().progress(skeleton) == (0, 5)
+    assert everything().progress(skeleton) == (1, 5)  # the hint claims no fault
     assert Report().progress(STAGES[0]) == (0, 0)
 
 
@@ -65,7 +65,7 @@ def test_next_is_the_first_fault_before_anything_that_has_not_run():
 def test_the_board_as_text_shows_stages_gate_evidence_and_lines_to_run():
     told = board.text(everything())
     assert told.startswith("The recipe: you are at Skeleton · 2 faults · 1 hint · 5 hold\n\n")
-    assert "✗ 2 Skeleton   1/4   fault  ← you are here" in told
+    assert "✗ 2 Skeleton   1/5   fault  ← you are here" in told
     assert "✗ The gate, overfit one batch, fails: nothing of a later stage is worth doing" in told
     assert "  ✗ verify loss @ init              Loss at init is 4.607; these labels give 2.303 ±\n" in told
     assert "%recipe explain loss-at-init" in told
