@@ -46,16 +46,20 @@ def read_task(model: nn.Module, fed: Feed, loss_fn: LossFn | None) -> Task:
 def as_in_training(model: nn.Module) -> Iterator[None]:
     """The modes of the modules as they are, but without dropout's noise.
 
-    Batch norm that never saw a batch has no statistics yet and takes the batch's, whatever its mode.
+    Batch norm that never saw a batch has no statistics yet and takes the batch's, whatever its mode; it stays blank.
     """
-    changed = [(module, module.training) for module in model.modules() if _is_noise(module) or _is_blank(module)]
+    noisy = [(m, m.training) for m in model.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
+    blank = [(m, m.training, [b.clone() for b in m.buffers()]) for m in model.modules() if _is_blank(m)]
     try:
-        for module, _ in changed:
-            module.training = _is_blank(module)
+        for module, *_ in (*noisy, *blank):
+            module.training = not isinstance(module, nn.modules.dropout._DropoutNd)
         yield
     finally:
-        for module, mode in changed:
+        for module, mode, *_ in (*noisy, *blank):
             module.training = mode
+        for module, _, kept in blank:
+            for buffer, value in zip(module.buffers(), kept, strict=True):
+                buffer.copy_(value)
 
 
 def _eagerly() -> AbstractContextManager[Any]:
@@ -65,15 +69,11 @@ def _eagerly() -> AbstractContextManager[Any]:
     return nullcontext()
 
 
-def _is_noise(module: nn.Module) -> bool:
-    return isinstance(module, nn.modules.dropout._DropoutNd)
-
-
 def _is_blank(module: nn.Module) -> bool:
-    if not isinstance(module, nn.modules.batchnorm._BatchNorm) or module.num_batches_tracked is None:
+    if not isinstance(module, nn.modules.batchnorm._BatchNorm) or module.running_var is None:
         return False
-    lazy = isinstance(module, nn.modules.lazy.LazyModuleMixin) and module.has_uninitialized_params()
-    return not lazy and int(module.num_batches_tracked) == 0
+    seen, spread = module.num_batches_tracked, module.running_var
+    return (seen is None or int(seen) == 0) and bool((spread == 1).all())  # old checkpoints count no batches
 
 
 def _of_output(model: nn.Module, fed: Feed, loss_fn: LossFn) -> Task:
