@@ -62,7 +62,16 @@ class Keeper:
         else:
             self._object(thing, depth)
 
+    def _scripted(self, module: nn.Module) -> None:
+        """A compiled module keeps its members out of python's reach; they cannot be replaced either."""
+        for tensor in (*module.parameters(), *module.buffers()):
+            self._tensor(tensor)
+        modes = [(part, part.training) for part in module.modules()]
+        self.undos += [functools.partial(setattr, part, "training", mode) for part, mode in modes]
+
     def _module(self, module: nn.Module) -> None:
+        if isinstance(module, torch.jit.ScriptModule):
+            return self._scripted(module)
         self.undos.append(_class_of(module))
         for table in (module._parameters, module._buffers, module._modules):
             self._dict(table)

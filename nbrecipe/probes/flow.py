@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .passage import Layer
+from .passage import TABLES, Layer
 from .signal import Signal, spelled
 
 
@@ -48,6 +48,8 @@ def flow(seen: Signal) -> Flow | None:
     """The flow of a measured signal; None for a net of fewer than two layers in a row, or for equal inputs."""
     norms = [i for i, layer in enumerate(seen.layers) if layer.is_norm]
     tail = seen.layers[norms[-1] + 1 :] if norms else seen.layers
+    while tail and tail[-1].kind in TABLES:
+        tail = tail[:-1]
     if len(tail) + bool(norms) < 2:
         return None
     first, head = tail[0], tail[-1]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,7 +29,7 @@ PRODUCTS = frozenset({"matmul", "mm", "addmm", "einsum"})
 WHOLE = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu", "multi_head_attention_forward", "bilinear"})
 NORMS = frozenset({"batch_norm", "layer_norm", "group_norm", "instance_norm", "rms_norm", "normalize"})
 #: functions that make units with ends; in-place ones end in _
-UNITS = frozenset({"relu", "tanh", "sigmoid", "hardtanh", "clamp", "clamp_min"})
+UNITS = frozenset({"relu", "relu6", "tanh", "sigmoid", "hardtanh", "clamp", "clamp_min"})
 #: a unit is at its end where its slope is below 0.06 of the steepest: |tanh| > 0.97, sigmoid outside 0.03 to 0.97
 END = 0.97
 
@@ -118,6 +118,11 @@ class Passage(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         out = func(*args, **kwargs)
+        with suppress(RuntimeError):  # inside vmap and the like, values cannot be read
+            self._note(name, args, kwargs, out)
+        return out
+
+    def _note(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
         kind = name.rstrip("_")
         if name in WEIGHTED or name in TABLES or name in PRODUCTS or name in WHOLE or name in NORMS:
             self._layer(name, args, kwargs, out)
@@ -125,7 +130,6 @@ class Passage(TorchFunctionMode):
             self._unit(kind, args, kwargs, out)
         elif name == "mul" and self._gates:
             self._gated(args)
-        return out
 
     def enter(self, path: str, module: nn.Module) -> None:
         """A module begins."""
@@ -178,7 +182,7 @@ class Passage(TorchFunctionMode):
         return values.shape[0] % self.size == 0 or values.shape[1] == self.size
 
     def _unit(self, kind: str, args: Any, kwargs: Any, out: Any) -> None:
-        if kind.startswith("clamp") and not _cuts_at_zero(args, kwargs):
+        if out.is_complex() or (kind.startswith("clamp") and not _cuts_at_zero(args, kwargs)):
             return
         low, high = _ends(kind, args, kwargs)
         one_ended = low == 0  # ReLU, ReLU6
@@ -197,8 +201,9 @@ class Passage(TorchFunctionMode):
 
     def _gated(self, factors: Any) -> None:
         for alive, units in self._gates:
-            if any(factor is alive() for factor in factors if isinstance(factor, Tensor)):
-                units.gates = True
+            gate = alive()
+            if any(factor is gate or factor._base is gate for factor in factors if isinstance(factor, Tensor)):
+                units.gates = units.gates or gate is not None
 
 
 @contextmanager
@@ -208,6 +213,8 @@ def watched(model: nn.Module, size: int) -> Iterator[Passage]:
     handles: list[Any] = []
     try:
         for path, module in model.named_modules():
+            if isinstance(module, torch.jit.ScriptModule):
+                continue  # takes no hooks; what runs inside cannot be watched
             handles.append(module.register_forward_pre_hook(_entering(passage, path)))
             handles.append(module.register_forward_hook(_leaving(passage, path)))
         with passage:

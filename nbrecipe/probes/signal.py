@@ -134,7 +134,7 @@ def _backward(model: nn.Module, step: Step) -> tuple[tuple[Twins, ...], str]:
     try:
         gradients = torch.autograd.grad(loss.real if loss.is_complex() else loss, weights, allow_unused=True)
     except RuntimeError as error:
-        return (), f"the backward pass fails: {error}"
+        return (), f"the backward pass fails: {str(error).split('. ')[0]}"
     by_weight = {id(weight): gradient for weight, gradient in zip(weights, gradients, strict=True)}
     found = suspects(model)
     if not found:

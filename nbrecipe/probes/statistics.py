@@ -36,4 +36,5 @@ def off_units(values: Tensor, channels_first: bool) -> Tensor:
     """(units,) whether each was off at every position of every example; those of a convolution are its channels."""
     axis = 1 if values.ndim > 2 and channels_first else values.ndim - 1
     others = [a for a in range(values.ndim) if a != axis]
-    return (values.amax(others) if others else values).le(0).cpu()
+    off: list[bool] = (values.amax(others) if others else values).le(0).tolist()
+    return torch.tensor(off)

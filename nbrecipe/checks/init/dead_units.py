@@ -50,14 +50,15 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     if shares[worst] < LOOK or counts[worst] < 2:
         return ok(f"{sum(counts)} of {sum(widths)} ReLU units are off on all {examples} examples", **numbers)
     dead = shares[worst] > 0.5 and _chance(counts[worst], widths[worst]) < ERROR
-    claim = bad if dead and is_fresh(bench) else hint
     name, units = bench.name("model"), layers[worst]
     before = next((layer for layer in seen.layers if layer.path == units.after), Layer(units.after, ""))
+    constant = bool(before.weight) and before.weight_std == 0  # for `symmetric-init` to judge
+    claim = bad if dead and not constant and is_fresh(bench) else hint
     bias = before.weight.removesuffix("weight") + "bias"
     has_bias = before.weight.endswith("weight") and bias in dict(model.named_parameters())
     return claim(
         f"**{counts[worst]} of {widths[worst]}** ReLU units behind `{spelled(name, before.path)}` are off on all "
-        f"{examples} examples; fewer than half is what chance explains",
+        f"**{examples}** examples; a unit should be off on about half of them",
         fix="Start the bias at zero and the weights at random around zero.",
         code=f"nn.init.zeros_({spelled(name, bias)})" if has_bias else "",
         why="no gradient passes a unit that is off, so it stays off",

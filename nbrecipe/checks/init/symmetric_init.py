@@ -34,7 +34,9 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     seen = bench.once(signal)
     if seen.no_gradient:
         return skipped(f"there are no gradients to compare: {seen.no_gradient}")
-    lasting = [twins for twins in bench.once(lasting_twins) if twins.still >= 2]
+    # a layer that is given nothing but zeros cannot move: that is for `dead-units` to judge
+    idle = {layer.weight for layer in seen.weighted if layer.moment_in == 0}
+    lasting = [twins for twins in bench.once(lasting_twins) if twins.still >= 2 and twins.name not in idle]
     name = bench.name("model")
     if not lasting:
         parted = sum(twins.equal for twins in seen.twins)

@@ -46,29 +46,35 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     numbers: dict[str, Any] = {**profile(found), "ratio": ratio, "expected": 1.0}
     limit = (LOST / found.slack) ** 0.5
     if ratio >= (FAINT / found.slack) ** 0.5:
-        return ok(
-            f"the signal keeps its size over {depth} layers: {number(ratio, 3)} times that of the input", **numbers
-        )
-    name = bench.name("model")
-    zero = next((layer for layer in seen.weighted[:-1] if layer.weight and layer.weight_std == 0), None)
-    if zero is not None:
-        return hint(
-            f"`{spelled(name, zero.path)}` starts at a constant and lets **{number(ratio, 2)}** of the signal through",
-            fix="Start at zero only the last layer, or the end of a residual branch.",
-            where=spelled(name, zero.path),
-            **numbers,
-        )
-    worst = found.steepest(-1)
+        return ok(f"{number(ratio, 3)} of the signal's size is left after {depth} layers", **numbers)
+    cut = _cut(bench.name("model"), seen)
+    if cut is not None:
+        return hint(cut[0], fix=cut[1], where=cut[2], **numbers)
+    name, worst = bench.name("model"), found.steepest(-1)
     claim = bad if ratio < limit and is_fresh(bench) else hint
+    fold = f"**{number(1 / ratio, 3)}**-fold" if ratio else "to **nothing**"
     return claim(
-        f"over {depth} layers the signal shrinks to **{number(ratio, 2)}** of its size at the input; "
-        "a matching init keeps it near **1**",
+        f"the signal shrinks {fold} over {depth} layers; a matching init keeps its size",
         fix=_fix(seen),
         code=_code(name, found, seen),
         why=_why(name, worst.path, found),
         where=spelled(name, worst.path),
         **numbers,
     )
+
+
+def _cut(name: str, seen: Signal) -> tuple[str, str, str] | None:
+    """Message, fix and place where the signal ends at one layer, which other checks judge."""
+    for layer in seen.weighted[:-1]:
+        if layer.weight and layer.weight_std == 0:
+            place = spelled(name, layer.path)
+            fix = "Start at zero only the last layer, or the end of a residual branch."
+            return f"no signal passes `{place}`: its weights start at one value", fix, place
+    for units in seen.units:
+        if units.share_off == 1 and not units.final:
+            place = spelled(name, units.after)
+            return f"no signal passes the units behind `{place}`: all are off", "Start the bias at zero.", place
+    return None
 
 
 def _fix(seen: Signal) -> str:
