@@ -36,7 +36,7 @@ COUNTED = {
     Verdict.BAD: ("fault", "faults"),
     Verdict.HINT: ("hint", "hints"),
     Verdict.CRASHED: ("crashed", "crashed"),
-    Verdict.OK: ("holds", "hold"),
+    Verdict.OK: ("check holds", "hold"),
     Verdict.SKIPPED: ("skipped", "skipped"),
 }
 #: the order in which findings are read
