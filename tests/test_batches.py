@@ -121,21 +121,27 @@ def test_other_batches_are_refused(batch, kind):
         batches.feed(Takes1(), batch, F.cross_entropy)
 
 
-def test_a_batch_goes_to_the_models_device():
-    net = nn.Linear(4, 3)
-    assert batches.feed(net, (X, Y), F.cross_entropy).args[0] is X
+def test_a_batch_is_moved_with_the_structure_it_has():
     moved = batches.move((X, {"y": Y, "name": "a"}), torch.device("meta"))
     assert moved[0].device.type == moved[1]["y"].device.type == "meta"
     assert moved[1]["name"] == "a"
-    there = batches.feed(nn.Linear(4, 3), (moved[0], moved[1]["y"].new_zeros(6, device="cpu")), F.cross_entropy).batch
-    assert there[1].device.type == "cpu"
+
+
+def test_a_batch_goes_to_the_models_device(monkeypatch):
+    net = nn.Linear(4, 3)
+    assert batches.feed(net, (X, Y), F.cross_entropy).args[0] is X
+    monkeypatch.setattr(batches.feeding, "_device", lambda model: torch.device("meta"))
+    found = batches.feed(net, (X, Y), F.cross_entropy)
+    assert [t.device.type for t in (*found.args, found.target, *found.batch)] == ["meta"] * 4
 
 
 @pytest.mark.parametrize(
     "batch",
     [
-        X, [X], (X, Y), {"x": X, "y": Y}, Row(X, Y), Pair(X, Y), UserDict(x=X, y=Y), ((X, Z), Y), (X, {"a": Y, "b": Z}),
-        (X, list("abcdef")), ([torch.ones(3, i + 2) for i in range(6)], [{"boxes": torch.ones(i, 4)} for i in range(6)]),
+        X, [X], (X, Y), {"x": X, "y": Y}, Row(X, Y), Pair(X, Y), UserDict(x=X, y=Y), ((X, Z), Y),
+        (X, {"a": Y, "b": Z}),
+        (X, list("abcdef")),
+        ([torch.ones(3, i + 2) for i in range(6)], [{"boxes": torch.ones(i, 4)} for i in range(6)]),
         (torch.ones(2, 6, 4), Y),
     ],
 )  # fmt: skip
@@ -153,7 +159,7 @@ def test_what_all_examples_share_stays_whole():
 
 
 def test_a_batch_without_tensors_has_no_size():
-    with pytest.raises(BadInput, match="^a batch of type dict holds no tensor with a batch axis$"):
+    with pytest.raises(BadInput, match=r"^a batch of type dict holds no tensor with a batch axis$"):
         batches.batch_size({"a": 1})
 
 
@@ -194,11 +200,8 @@ def test_no_loss_is_none():
 
 def test_a_step_is_that_of_the_users_loop():
     net = nn.Linear(4, 3)
-    for loss_fn in (
-        F.cross_entropy,
-        nn.CrossEntropyLoss(),
-        lambda model, batch: F.cross_entropy(model(batch[0]), batch[1]),
-    ):
+    by_itself = lambda model, batch: F.cross_entropy(model(batch[0]), batch[1])  # noqa: E731
+    for loss_fn in (F.cross_entropy, nn.CrossEntropyLoss(), by_itself):
         step = batches.forward(net, batches.feed(net, (X, Y), loss_fn), loss_fn)
         assert step.loss.item() == pytest.approx(F.cross_entropy(net(X), Y).item())
 

@@ -22,7 +22,7 @@ def batch_size(batch: Any) -> int:
     fields = fields_of(batch)
     if fields is not None:
         parts = [fields[key] for key in TARGET_KEYS if key in fields] + list(fields.values())
-    elif isinstance(batch, (tuple, list)) and not _is_examples(batch):
+    elif _is_columns(batch):
         parts = [*batch[-1:], *batch[:-1]]
     else:
         parts = [batch]
@@ -39,12 +39,8 @@ def take(batch: Any, count: int) -> Any:
     def cut(item: Any) -> Any:
         if isinstance(item, Tensor) and item.ndim and item.shape[0] == size:
             return item[:count]
-        if (
-            isinstance(item, (list, tuple))
-            and len(item) == size
-            and _is_examples(item)
-            and not hasattr(item, "_fields")
-        ):
+        listed = isinstance(item, (list, tuple)) and not hasattr(item, "_fields")
+        if listed and len(item) == size and _is_examples(item) and not (item is batch and _is_columns(item)):
             return type(item)(item[:count])
         return item
 
@@ -57,6 +53,11 @@ def _length(part: Any) -> int | None:
     if isinstance(part, (list, tuple)) and _is_examples(part):
         return len(part)
     return next((int(item.shape[0]) for item in leaves(part) if isinstance(item, Tensor) and item.ndim), None)
+
+
+def _is_columns(batch: Any) -> bool:
+    """Whether a batch is a tuple or list of inputs and target, each for all examples."""
+    return isinstance(batch, (tuple, list)) and any(isinstance(item, (Tensor, tuple, list, Mapping)) for item in batch)
 
 
 def _is_examples(items: Any) -> bool:

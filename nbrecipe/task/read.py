@@ -48,18 +48,19 @@ def as_in_training(model: nn.Module) -> Iterator[None]:
 
     Batch norm that never saw a batch has no statistics yet and takes the batch's, whatever its mode; it stays blank.
     """
-    noisy = [(m, m.training) for m in model.modules() if isinstance(m, nn.modules.dropout._DropoutNd)]
-    blank = [(m, m.training, [b.clone() for b in m.buffers()]) for m in model.modules() if _is_blank(m)]
+    noisy = [module for module in model.modules() if isinstance(module, nn.modules.dropout._DropoutNd)]
+    blank = [module for module in model.modules() if _is_blank(module)]
+    modes = [(module, module.training) for module in (*noisy, *blank)]
+    kept = [(buffer, buffer.clone()) for module in blank for buffer in module.buffers()]
     try:
-        for module, *_ in (*noisy, *blank):
-            module.training = not isinstance(module, nn.modules.dropout._DropoutNd)
+        for module, _ in modes:
+            module.training = module in blank
         yield
     finally:
-        for module, mode, *_ in (*noisy, *blank):
+        for module, mode in modes:
             module.training = mode
-        for module, _, kept in blank:
-            for buffer, value in zip(module.buffers(), kept, strict=True):
-                buffer.copy_(value)
+        for buffer, value in kept:
+            buffer.copy_(value)
 
 
 def _eagerly() -> AbstractContextManager[Any]:

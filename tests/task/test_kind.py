@@ -49,9 +49,11 @@ CASES = {
         Into(5), ids(8), lambda p, t: F.cross_entropy(p, t, reduction="none").mean(), Kind.CLASSES, 5),
     "log-probabilities": (Into(5, then=nn.LogSoftmax(1)), ids(8), nn.NLLLoss(), Kind.CLASSES, 5),
     "soft targets": (Into(5), rows(8, 5).softmax(1), nn.CrossEntropyLoss(), Kind.CLASSES, 5),
-    "distillation": (Into(5, then=nn.LogSoftmax(1)), rows(8, 5).softmax(1), nn.KLDivLoss(reduction="batchmean"), Kind.CLASSES, 5),
+    "distillation": (
+        Into(5, then=nn.LogSoftmax(1)), rows(8, 5).softmax(1), nn.KLDivLoss(reduction="batchmean"), Kind.CLASSES, 5),
     "yes or no": (Into(1), ids(8, 1, high=2).float(), nn.BCEWithLogitsLoss(), Kind.BINARY, 1),
-    "yes or no, squeezed": (Into(1), ids(8, high=2).float(), lambda p, t: F.binary_cross_entropy_with_logits(p[:, 0], t), Kind.BINARY, 1),
+    "yes or no, squeezed": (
+        Into(1), ids(8, high=2).float(), lambda p, t: F.binary_cross_entropy_with_logits(p[:, 0], t), Kind.BINARY, 1),
     "yes or no, a vector": (Into(), ids(8, high=2).float(), nn.BCEWithLogitsLoss(), Kind.BINARY, 1),
     "probabilities": (Into(1, then=nn.Sigmoid()), ids(8, 1, high=2).float(), nn.BCELoss(), Kind.BINARY, 1),
     "several labels": (Into(4), ids(8, 4, high=2).float(), nn.BCEWithLogitsLoss(), Kind.MULTILABEL, 4),
@@ -70,7 +72,8 @@ CASES = {
     "an image": (Into(3, 8, 8), rows(8, 3, 8, 8), nn.MSELoss(), Kind.RECONSTRUCTION, 192),
     "the input": (Into(6), X, nn.MSELoss(), Kind.RECONSTRUCTION, 6),
     "the input by BCE": (Into(6), X, lambda p, t: F.binary_cross_entropy_with_logits(p, t), Kind.RECONSTRUCTION, 6),
-    "nothing to see": (Into(5), ids(8), lambda p, t: F.triplet_margin_loss(p, p.roll(1, 0), p.roll(2, 0)), Kind.CLASSES, 5),
+    "nothing to see": (
+        Into(5), ids(8), lambda p, t: F.triplet_margin_loss(p, p.roll(1, 0), p.roll(2, 0)), Kind.CLASSES, 5),
 }  # fmt: skip
 
 
