@@ -26,7 +26,7 @@ check = Check(__name__, tip="init well")
 
 #: chance of calling a layer dead that is not. Even where inputs hardly vary, so that each unit is either always on or
 #: always off, random weights put it on either side with probability 1/2: more units off than that explains are dead
-ERROR = 1e-3
+ERROR = 1e-4
 #: share of a layer's units from which on it is worth a look
 LOOK = 0.25
 

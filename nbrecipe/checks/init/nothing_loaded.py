@@ -47,7 +47,7 @@ def run(model: nn.Module, pretrained: Mapping[str, Any], bench: Bench) -> Findin
             **numbers,
         )
     if found.renamed or found.share >= FEW:
-        inside = f', which stand under "{found.inside}"' if found.inside else ""
+        inside = f', which stand under "{found.inside}",' if found.inside else ""
         head = f"; {len(found.misshapen)} differ in shape" if found.misshapen else ""
         numbers["matched"] = len(found.pairs)
         return ok(

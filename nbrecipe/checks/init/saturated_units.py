@@ -30,8 +30,8 @@ check = Check(__name__, tip="init well")
 MOST = {"tanh": 0.5, "sigmoid": 0.5, "hardtanh": 0.75}
 #: share for normal pre-activations of standard deviation 1
 HEALTHY = {"tanh": 0.036, "sigmoid": 0.0005, "hardtanh": 0.317}
-#: two thirds of the above are worth a look
-LOOK = 2 / 3
+#: this much of the above is worth a look; hardtanh behind Xavier's init with the gain of tanh, 5/3, is below
+LOOK = 0.8
 #: root mean square of inputs above which the inputs, not the weights, are too large; scaled ones have 1
 UNSCALED = 5.0
 
