@@ -34,19 +34,15 @@ if TYPE_CHECKING:
 check = Check(__name__, tip="verify loss @ init")
 
 #: a layer that keeps the variance of inputs of variance 1 spreads its outputs by 1 (Xavier) to 1.41 (He); from 2 on,
-#: four times the variance, it is too large by any convention
-HEALTHY, TOO_WIDE = 1.0, 2.0
+#: four times the variance, it is too large by any convention. What arrives at the end of a narrow net of He's varies
+#: eightfold from one draw to the next, so a layer whose own weights are not too large has to be further out
+HEALTHY, TOO_WIDE, FAR_TOO_WIDE = 1.0, 2.0, 6.0
+#: fan in times the weights' mean square: 2 for He's init, twice that is too large by any convention
+TOO_LARGE = 4.0
 #: deviations of a random healthy start; five of them happen in none of ten thousand
 SURE, LIKELY = 5.0, 2.0
-#: fan in times the weights' mean square, by He's init; more arriving than that much is no fault of the last layer
-HE = 2.0
 #: what a mean loss is the loss of
-_EACH = {
-    Kind.CLASSES: "an example",
-    Kind.BINARY: "an example",
-    Kind.NEXT_TOKEN: "a token",
-    Kind.SEGMENTATION: "a pixel",
-}
+_EACH = {Kind.CLASSES: "an example", Kind.BINARY: "an example", Kind.NEXT_TOKEN: "a token"}
 #: share of the expected loss that a start below it must differ by, and standard errors; random features help a little
 LOW, ERRORS = 0.1, 4.0
 
@@ -87,13 +83,13 @@ def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     if task.kind is Kind.REGRESSION and min(begun.loss, zero) > far:
         return _offset(bench, begun, seen)
     layer = bench.once(last_layer)
+    layer = layer if layer is not None and layer.axis is not None else None
     scale = target_scale(task).clamp_min(1.0).square().mean().sqrt().item()
     wide = answers_spread(begun) if layer is None else math.sqrt(layer.variance) / scale
     # a fresh layer knows nothing of the targets' unit: what it gives for targets of small spread is no fault of its own
-    healthy = (healthy_losses(begun, spread, least=1.0) for spread in (HEALTHY, TOO_WIDE))
-    one, four = (mean + SURE * deviation for mean, deviation in healthy)
-    too_wide = layer is not None and layer.axis is not None and wide > _widest(layer)
-    sure = (too_wide and begun.loss > one) or (has_head(bench) and begun.loss > four)
+    mean, deviation = healthy_losses(begun, HEALTHY, least=1.0)
+    large = layer is not None and layer.gain > TOO_LARGE
+    sure = has_head(bench) and begun.loss > mean + SURE * deviation and wide > (TOO_WIDE if large else FAR_TOO_WIDE)
     fix, code = _narrower(layer, wide)
     why = f"the outputs spread by **{number(wide, 3)}**, where a layer that keeps the variance gives 1"
     return (bad if sure else hint)(
@@ -102,19 +98,13 @@ def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     )  # fmt: skip
 
 
-def _widest(layer: LastLayer) -> float:
-    """How wide is too wide. What arrives at the end of a deep net of He's varies twofold from one draw to the next, so
-    a last layer whose own weights are no larger than twice He's has to be further out."""
-    return TOO_WIDE if layer.gain > 2 * HE else 2 * TOO_WIDE
-
-
 def _narrower(layer: LastLayer | None, wide: float) -> tuple[str, str]:
     """What to do, and the line for it."""
     if wide <= HEALTHY:
         return "Start the last bias at the prior, or standardise the targets.", "%recipe final-bias"
     if layer is None:
         return "Start the last layer with smaller weights.", ""
-    if layer.gain < HE < layer.arriving:
+    if layer.gain <= TOO_LARGE and layer.arriving > 1:
         size = number(math.sqrt(layer.arriving), 3)
         return f"Normalise what reaches `{layer.name}`: its inputs have size {size}, not 1.", "%recipe exploding-signal"
     return "Start the last layer with smaller weights.", f"torch.nn.init.xavier_uniform_({layer.name}.weight)"
