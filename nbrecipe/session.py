@@ -85,6 +85,11 @@ class Session:
         note = self._noted(UNCHANGED)
         return Report("Checks", {r.id: r for r in results}, note=note, seconds=sum(r.seconds for r in results))
 
+    def read_cells(self, bench: Bench) -> None:
+        """The checks that only read the notebook's cells: the board knows their outcome without being asked."""
+        if bench.cells:
+            self.run([check for check in all_checks().values() if "cells" in check.needs], bench)
+
     def run_all(self, bench: Bench, *, budget: float) -> None:
         """Everything that applies now, the instant ones first, experiments last, within `budget` seconds."""
         costs = ("instant", "scan", "trains")

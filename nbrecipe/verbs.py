@@ -135,6 +135,8 @@ def recipe_of(
     else:
         if full:
             SESSION.run_all(bench, budget=budget)
+        else:
+            SESSION.read_cells(bench)
         answer = globals()["report"]()
     if report is not None:
         _save(answer, report)

@@ -1,0 +1,66 @@
+"""What `%check_init` costs: its time in forward-backward passes, its memory against a training step's."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import statistics
+import time
+
+import torch
+
+from nbrecipe import verbs
+from nbrecipe.bench import Bench
+
+from .nets import benches
+
+ROUNDS = 7
+#: what the figures may not exceed
+MOST_PASSES, MOST_MEMORY = 3.0, 2.0
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """(what, figure, limit), one row a figure; each ratio is of neighbours in one process."""
+    table = []
+    for name, bench in benches().items():
+        ratios = sorted(_ratio(bench) for _ in range(ROUNDS))
+        figure = f"{statistics.median(ratios):.2f} passes ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        table.append((f"%check_init, {name}: time", figure, f"{MOST_PASSES:g}"))
+        step, check = (_peak(name, what) for what in ("step", "check"))
+        figure = f"{check / step:.2f} x a step ({check:.0f} against {step:.0f} MiB)"
+        table.append((f"%check_init, {name}: memory", figure, f"{MOST_MEMORY:g}"))
+    return table
+
+
+def train_step(bench: Bench) -> None:
+    """One forward and backward pass and an Adam step, of the loader's first batch."""
+    x, y = bench.get("batch")
+    optimizer = torch.optim.Adam(bench.get("model").parameters())
+    bench.loss_fn(bench.model(x), y).backward()
+    optimizer.step()
+
+
+def _ratio(bench: Bench) -> float:
+    x, y = bench.get("batch")
+    start = time.perf_counter()
+    bench.loss_fn(bench.model(x), y).backward()
+    middle = time.perf_counter()
+    bench.model.zero_grad()
+    verbs.check_init_of(bench.replace())
+    return (time.perf_counter() - middle) / (middle - start)
+
+
+def _peak(name: str, what: str) -> float:
+    """MiB that one training step, or one check, adds to the peak of a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_grown, (name, what))
+
+
+def _grown(name: str, what: str) -> float:
+    bench = benches()[name]
+    with torch.no_grad():  # what torch allocates once for itself counts for neither side
+        bench.model(bench.get("batch")[0][:2])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    train_step(bench) if what == "step" else verbs.check_init_of(bench)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024

@@ -1,0 +1,37 @@
+"""Two ways to do the same, timed in turn in one process."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table."""
+
+    what: str
+    value: float
+    limit: float
+    unit: str = "x"
+    note: str = ""
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def ratio(one: Callable[[], object], other: Callable[[], object], rounds: int) -> tuple[float, float, float]:
+    """The median ratio of pairs run one after the other, and the median seconds of each; a pair warms up first."""
+    one(), other()
+    pairs = []
+    for i in range(rounds):
+        first, second = (one, other) if i % 2 == 0 else (other, one)
+        times = [seconds(first), seconds(second)]
+        pairs.append(tuple(times if i % 2 == 0 else times[::-1]))
+    quotient = statistics.median(a / b for a, b in pairs)
+    return quotient, statistics.median(a for a, _ in pairs), statistics.median(b for _, b in pairs)
