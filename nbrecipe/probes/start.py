@@ -13,7 +13,7 @@ from .. import batches
 from ..batches import BadInput
 from ..bench import Bench
 from ..task import Expected, Kind, Task, expected, read_task
-from ..task.expected import channel_axis, class_axis, from_logits, to_logits
+from ..task.expected import as_taken, channel_axis, class_axis, columns, from_logits, to_logits
 from ..task.labels import more_labels
 from ..task.search import spread_out
 
@@ -46,6 +46,8 @@ class Start:
     paired: float | None
     #: number of labels behind `guess`
     labels: int
+    #: how far answers vary in a healthy start: 1 for logits, the targets' standard deviation for values
+    scale: Tensor
 
 
 def start(bench: Bench) -> Start | None:
@@ -71,8 +73,9 @@ def start(bench: Bench) -> Start | None:
     assert first.loss is not None
     count = _count(first.target if known is None else known)
     return Start(
-        tuple(tasks), sum(rows), loss, error, float(first.loss) if summed else None, guess, best, paired, count
-    )
+        tuple(tasks), sum(rows), loss, error, float(first.loss) if summed else None, guess, best, paired, count,
+        _target_scale(whole[0], known),
+    )  # fmt: skip
 
 
 def scored(task: Task) -> Tensor:
@@ -113,7 +116,7 @@ def healthy_losses(begun: Start, spread: float, *, least: float = 0.0, seed: int
     average out over a batch.
     """
     task = begun.tasks[0]
-    centre, scale = _centre(begun), target_scale(task).clamp_min(least)
+    centre, scale = _centre(begun), begun.scale.clamp_min(least)
     shared = _shared(task, centre)
     axis, answer = axis_of(task), scored(task)
     generator = torch.Generator().manual_seed(seed)
@@ -136,37 +139,36 @@ def _normal(shape: torch.Size, generator: torch.Generator) -> Tensor:
     return numbers.repeat(math.ceil(count / max(1, len(numbers))))[:count].reshape(shape)
 
 
-def offset_loss(begun: Start) -> float:
-    """The loss of a constant answer that misses the best one by the square root of 3 deviations of the targets.
+def is_far_off(begun: Start) -> bool:
+    """Whether values to be learned lie far from 0, and the answers too far from them.
 
-    A squared error is then 4 times that of the best constant. The deviation counts as 1 at least: a layer that keeps
-    the variance of its inputs knows nothing of the targets' unit; nobody could tell a smaller offset from its noise.
+    Far is the square root of 3 deviations of the targets: a squared error is then 4 times that of the best constant.
+    The deviation counts as 1 at least: a layer that keeps the variance of its inputs knows nothing of the targets'
+    unit, and nobody could tell a smaller offset from its noise.
     """
-    task = begun.tasks[0]
-    shift = math.sqrt(3) * target_scale(task).clamp_min(1.0)
-    centre = begun.guess.constant.detach().cpu().float()
-    return max(loss_of(task, constant_answer(task, centre + sign * shift)) for sign in (-1, 1))
+    task, best = begun.tasks[0], begun.guess.constant.detach().cpu().float()
+    if task.kind is not Kind.REGRESSION or len(best) != len(begun.scale):
+        return False
+    limit = 3 * float(begun.scale.clamp_min(1.0).square().sum())
+    return all(float(gap.square().sum()) > limit for gap in (best, _noise(task, best).mean(0)))
 
 
 def answers_spread(begun: Start) -> float:
     """How far the model's answers lie from a guess: root mean square, in units of a healthy spread."""
     task = begun.tasks[0]
     noise = _noise(task, _centre(begun))
-    return float((noise / target_scale(task).clamp_min(1.0)).square().mean().sqrt())
+    return float((noise / begun.scale.clamp_min(1.0)).square().mean().sqrt())
 
 
-def target_scale(task: Task) -> Tensor:
+def _target_scale(task: Task, known: Tensor | None) -> Tensor:
     """The standard deviation of the targets for each value; 1 for logits."""
-    answer = scored(task)
-    axis = axis_of(task)
+    answer, axis = scored(task), axis_of(task)
     width = answer.shape[axis] if answer.ndim else 1
-    target = task.target if task.call is None else task.call.target
-    if task.kind in _LOGITS or not isinstance(target, Tensor) or target.numel() % width:
+    target = as_taken(task, known) if task.call is not None else task.target
+    if task.kind in _LOGITS or not isinstance(target, Tensor):
         return torch.ones(width)
-    values = target.detach().float().cpu()
-    if width > 1 and values.shape == answer.shape:
-        values = values.movedim(axis, -1)
-    return values.reshape(-1, width).std(0, unbiased=False)
+    matrix = columns(answer, target, axis)
+    return torch.ones(width) if matrix is None else matrix.std(0, unbiased=False).float()
 
 
 def _centre(begun: Start) -> Tensor:

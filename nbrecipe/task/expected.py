@@ -46,7 +46,7 @@ def expected(task: Task, labels: Tensor | None = None, *, axis: int | None = Non
     """
     if task.call is None:
         return _searched(task, axis)
-    target = _as_taken(task, labels)
+    target = as_taken(task, labels)
     if task.call.name in _CLASS_LOSSES:
         return _of_classes(task.call, target)
     axis = channel_axis(task.call.input.shape) if axis is None else axis
@@ -77,7 +77,7 @@ def columns(given: Tensor, target: Tensor, axis: int) -> Tensor | None:
     return target.detach().cpu().double().movedim(axis, -1).reshape(-1, width)
 
 
-def _as_taken(task: Task, labels: Tensor | None) -> Tensor:
+def as_taken(task: Task, labels: Tensor | None) -> Tensor:
     """The labels, where the loss was given the batch's targets unchanged, else the batch's."""
     assert task.call is not None
     taken, own = task.call.target, task.target

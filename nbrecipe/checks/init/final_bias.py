@@ -18,8 +18,7 @@ from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...probes.prior import Prior, prior, proved
 from ...probes.signal import is_fresh
-from ...probes.start import offset_loss, start
-from ...task import Kind
+from ...probes.start import is_far_off, start
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,10 +69,7 @@ def _is_fault(bench: Bench, found: Prior) -> bool:
     pixels lie between 0 and 1, and their mean a few deviations from 0, by convention.
     """
     begun = bench.once(start)
-    if begun is None or begun.tasks[0].kind is not Kind.REGRESSION:
-        return False
-    excess = found.before - found.guess.best
-    return found.before > offset_loss(begun) and found.saves > EXPLAINED * excess
+    return begun is not None and is_far_off(begun) and found.saves > EXPLAINED * (found.before - begun.best_here)
 
 
 @check.draw

@@ -25,7 +25,7 @@ from ...probes.fresh import fresh_losses
 from ...probes.last_layer import LastLayer, has_head, last_layer
 from ...probes.prior import Prior, prior
 from ...probes.signal import is_fresh
-from ...probes.start import Start, answers_spread, healthy_losses, loss_of, offset_loss, scored, start, target_scale
+from ...probes.start import Start, answers_spread, healthy_losses, is_far_off, loss_of, scored, start
 from ...task import Kind
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     seen = _seen(begun, low, mean + LIKELY * deviation)
     if not is_fresh(bench):
         return ok(f"{_told(begun)}; the model is trained already, so this says nothing of its init", **seen)
+    if is_far_off(begun):
+        return _offset(bench, begun, seen)
     if begun.loss > mean + LIKELY * deviation:
         return _high(bench, begun, seen)
     if begun.loss < low:
@@ -77,14 +79,9 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
 
 
 def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
-    task = begun.tasks[0]
-    far = offset_loss(begun)
-    zero = loss_of(task, torch.zeros_like(scored(task)))
-    if task.kind is Kind.REGRESSION and min(begun.loss, zero) > far:
-        return _offset(bench, begun, seen)
     layer = bench.once(last_layer)
     layer = layer if layer is not None and layer.axis is not None else None
-    scale = target_scale(task).clamp_min(1.0).square().mean().sqrt().item()
+    scale = begun.scale.clamp_min(1.0).square().mean().sqrt().item()
     wide = answers_spread(begun) if layer is None else math.sqrt(layer.variance) / scale
     # a fresh layer knows nothing of the targets' unit: what it gives for targets of small spread is no fault of its own
     mean, deviation = healthy_losses(begun, HEALTHY, least=1.0)
