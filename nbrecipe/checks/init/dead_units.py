@@ -29,6 +29,8 @@ check = Check(__name__, tip="init well")
 ERROR = 1e-4
 #: share of a layer's units from which on it is worth a look
 LOOK = 0.25
+#: layers in the picture: the worst ones, in order
+SHOWN = 5
 
 
 @check.run
@@ -41,10 +43,11 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     widths = [len(units.off) for units in layers if units.off is not None]
     shares = [count / width for count, width in zip(counts, widths, strict=True)]
     worst = max(range(len(layers)), key=lambda i: (shares[i], -i))
+    shown = sorted(sorted(range(len(layers)), key=lambda i: -shares[i])[:SHOWN])
     numbers: dict[str, Any] = {
-        "layers": [units.path or units.after for units in layers],
-        "off": counts,
-        "units": widths,
+        "layers": [spelled(bench.name("model"), layers[i].path or layers[i].after) for i in shown],
+        "off": [counts[i] for i in shown],
+        "units": [widths[i] for i in shown],
         "examples": examples,
     }
     if shares[worst] < LOOK or counts[worst] < 2:
@@ -81,9 +84,9 @@ def draw(ax: Axes, seen: Seen) -> None:
     ax.barh(list(places), shares, color=["C1" if share >= LOOK else "C0" for share in shares])
     for place, (share, off) in enumerate(zip(shares, seen["off"], strict=True)):
         ax.text(share, place, f" {off} of {seen['units'][place]}", va="center", fontsize=7)
-    ax.axvline(0.5, color="C2", lw=1)
     ax.set_yticks(list(places), seen["layers"])
-    ax.set_xlim(0, 1.4)
+    ax.set_xlim(0, 1.6)
+    ax.set_xticks([])
     ax.set_xlabel("off on every example")
     ax.invert_yaxis()
 

@@ -104,6 +104,7 @@ def draw(ax: Axes, seen: Seen) -> None:
     for place, count in enumerate(counts):
         ax.text(count, place, f" {count}", va="center", fontsize=7)
     ax.set_xlim(0, 1.25 * max(counts))
+    ax.set_xticks([])
     ax.invert_yaxis()
 
 

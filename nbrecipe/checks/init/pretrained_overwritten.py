@@ -96,6 +96,7 @@ def draw(ax: Axes, seen: Seen) -> None:
             fontsize=7,
         )
     ax.set_yticks(places, seen["modules"])
+    ax.set_xticks([])
     ax.set_xlim(0, 2 * max(a + b for a, b in zip(seen["kept"], seen["replaced"], strict=True)))
     ax.invert_yaxis()
 

@@ -32,6 +32,8 @@ MOST = {"tanh": 0.5, "sigmoid": 0.5, "hardtanh": 0.75}
 HEALTHY = {"tanh": 0.036, "sigmoid": 0.0005, "hardtanh": 0.317}
 #: this much of the above is worth a look; hardtanh behind Xavier's init with the gain of tanh, 5/3, is below
 LOOK = 0.8
+#: layers in the picture: the worst ones, in order
+SHOWN = 5
 #: root mean square of inputs above which the inputs, not the weights, are too large; scaled ones have 1
 UNSCALED = 5.0
 
@@ -43,11 +45,12 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     if not layers:
         return ok("there are no hidden tanh or sigmoid units")
     name = bench.name("model")
-    worst = max(layers, key=lambda units: units.share_saturated / MOST[units.kind])
+    worst = max(layers, key=_over)
     share, expected = worst.share_saturated, HEALTHY[worst.kind]
+    shown = [units for units in layers if units in sorted(layers, key=_over, reverse=True)[:SHOWN]]
     numbers: dict[str, Any] = {
-        "layers": [units.path or units.after for units in layers],
-        "shares": [units.share_saturated for units in layers],
+        "layers": [spelled(name, units.path or units.after) for units in shown],
+        "shares": [units.share_saturated for units in shown],
         "expected": expected,
         "limit": MOST[worst.kind],
         "kind": worst.kind,
@@ -65,6 +68,10 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         where=spelled(name, worst.path or worst.after),
         **numbers,
     )
+
+
+def _over(units: Units) -> float:
+    return units.share_saturated / MOST[units.kind]
 
 
 def _cause(name: str, units: Units, seen: Signal) -> tuple[str, str, str]:
@@ -95,7 +102,8 @@ def draw(ax: Axes, seen: Seen) -> None:
     for place, share in zip(places, shares, strict=True):
         ax.text(share, place, f" {share:.0%}", va="center", fontsize=7)
     ax.set_yticks(list(places), seen["layers"])
-    ax.set_xlim(0, 1.15)
+    ax.set_xlim(0, 1.2)
+    ax.set_xticks([])
     ax.set_xlabel("share at the ends")
     ax.invert_yaxis()
 

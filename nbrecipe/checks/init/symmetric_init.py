@@ -27,6 +27,8 @@ check = Check(__name__, tip="symmetry of the init")
 
 #: share of a layer's units that must be lasting copies: the layer then works at half its width or less
 MOST = 0.5
+#: layers in the picture
+SHOWN = 5
 
 
 @check.run
@@ -48,9 +50,9 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     layers = [layer for layer in seen.weighted if layer.weight in {twins.name for twins in lasting}]
     kinds = [units.kind for units in seen.units if not units.final and not units.gates]
     numbers: dict[str, Any] = {
-        "layers": [twins.name for twins in lasting],
-        "copies": [twins.still for twins in lasting],
-        "units": [twins.units for twins in lasting],
+        "layers": [spelled(name, twins.name.removesuffix(".weight")) for twins in lasting[:SHOWN]],
+        "copies": [twins.still for twins in lasting[:SHOWN]],
+        "units": [twins.units for twins in lasting[:SHOWN]],
         "lasting": len(lasting),
     }
     start = "zero" if worst.zero else "equal"
@@ -83,7 +85,8 @@ def draw(ax: Axes, seen: Seen) -> None:
     for place, share in enumerate(shares):
         ax.text(share, place, f" {seen['copies'][place]} of {seen['units'][place]}", va="center", fontsize=7)
     ax.set_yticks(list(places), seen["layers"])
-    ax.set_xlim(0, 1.5)
+    ax.set_xlim(0, 1.6)
+    ax.set_xticks([])
     ax.set_xlabel("units that stay copies")
     ax.invert_yaxis()
 

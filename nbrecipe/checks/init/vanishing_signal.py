@@ -105,8 +105,8 @@ def draw(ax: Axes, seen: Seen) -> None:
     ax.plot(range(1, len(sizes) + 1), sizes, "o-", color="C1" if seen["ratio"] < FAINT**0.5 else "C0", ms=3)
     ax.axhline(1, color="C2", lw=1)
     ax.set_yscale("log")
-    ax.set_ylim(min(1e-2, *sizes) / 3, 30)
-    ax.text(len(sizes), sizes[-1], number(sizes[-1], 2), ha="right", va="bottom", fontsize=7)
+    ax.set_ylim(min(1e-2, *sizes) / 100, 30)
+    ax.text(len(sizes), sizes[-1], number(sizes[-1], 2), ha="right", va="top", fontsize=7)
     ax.set_xlabel("layer")
     ax.set_ylabel("signal")
 
