@@ -50,11 +50,6 @@ class Applied:
     after: float
     best: float
 
-    def __str__(self) -> str:
-        """One sentence."""
-        went = f"from {number(self.before)} to {number(self.after)}"
-        return f"`{self.name}.bias` now is the prior: the loss at init went {went}; everything else is as it was"
-
 
 def prior(bench: Bench) -> Prior | str:
     """The prior as a bias, or the reason why there is none, as the rest of a sentence."""
@@ -102,7 +97,7 @@ def apply_prior(bench: Bench) -> Applied | str:
     with bench.untouched():
         found = prior(bench)
         if isinstance(found, str):
-            return f"no bias was set: {found}"
+            return found
         after = proved(bench, found)
     assert found.layer.bias is not None
     with torch.no_grad():

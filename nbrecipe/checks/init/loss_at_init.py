@@ -66,6 +66,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         )
     mean, deviation = healthy_losses(begun, HEALTHY)
     low = begun.best_here - _slack(begun)
+    low = max(low, 0.0) if begun.guess.best >= 0 else low
     seen = _seen(begun, low, mean + LIKELY * deviation)
     if not is_fresh(bench):
         return ok(f"{_told(begun)}; the model is trained already, so this says nothing of its init", **seen)
@@ -181,7 +182,7 @@ def _seen(begun: Start, low: float, high: float) -> dict[str, Any]:
 @check.draw
 def draw(ax: Axes, seen: Seen) -> None:
     """The loss beside a guess's; the healthy interval in grey behind."""
-    guess = seen["best"] if seen["uniform"] is None else seen["uniform"]
+    guess = min((seen["best"], seen["uniform"] or seen["best"]), key=lambda value: abs(value - seen["loss"]))
     wrong = not seen["low"] <= seen["loss"] <= seen["high"]
     ax.axvspan(seen["low"], seen["high"], color="C2", alpha=0.2, lw=0)
     ax.barh(["a guess", "yours"], [guess, seen["loss"]], color=["C2", "C1" if wrong else "C0"], height=0.5)
