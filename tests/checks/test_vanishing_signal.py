@@ -88,3 +88,15 @@ def test_what_other_checks_judge_is_named_and_not_claimed():
     nn.init.constant_(off[2].bias, -50.0)
     told = judged(off)
     assert (told.verdict, told.message) == (Verdict.HINT, "no signal passes the units behind `net[2]`: all are off")
+
+
+@pytest.mark.parametrize("scale", [1e-5, 1e5])
+def test_the_size_of_the_inputs_is_no_fall(scale):
+    fine = toys.classify()
+    x, y = fine.batch
+    net = deep(3, (2 / 128) ** 0.5)  # without biases the net is linear in the scale
+    plain, scaled = (run(CHECK, toys.bench(net, x * k, y, fine.loss_fn)).finding for k in (1.0, scale))
+    assert scaled.verdict is Verdict.OK
+    assert scaled.seen["signal"] == pytest.approx(plain.seen["signal"], rel=1e-3)
+    bounded = run(CHECK, toys.bench(toys.mlp(act=nn.Tanh), x * 1e5, y, fine.loss_fn)).finding
+    assert bounded.verdict is Verdict.OK
