@@ -1,1 +1,1 @@
-"""How fast it is: ratios of paired runs. `python -m tests.bench` prints the table, `python -m tests.bench overfit` a part."""
+"""How fast it is, as ratios of paired runs: `python -m tests.bench` prints the table, with names a part of it."""

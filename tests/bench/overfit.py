@@ -9,17 +9,17 @@ from nbrecipe import toys
 from nbrecipe.bench import Bench
 from nbrecipe.experiments.overfit import Frame, overfit
 
-from .paired import Row, ratio
+from .paired import ratio
 
 ROUNDS = 9
 
 
-def rows() -> list[Row]:
+def rows() -> list[tuple[str, str, str]]:
     torch.set_num_threads(1)
     return [
-        _row("overfit one batch, an MLP", mlp(), steps=1500, limit=1.15),
-        _row("overfit one batch, a convnet", convnet(), steps=120, limit=1.05),
-        _row("overfit one batch, a small transformer", transformer(), steps=120, limit=1.05),
+        _row("%%overfit_batch, an MLP", mlp(), steps=1500, limit=1.15),
+        _row("%%overfit_batch, a convnet", convnet(), steps=120, limit=1.05),
+        _row("%%overfit_batch, a small transformer", transformer(), steps=120, limit=1.05),
     ]
 
 
@@ -46,7 +46,7 @@ def transformer() -> Bench:
     return bench.replace(optimizer=torch.optim.SGD(bench.get("model").parameters(), 1e-3))
 
 
-def _row(what: str, bench: Bench, *, steps: int, limit: float) -> Row:
+def _row(what: str, bench: Bench, *, steps: int, limit: float) -> tuple[str, str, str]:
     told: list[int] = []
 
     def watched() -> None:
@@ -71,7 +71,7 @@ def _row(what: str, bench: Bench, *, steps: int, limit: float) -> Row:
 
     value, ours, theirs = ratio(watched, bare, ROUNDS)
     each = f"{1e3 * theirs / steps:.2f} ms a step bare, {1e3 * ours / steps:.2f} watched; {steps} steps"
-    return Row(what, value, limit, note=each)
+    return what, f"{value:.3f} x bare ({each})", f"{limit:g}"
 
 
 def listen(frame: Frame, told: list[int]) -> None:
