@@ -12,6 +12,7 @@ from nbrecipe.cli import main
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+TOUR = FOLDER / "00_quickstart.ipynb"
 #: a committed notebook is read on the web, where large ones are not shown
 MAX_BYTES = 500_000
 
@@ -21,7 +22,7 @@ def tour(tmp_path_factory):
     """The quickstart, executed: its exit code, its cells and its report."""
     folder = tmp_path_factory.mktemp("tour")
     executed, report = folder / "executed.ipynb", folder / "report.html"
-    command = ["run", str(FOLDER / "00_quickstart.ipynb"), "--output", str(executed), "--report", str(report)]
+    command = ["run", str(TOUR), "--output", str(executed), "--report", str(report)]
     code = main(command)
     return code, nbformat.read(executed, as_version=4), report.read_text("utf-8")
 
@@ -36,14 +37,10 @@ def cell_with(notebook, line: str, nth: int = 0):
     return [cell for cell in notebook.cells if line in cell.source][nth]
 
 
-@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.name != "00_quickstart.ipynb"], ids=lambda path: path.stem)
-def test_a_notebook_runs_through_without_a_fault_at_its_end(path):
-    assert main(["run", str(path)]) == 0
-
-
 @pytest.mark.timeout(180)
-def test_the_tour_runs_through_and_ends_without_a_fault(tour):
-    assert tour[0] == 0
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_through_without_a_fault_at_its_end(path, request):
+    assert (request.getfixturevalue("tour")[0] if path == TOUR else main(["run", str(path)])) == 0
 
 
 def test_the_tour_finds_a_fault_and_shows_that_it_is_gone(tour):
@@ -61,6 +58,12 @@ def test_the_tour_overfits_a_batch_and_keeps_a_picture_that_needs_no_kernel(tour
     assert "<img" in page, "stands where scripts do not run"
     kinds = {kind for out in cell.outputs for kind in out.get("data", {})}
     assert "application/vnd.jupyter.widget-view+json" not in kinds, "a viewer without a kernel would show an error"
+
+
+def test_the_board_of_the_tour_holds_through_the_first_stages(tour):
+    board = text_of(cell_with(tour[1], "%recipe", -1))
+    assert re.search(r"✓ 2 Skeleton +(\d+)/\1 +holds", board), board
+    assert re.search(r"✓ 3 Overfit +(\d+)/\1 +holds", board), board
 
 
 def accuracy(notebook) -> float:
@@ -83,7 +86,7 @@ def test_the_network_of_the_tour_reads_digits_better_than_a_linear_model(tour):
 
 
 def test_left_in_the_fault_of_the_tour_ends_at_a_guess(tmp_path):
-    page = nbformat.read(FOLDER / "00_quickstart.ipynb", as_version=4)
+    page = nbformat.read(TOUR, as_version=4)
     page.cells.remove(cell_with(page, "xavier_uniform_"))
     page.cells.remove(cell_with(page, "%recipe"))
     overfit = cell_with(page, "%%overfit_batch")

@@ -28,14 +28,12 @@ def bench(
     cell: str,
     board: bool,
 ) -> Bench:
-    """The bench for one call of a magic; for the board alone nothing is looked for.
+    """The bench for one call of a magic; the board does without what cannot be told.
 
     Raises UsageError, in one sentence, where a name cannot be told.
     """
     history = cells.history(magics.shell)
     verbs.SESSION.silence(cells.silenced(history))
-    if board:
-        return Bench(cells=history)
     given = {flag: value for flag, value in vars(args).items() if flag in BY_FLAG and value is not None}
     fresh = cells.assigned(cells.tree(cells.python(magics.shell, cell))) if cell else ()
     search = Search(
@@ -46,7 +44,12 @@ def bench(
         magic=magic,
         any_optimizer=magic == "%recipe",
     )
-    return search.bench()
+    try:
+        return search.bench()
+    except UsageError:
+        if not board:
+            raise
+        return Bench(cells=history)
 
 
 def bind(magics: RecipeMagics, args: argparse.Namespace, local_ns: Mapping[str, Any] | None) -> dict[str, str]:
