@@ -49,6 +49,11 @@ class Start:
     #: how far answers vary in a healthy start: 1 for logits, the targets' standard deviation for values
     scale: Tensor
 
+    @property
+    def too_few(self) -> bool:
+        """Whether the targets are so few that they tell no spread: one for each value to be learned."""
+        return self.guess.uniform is None and self.labels <= len(self.guess.constant)
+
 
 def start(bench: Bench) -> Start | None:
     """The losses of up to four batches before training; None where no constant answer can be compared."""
@@ -61,6 +66,8 @@ def start(bench: Bench) -> Start | None:
     guess = expected(tasks[0], known)
     if guess is None or not math.isfinite(guess.best):
         return None
+    if guess.uniform is None and first.kind is Kind.RECONSTRUCTION:
+        guess = replace(guess, uniform=loss_of(tasks[0], torch.zeros_like(scored(tasks[0]))))
     rows = [task.feed.size for task in tasks]
     loss, error = _pooled([_losses(task, scored(task)) for task in tasks], rows)
     if any(thin is not full for thin, full in zip(tasks, whole, strict=True)):
@@ -100,6 +107,11 @@ def axis_of(task: Task) -> int:
     if task.call.name in ("cross_entropy", "nll_loss", "kl_div"):
         return min(1, given.ndim - 1)
     return channel_axis(given.shape)
+
+
+def width_along(answer: Tensor, axis: int) -> int:
+    """How many classes, labels or values an answer holds on this axis; (N,) is one for each example."""
+    return int(answer.shape[axis]) if answer.ndim > 1 else 1
 
 
 def constant_answer(task: Task, constant: Tensor) -> Tensor:
@@ -163,7 +175,7 @@ def answers_spread(begun: Start) -> float:
 def _target_scale(task: Task, known: Tensor | None) -> Tensor:
     """The standard deviation of the targets for each value; 1 for logits."""
     answer, axis = scored(task), axis_of(task)
-    width = answer.shape[axis] if answer.ndim else 1
+    width = width_along(answer, axis)
     target = as_taken(task, known) if task.call is not None else task.target
     if task.kind in _LOGITS or not isinstance(target, Tensor):
         return torch.ones(width)
@@ -172,12 +184,16 @@ def _target_scale(task: Task, known: Tensor | None) -> Tensor:
 
 
 def _centre(begun: Start) -> Tensor:
-    """The guess nearest to the model's answers, in logits or values: the prior, or the same for every class."""
+    """The guess nearest to the model's answers, in logits or values: the prior, or zeros.
+
+    Zeros are the same for every class, one half for yes and no, a blank image; as numbers to be learned they mean
+    nothing.
+    """
     task = begun.tasks[0]
     prior = begun.guess.constant.detach().cpu().float()
     if task.call is not None and task.call.name == "binary_cross_entropy":
         prior = prior.clamp(1e-7, 1 - 1e-7).logit()
-    if task.kind not in _LOGITS:
+    if task.kind is Kind.REGRESSION:
         return prior
     flat = torch.zeros_like(prior)
     return prior if _noise(task, prior).square().mean() < _noise(task, flat).square().mean() else flat

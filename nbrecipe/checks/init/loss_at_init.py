@@ -64,6 +64,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
             code="%recipe nonfinite-forward",
             **_seen(begun, begun.guess.best, begun.guess.best),
         )
+    if begun.too_few:
+        return skipped("one target tells nothing of the others; give a larger batch, or a loader")
     mean, deviation = healthy_losses(begun, HEALTHY)
     low = begun.best_here - _slack(begun)
     low = max(low, 0.0) if begun.guess.best >= 0 else low
@@ -87,11 +89,19 @@ def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     # a fresh layer knows nothing of the targets' unit: what it gives for targets of small spread is no fault of its own
     mean, deviation = healthy_losses(begun, HEALTHY, least=1.0)
     large = layer is not None and layer.gain > TOO_LARGE
-    sure = has_head(bench) and begun.loss > mean + SURE * deviation and wide > (TOO_WIDE if large else FAR_TOO_WIDE)
+    # a sum of several losses, or one written by hand, may have a unit of its own
+    known = begun.tasks[0].call is not None
+    sure = (
+        known
+        and has_head(bench)
+        and begun.loss > mean + SURE * deviation
+        and wide > (TOO_WIDE if large else FAR_TOO_WIDE)
+    )
+    one = task.kind in (Kind.REGRESSION, Kind.RECONSTRUCTION, Kind.BINARY)
     fix, code = _narrower(layer, wide)
     why = f"the outputs spread by **{number(wide, 3)}**, where a layer that keeps the variance gives 1"
     return (bad if sure else hint)(
-        _told(begun), why=_apart(begun) if wide <= HEALTHY else why, fix=fix, code=code,
+        _told(begun), why=_apart(begun) if wide <= HEALTHY and one else why, fix=fix, code=code,
         where="" if layer is None else layer.name, spread=wide, **seen,
     )  # fmt: skip
 
