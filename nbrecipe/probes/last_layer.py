@@ -17,7 +17,7 @@ from ..bench import Bench
 from ..task import Kind, Task, read_task
 from ..task.expected import to_logits
 from .signal import plain, spelled
-from .start import axis_of, scored
+from .start import axis_of, scored, width_along
 
 #: examples that the layer is looked for with; its inputs' mean square needs no more
 _EXAMPLES = 4
@@ -82,7 +82,7 @@ def _found(bench: Bench, fed: Feed) -> LastLayer | None:
             handle.remove()
     if task.output is None or task.loss_of is None:
         return None
-    widths = {_width(scored(task), axis) for axis in _axes(task)}
+    widths = {width_along(scored(task), axis) for axis in _axes(task)}
     found = next((call for call in reversed(calls) if _fan_out(call.module) in widths), None)
     if found is None:
         return None
@@ -100,7 +100,7 @@ def has_head(bench: Bench) -> bool:
     """
     task: Task = bench.get("task")
     answer, axis = scored(task), axis_of(task)
-    width = _width(answer, axis)
+    width = width_along(answer, axis)
     target = task.target if task.call is None else task.call.target
     square = answer.shape[0] == width > 1 and isinstance(target, Tensor)
     by_example = square and len(set(target.flatten().tolist())) == width
@@ -162,11 +162,6 @@ def _same(call: _Call, task: Task) -> int | None:
 
 def _channel(module: nn.Module, answer: Tensor) -> int:
     return 1 if isinstance(module, nn.modules.conv._ConvNd) else answer.ndim - 1
-
-
-def _width(answer: Tensor, axis: int) -> int:
-    """How many numbers an example's answer has; (N,) is one for each, as after a squeeze."""
-    return answer.shape[axis] if answer.ndim > 1 else 1
 
 
 def _centred(task: Task, width: int) -> bool:

@@ -58,6 +58,8 @@ def prior(bench: Bench) -> Prior | str:
         return "this loss cannot be asked for other outputs"
     if not math.isfinite(begun.loss):
         return f"the loss at init is {begun.loss}"
+    if begun.too_few:
+        return "one target tells nothing of the others; give a larger batch, or a loader"
     layer = bench.once(last_layer)
     if layer is None:
         return "no last layer was found whose outputs are the model's"

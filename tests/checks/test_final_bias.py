@@ -54,6 +54,14 @@ def pooled():
     return toys.bench(healthy.made(0, Pooled), x, (y.float().mean((1, 2)) > 0.15).long(), nn.CrossEntropyLoss())
 
 
+def squeezed(p, t):
+    return F.binary_cross_entropy_with_logits(p, t.squeeze(1))
+
+
+def squeezed_error(p, t):
+    return (p - t.squeeze(1)).square().mean()
+
+
 @pytest.mark.parametrize(
     "bench",
     [
@@ -64,6 +72,9 @@ def pooled():
         lambda: toys.classify(weights=UNEVEN, loss_fn=nn.CrossEntropyLoss(reduction="sum")),
         lambda: toys.classify(weights=UNEVEN, loss_fn=lambda p, t: -p.log_softmax(1)[torch.arange(len(t)), t].mean()),
         lambda: toys.binary(rate=0.05),
+        lambda: toys.binary(rate=0.05, loss_fn=lambda p, t: F.binary_cross_entropy_with_logits(p[:, 0], t[:, 0])),
+        lambda: toys.binary(nn.Sequential(toys.mlp((10, 16, 1)), nn.Flatten(0)), rate=0.05, loss_fn=squeezed),
+        lambda: toys.regress(nn.Sequential(toys.mlp((10, 16, 1)), nn.Flatten(0)), squeezed_error, mean=30, scale=4),
         lambda: toys.binary(rate=0.05, loss_fn=nn.BCEWithLogitsLoss(pos_weight=torch.tensor(3.0))),
         lambda: toys.binary(nn.Sequential(toys.mlp((10, 16, 1)), nn.Sigmoid()), nn.BCELoss(), rate=0.05),
         lambda: toys.regress(mean=30, scale=4),

@@ -181,6 +181,14 @@ def test_a_loss_of_two_embeddings_is_skipped_with_the_line_that_helps():
     assert finding.message == "the loss cannot be asked for other outputs, so no expected value is known"
 
 
+def test_one_target_tells_no_spread():
+    given = toys.regress(rows=1)
+    for check in BOTH:
+        finding = run(check, given).finding
+        assert finding.verdict is Verdict.SKIPPED
+        assert finding.message == "one target tells nothing of the others; give a larger batch, or a loader"
+
+
 def test_a_small_batch_is_helped_by_further_ones():
     given = toys.classify(size=8)
     with given.untouched():

@@ -89,15 +89,10 @@ def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     # a fresh layer knows nothing of the targets' unit: what it gives for targets of small spread is no fault of its own
     mean, deviation = healthy_losses(begun, HEALTHY, least=1.0)
     large = layer is not None and layer.gain > TOO_LARGE
+    far = begun.loss > mean + SURE * deviation and wide > (TOO_WIDE if large else FAR_TOO_WIDE)
     # a sum of several losses, or one written by hand, may have a unit of its own
-    known = begun.tasks[0].call is not None
-    sure = (
-        known
-        and has_head(bench)
-        and begun.loss > mean + SURE * deviation
-        and wide > (TOO_WIDE if large else FAR_TOO_WIDE)
-    )
-    one = task.kind in (Kind.REGRESSION, Kind.RECONSTRUCTION, Kind.BINARY)
+    sure = far and begun.tasks[0].call is not None and has_head(bench)
+    one = begun.tasks[0].kind in (Kind.REGRESSION, Kind.RECONSTRUCTION, Kind.BINARY)
     fix, code = _narrower(layer, wide)
     why = f"the outputs spread by **{number(wide, 3)}**, where a layer that keeps the variance gives 1"
     return (bad if sure else hint)(
