@@ -57,17 +57,25 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     before = next((layer for layer in seen.layers if layer.path == units.after), Layer(units.after, ""))
     constant = bool(before.weight) and before.weight_std == 0  # for `symmetric-init` to judge
     claim = bad if dead and not constant and is_fresh(bench) else hint
-    bias = before.weight.removesuffix("weight") + "bias"
-    has_bias = before.weight.endswith("weight") and bias in dict(model.named_parameters())
+    fix, code = _way_out(model, name, before)
     return claim(
         f"**{counts[worst]} of {widths[worst]}** ReLU units behind `{spelled(name, before.path)}` are off on all "
         f"**{examples}** examples; a unit should be off on about half of them",
-        fix="Start the bias at zero and the weights at random around zero.",
-        code=f"nn.init.zeros_({spelled(name, bias)})" if has_bias else "",
+        fix=fix,
+        code=code,
         why="no gradient passes a unit that is off, so it stays off",
         where=spelled(name, units.path or units.after),
         **numbers,
     )
+
+
+def _way_out(model: nn.Module, name: str, before: Layer) -> tuple[str, str]:
+    """What to do, and the line for it: a bias below what any default draws is the cause, else the inputs are alike."""
+    path = before.weight.removesuffix("weight") + "bias"
+    bias = dict(model.named_parameters()).get(path) if before.weight.endswith("weight") else None
+    if bias is not None and float(bias.detach().float().mean()) < -1 / math.sqrt(max(before.fan_in, 1)):
+        return "Start the bias at zero.", f"nn.init.zeros_({spelled(name, path)})"
+    return f"Normalise what reaches `{spelled(name, before.path)}`, so that examples do not arrive all alike.", ""
 
 
 def _chance(off: int, units: int) -> float:
