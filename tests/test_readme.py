@@ -59,7 +59,7 @@ def test_the_cells_of_the_readme_run_and_print_what_stands_below_them(ip):
             compared += 1
             continue
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            ip.run_cell(text).raise_error()
+            ip.run_cell(text, store_history=True).raise_error()
         printed = out.getvalue()
     assert compared >= 5
 
