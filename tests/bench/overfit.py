@@ -18,8 +18,8 @@ def rows() -> list[tuple[str, str, str]]:
     torch.set_num_threads(1)
     return [
         _row("%%overfit_batch, an MLP", mlp(), steps=1500, limit=1.15),
-        _row("%%overfit_batch, a convnet", convnet(), steps=120, limit=1.05),
-        _row("%%overfit_batch, a small transformer", transformer(), steps=120, limit=1.05),
+        _row("%%overfit_batch, a convnet", convnet(), steps=300, limit=1.05),
+        _row("%%overfit_batch, a small transformer", transformer(), steps=300, limit=1.05),
     ]
 
 
@@ -51,7 +51,9 @@ def _row(what: str, bench: Bench, *, steps: int, limit: float) -> tuple[str, str
 
     def watched() -> None:
         left = iter(range(steps))
-        outcome = overfit(bench, on_frame=lambda frame: listen(frame, told), should_stop=lambda: next(left, None) is None)
+        outcome = overfit(
+            bench, on_frame=lambda frame: listen(frame, told), should_stop=lambda: next(left, None) is None
+        )
         assert outcome.steps == steps, f"{outcome.steps} steps, {outcome.stopped}"
 
     size = min(16, len(bench.batch[0]))

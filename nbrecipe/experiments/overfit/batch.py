@@ -28,7 +28,7 @@ def examples(bench: Bench, count: int) -> tuple[Feed, list[str]]:
         size = batches.batch_size(whole)
     notes = [f"the batch holds only {size} of the {count} examples asked for"] if size < count else []
     first = batches.take(whole, count)
-    if size > count and not _runs(model, first, bench):
+    if size > count and _shares(whole, size) and not _runs(model, first, bench):
         if not _runs(model, whole, bench):
             return _fed(model, first, bench), notes  # neither runs: reading the task says why
         first = whole
@@ -41,6 +41,11 @@ def _fed(model: nn.Module, batch: Any, bench: Bench) -> Feed:
     place = next((p.device for p in model.parameters()), None)
     copied = batches.apply(batch, lambda item: item.detach().clone() if isinstance(item, Tensor) else item)
     return batches.feed(model, copied if place is None else batches.move(copied, place), bench.loss_fn)
+
+
+def _shares(batch: Any, size: int) -> bool:
+    """Whether something in the batch is not by example, as the edges of a graph."""
+    return any(isinstance(leaf, Tensor) and leaf.ndim and len(leaf) != size for leaf in batches.leaves(batch))
 
 
 def _runs(model: nn.Module, batch: Any, bench: Bench) -> bool:

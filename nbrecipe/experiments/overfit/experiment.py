@@ -12,7 +12,6 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from ... import batches
 from ...batches import BadInput
 from ...bench import Bench
 from ...film import Film, Kind
@@ -25,7 +24,7 @@ from .loop import Limits, Loop
 from .naming import name_tokens, row_labels
 from .optimizers import Choice, choices
 from .outcome import Attempt, Cause, Frame, Overfit
-from .passes import Passes, passes
+from .passes import Passes, one_pass, passes
 from .reading import Aim, aim_of
 from .record import Recorder
 from .regularisation import switch_off
@@ -117,7 +116,9 @@ def overfit(
     limits = Limits(STEPS if steps is None else steps, time.perf_counter() + budget, should_stop)
     with bench.untouched(), torch.enable_grad():
         fed, notes = examples(bench, n)
-        off = switch_off(model, bench.loss_fn, bench.name("model"), lambda: batches.forward(model, fed, bench.loss_fn))
+        off = switch_off(
+            model, bench.loss_fn, bench.name("model"), one_pass(model, fed, bench.loss_fn), alone=fed.size == 1
+        )
         first = passes(model, read_task(model, fed, bench.loss_fn), bench.loss_fn)
         aim = aim_of(first)
         cause = before_training(bench, first, aim)

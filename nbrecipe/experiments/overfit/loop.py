@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from collections.abc import Callable
@@ -28,6 +27,8 @@ EARLIEST = 300
 FLAT = 0.02
 #: steps between two looks at the slope
 LOOK = 50
+#: while the loss is above half of a guess's, predictions are looked at once in so many steps: they cannot settle yet
+GLANCE = 8
 #: on an accelerator the loss is fetched once in so many steps: each fetch waits for the device
 FETCH = 10
 
@@ -52,32 +53,35 @@ class Loop:
         self.since: int | None = None
         self.arrived: int | None = None
         self._in_a_row = 0
+        self._reach = aim.reach
         self._settled = aim.reach - (1 - SETTLED) * (aim.tolerance or 0.0)
+        self._near = float("inf") if aim.guess is None else 0.5 * aim.guess
         self._predictions = aim.predictions
         self._pending: list[Tensor] = []
 
     def run(self) -> Attempt:
         """Train until something ends it."""
-        optimizer, passes, recorder = self.choice.make(), self.passes, self.recorder
+        optimizer, passes, recorder, last = self.choice.make(), self.passes, self.recorder, self.limits.steps
+        # on an accelerator every look at a number waits for the device
         every = 1 if passes.loss.device.type == "cpu" else FETCH
         step = 0
         while True:
             due = recorder.due(step)
-            if due or self._in_a_row:
+            if passes.place is not None and (due or self._in_a_row):
                 scores, loss = passes.watched()
             else:
                 output, loss = passes.run()
                 scores = passes.scores(output)
-            self._pending.append(loss.detach())
+            self._pending.append(loss if every == 1 else loss.detach())
             ending = None
-            if due or step % every == 0 or step >= self.limits.steps:
+            if due or step % every == 0 or step >= last:
                 self._fetch()
                 ending = self._ending(step, scores)
             if due or ending is not None:
                 recorder.keep(step, scores if scores is not None else self._again(), last=ending is not None)
             if ending is not None:
                 return self._attempt(step, ending, scores)
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             step += 1
@@ -94,25 +98,36 @@ class Loop:
 
     def _ending(self, step: int, scores: Tensor | None) -> Ending | None:
         value, limits = self.losses[-1], self.limits
-        if not math.isfinite(value):
+        if value - value != 0:  # NaN or infinite
             return "nan"
-        low = value <= self.aim.reach
-        good = low and self._looks_aligned(step, scores)
-        if not low and scores is not None and self._predictions is not None:
-            self._looks_aligned(step, scores)
-        self._in_a_row = self._in_a_row + 1 if good else int(low and scores is None)
-        if self._in_a_row >= PATIENCE and good:
-            self.arrived = step if self.arrived is None else self.arrived
-            if value <= self._settled or step >= self.arrived * (1 + TAIL) + PATIENCE:
-                return "floor"
+        low = value <= self._reach
+        aligned = (low or value < self._near or step % GLANCE == 0) and self._looks_aligned(step, scores)
+        if low:
+            ending = self._low(step, value, aligned, scores)
+            if ending is not None:
+                return ending
+        else:
+            self._in_a_row = 0
         if step >= limits.steps:
             return "steps"
         if limits.should_stop is not None and limits.should_stop():
             return "user"
         if time.perf_counter() >= limits.deadline:
             return "budget"
-        flat = self.arrived is None and step >= EARLIEST and step % LOOK == 0 and self.slope() < FLAT
+        flat = step % LOOK == 0 and step >= EARLIEST and self.arrived is None and self.slope() < FLAT
         return "flat" if flat else None
+
+    def _low(self, step: int, value: float, aligned: bool, scores: Tensor | None) -> Ending | None:
+        """At the floor: the end, once every prediction has stayed on its label for some steps and has settled."""
+        if not aligned:
+            self._in_a_row = int(scores is None)  # asks for the scores of the next step
+            return None
+        self._in_a_row += 1
+        if self._in_a_row < PATIENCE:
+            return None
+        self.arrived = step if self.arrived is None else self.arrived
+        settled = value <= self._settled or step >= self.arrived * (1 + TAIL) + PATIENCE
+        return "floor" if settled else None
 
     def _looks_aligned(self, step: int, scores: Tensor | None) -> bool:
         if self._predictions is None:

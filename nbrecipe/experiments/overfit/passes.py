@@ -26,6 +26,8 @@ class Passes:
     call: LossCall | None
     #: which of the loss calls in a pass it is; None where the scores are the model's output itself
     place: int | None
+    #: the shape that the loss is given, where it differs from the output's
+    shape: torch.Size | None
     #: loss and output of the first pass, with their graph
     loss: Tensor
     output: Tensor | None
@@ -47,7 +49,7 @@ class Passes:
         """The same of the output of an unwatched pass."""
         if output is None or self.place is not None:
             return None
-        return output if self.call is None else output.reshape(self.call.input.shape)
+        return output if self.shape is None else output.reshape(self.shape)
 
 
 def passes(model: nn.Module, task: Task, loss_fn: Callable[..., Any] | None) -> Passes:
@@ -57,7 +59,7 @@ def passes(model: nn.Module, task: Task, loss_fn: Callable[..., Any] | None) -> 
     known = task.call
     same = [i for i, c in enumerate(calls) if known and c.name == known.name and c.input.shape == known.input.shape]
     if known is None or not same:
-        return Passes(run, task, None, None, loss, output)
+        return Passes(run, task, None, None, None, loss, output)
     mine = calls[same[-1]]
     call = LossCall(mine.name, mine.input, mine.target, known.options)
     direct = (
@@ -65,7 +67,8 @@ def passes(model: nn.Module, task: Task, loss_fn: Callable[..., Any] | None) -> 
         and output.numel() == call.input.numel()
         and torch.equal(output.detach().reshape(call.input.shape), call.input.detach())
     )
-    return Passes(run, task, call, None if direct else same[-1], loss, output)
+    shape = None if output is None or output.shape == call.input.shape else call.input.shape
+    return Passes(run, task, call, None if direct else same[-1], shape, loss, output)
 
 
 def one_pass(model: nn.Module, fed: Feed, loss_fn: Callable[..., Any] | None) -> Pass:
@@ -80,13 +83,15 @@ def one_pass(model: nn.Module, fed: Feed, loss_fn: Callable[..., Any] | None) ->
         return own
     if batches.takes_model(loss_fn):
         return lambda: (None, scalar(batches.first_tensor(batches.ask(loss_fn, model, fed))))
-    with torch.no_grad():
-        whole = _takes_whole(loss_fn, model(*args, **kwargs), target)
+    whole: bool | None = None
 
     def usual() -> tuple[Tensor | None, Tensor]:
+        nonlocal whole
         raw = model(*args, **kwargs)
-        output = batches.output_of(raw)
-        return output, scalar(batches.first_tensor(loss_fn(raw if whole else output, target)))
+        whole = _takes_whole(loss_fn, raw, target) if whole is None else whole
+        output = raw if type(raw) is Tensor else batches.output_of(raw)
+        loss = loss_fn(raw if whole else output, target)
+        return output, loss if type(loss) is Tensor and not loss.ndim else scalar(batches.first_tensor(loss))
 
     return usual
 

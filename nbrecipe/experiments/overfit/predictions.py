@@ -71,13 +71,15 @@ class Classes:
     def __post_init__(self) -> None:
         self._all = bool(self.counted.all())
         self._wanted = self.target if self._all else self.target[self.counted]
-        self._known = self.target.clamp_min(0)  # an ignored label may be negative; its probability is not shown
         if self.kind is Kind.IMAGES:
             self.targets = pictures(self.target.reshape(self.shape).float())
         elif self.kind is Kind.TOKENS:
             self.targets = _cut(self.target.reshape(self.shape)).cpu().numpy().astype(np.int64)
         else:
             self.targets = np.ones(min(len(self.target), ROWS), dtype=np.float32)
+        self._kept = self._places()
+        known = self.target.clamp_min(0)  # an ignored label may be negative; its probability is not shown
+        self._column = (known if self._kept is None else known[self._kept])[:, None]
 
     def _rows(self, scores: Tensor) -> Tensor:
         scores = scores.detach()
@@ -92,7 +94,8 @@ class Classes:
         return self.counted
 
     def aligned(self, scores: Tensor) -> bool:
-        guess = self._rows(scores).argmax(1)
+        rows = self._rows(scores)
+        guess = rows.argmax(1)
         guess = guess if self._all else guess[self.counted]
         if self.kind is Kind.IMAGES:
             return bool((guess == self._wanted).float().mean() >= PIXELS)
@@ -102,18 +105,17 @@ class Classes:
         rows = self._rows(scores)
         if self.kind is Kind.IMAGES:
             return pictures(rows.argmax(1).reshape(self.shape).float()), None
-        kept = self._kept()
-        rows, known = rows[kept].float(), self._known[kept]
-        shares = rows.exp().clamp(max=1) if self.logarithms else rows.softmax(1)
-        values, guess = shares.gather(1, known[:, None])[:, 0], rows.argmax(1)
-        shape = self.targets.shape
-        return values.cpu().numpy().reshape(shape), guess.cpu().numpy().astype(np.int32).reshape(shape)
+        rows = rows if self._kept is None else rows[self._kept]
+        shares = rows.float().exp().clamp(max=1) if self.logarithms else rows.softmax(1, torch.float32)
+        values, guess, shape = shares.gather(1, self._column), rows.argmax(1), self.targets.shape
+        return values.cpu().numpy().reshape(shape), guess.cpu().numpy().reshape(shape).astype(np.int32)
 
-    def _kept(self) -> Tensor | slice:
-        if self.kind is not Kind.TOKENS:
-            return slice(ROWS)
-        places = torch.arange(len(self.target), device=self.target.device).reshape(self.shape)
-        return _cut(places).flatten()
+    def _places(self) -> Tensor | None:
+        """The entries that a frame shows; None for all."""
+        if self.kind is Kind.IMAGES or self.targets.size == len(self.target):
+            return None
+        places = torch.arange(len(self.target), device=self.target.device)
+        return places[:ROWS] if self.kind is Kind.CLASSES else _cut(places.reshape(self.shape)).flatten()
 
 
 @dataclass

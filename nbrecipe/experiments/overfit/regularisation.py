@@ -28,10 +28,11 @@ _DROPS = (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.f
 Found = dict[tuple[str, float], list[str]]
 
 
-def switch_off(model: nn.Module, loss_fn: Any, name: str, forward: Callable[[], Any]) -> list[str]:
+def switch_off(model: nn.Module, loss_fn: Any, name: str, forward: Callable[[], Any], *, alone: bool) -> list[str]:
     """Switch off dropout, stochastic depth and label smoothing; returns what it was, for people.
 
-    `forward` runs one pass, which shows dropout that is called as a function and batch norm that has too few values.
+    `forward` runs one pass, which shows dropout that is called as a function and, where an example is `alone` in its
+    batch, batch norm that has too few values.
     """
     found = _declared(model, name)
     for p in _called(model, forward) - {amount for _, amount in found}:
@@ -42,7 +43,7 @@ def switch_off(model: nn.Module, loss_fn: Any, name: str, forward: Callable[[], 
         module.label_smoothing = 0.0
     _quieten(model)
     told = [_phrase(what, amount, places) for (what, amount), places in found.items()]
-    return told + _too_few(model, name, forward)
+    return told + (_too_few(model, name, forward) if alone else [])
 
 
 def _declared(model: nn.Module, name: str) -> Found:
