@@ -16,12 +16,12 @@ from torch import nn
 
 from . import render
 from .batches import BadInput
-from .bench import FIELDS, Bench
+from .bench import Bench
 from .experiments.overfit import Frame
 from .finding import Result
 from .registry import get_check
 from .report import Example, ExplainPage, Report
-from .runner import run
+from .runner import BINDINGS, run
 from .session import UNCHANGED, Session, require, seed_all
 
 View = Literal["findings", "board", "explain"]
@@ -178,9 +178,11 @@ def _bench(**given: Any) -> Bench:
 
 def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
     fields = {ARGUMENTS.get(name, name): value for name, value in given.items()}
-    unknown = sorted(set(fields) - FIELDS)
+    unknown = [name for name, field in zip(given, fields, strict=True) if field not in BINDINGS]
     if unknown:
-        raise BadInput(f"there is nothing called {unknown[0]!r} to give; there are {', '.join(sorted(FIELDS))}")
+        short = {field: name for name, field in ARGUMENTS.items()}
+        known = ", ".join(sorted(short.get(field, field) for field in BINDINGS))
+        raise BadInput(f"there is nothing called {unknown[0]!r} to give; there are {known}")
     return fields
 
 
