@@ -52,7 +52,7 @@ def after_training(bench: Bench, first: Passes, aim: Aim, attempts: list[Attempt
     if scores is not None and _is_constant(scores, first):
         return Cause(
             f"the outputs of `{bench.name('model')}` are the same for every example",
-            "Look for a softmax over one output, units that are all dead, or an input that is not used.",
+            "Look for units that are all dead, a signal that vanishes with depth, or an input that is not used.",
         )
     return _symmetry(bench)
 

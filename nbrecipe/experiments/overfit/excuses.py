@@ -40,7 +40,7 @@ def excuse_for(bench: Bench, first: Passes, aim: Aim) -> str:
     if _is_random(first):
         return "two passes over the same batch differ: the model draws random numbers"
     if first.task.kind not in _ALONE:
-        return f"a {first.task.kind} model may not tell every place apart"
+        return "the model may not be able to tell every place apart"
     rank = rank_of(first)
     count = first.task.feed.size
     if rank < count - 1:

@@ -33,6 +33,7 @@ from .regularisation import switch_off
 STEPS = 2000
 #: share of the time left that the user's own optimizer gets before Adam is tried
 OWN_SHARE = 0.5
+ALIKE = "have equal inputs and different labels"
 
 
 @dataclass
@@ -54,23 +55,32 @@ class _Run:
             choice = queue.pop(0)
             left = max(self.limits.deadline - time.perf_counter(), 0.0)
             share = OWN_SHARE if choice.own and queue else 1 / (1 + len(queue))
-            attempt = self._attempt(choice, time.perf_counter() + share * left)
+            attempt = self.attempt(choice, time.perf_counter() + share * left)
             yield attempt
-            if (
-                attempt.reached
-                or attempt.stopped == "user"
-                or cause is not None
-                or (self.aim.floor is None and _fell(attempt))
-            ):
-                return
-            if time.perf_counter() >= self.limits.deadline:
+            unknown = self.aim.floor is None and attempt.end < attempt.start
+            if attempt.reached or attempt.stopped == "user" or cause is not None or unknown or self.late:
                 return
             if attempt.stopped == "nan" and choice.own:
                 queue.insert(0, choice.slower)
             if queue:
                 self.fresh.restore()
 
-    def _attempt(self, choice: Choice, deadline: float) -> Attempt:
+    @property
+    def late(self) -> bool:
+        """Whether time is up."""
+        return time.perf_counter() >= self.limits.deadline
+
+    def wait(self, tried: list[Choice], attempts: list[Attempt]) -> Iterator[Attempt]:
+        """Every run came to rest: the best of Adam once more, to the last step: some losses rest and then fall."""
+        known = {choice.told: choice for choice in tried if not choice.own}
+        rested = [a for a in attempts if a.optimizer in known]
+        if self.late or not rested or any(a.reached or a.stopped != "flat" for a in attempts):
+            return
+        self.fresh.restore()
+        self.limits = dataclasses.replace(self.limits, patient=True)
+        yield self.attempt(known[min(rested, key=_rank).optimizer], self.limits.deadline)
+
+    def attempt(self, choice: Choice, deadline: float) -> Attempt:
         film = self._blank()
         reader = self.aim.predictions
         recorder = Recorder(film, reader.frame if reader else None, self.on_frame, self.limits.steps)
@@ -127,11 +137,15 @@ def overfit(
         with Untouched([model, bench.loss_fn]) as fresh:
             run = _Run(bench, first, aim, _still(limits, cause), on_frame, fresh)
             attempts = list(run.attempts(tried, cause))
-            best = min(attempts, key=_rank)
-            cause = cause if cause or best.reached else after_training(bench, first, aim, attempts)
-            excuse = "" if best.reached or cause else excuse_for(bench, first, aim)
+            reached = attempts[-1].reached
+            cause = cause if cause or reached else after_training(bench, first, aim, attempts)
+            excuse = "" if reached or cause else excuse_for(bench, first, aim)
+            if not (reached or cause or excuse):
+                attempts += run.wait(tried, attempts)
+    best = min(attempts, key=_rank)
     if aim.conflicts:
-        notes.append(f"examples {_listed(aim.conflicts)} have equal inputs and different labels")
+        how = "begin alike and go on differently" if aim.predictions and aim.predictions.kind is Kind.TOKENS else ALIKE
+        notes.append(f"examples {_listed(aim.conflicts)} {how}")
     return Overfit(
         best.film, tuple(attempts), best, fed.size, aim.floor, aim.guess, aim.tolerance, off + decay, notes + more,
         None if best.reached else cause, excuse,
@@ -162,11 +176,6 @@ def _without_graph(first: Passes) -> Passes:
     bare = None if call is None else LossCall(call.name, call.input.detach(), call.target, call.options)
     output = None if first.output is None else first.output.detach()
     return dataclasses.replace(first, loss=first.loss.detach(), output=output, call=bare)
-
-
-def _fell(attempt: Attempt) -> bool:
-    """Whether a loss without a known floor came down at all."""
-    return attempt.end < attempt.start and not attempt.falling
 
 
 def _rank(attempt: Attempt) -> tuple[bool, float]:

@@ -166,4 +166,6 @@ def _reduced(total: float, call: LossCall, weight: float, *, examples: int = 1) 
         return total
     if call.reduction == "batchmean":
         return total / examples
+    if call.reduction == "none":  # the plain mean afterwards counts ignored and weighted entries in
+        weight = float(entries(call).numel() if call.name == "cross_entropy" else call.target.numel())
     return total / weight if weight else None

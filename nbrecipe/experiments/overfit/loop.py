@@ -41,6 +41,8 @@ class Limits:
     #: on the clock of time.perf_counter
     deadline: float
     should_stop: Callable[[], bool] | None = None
+    #: whether a flat loss ends it
+    patient: bool = False
 
 
 class Loop:
@@ -114,8 +116,8 @@ class Loop:
             return "user"
         if time.perf_counter() >= limits.deadline:
             return "budget"
-        flat = step % LOOK == 0 and step >= EARLIEST and self.arrived is None and self.slope() < FLAT
-        return "flat" if flat else None
+        look = step % LOOK == 0 and step >= EARLIEST and self.arrived is None and not limits.patient
+        return "flat" if look and self.slope() < FLAT else None
 
     def _low(self, step: int, value: float, aligned: bool, scores: Tensor | None) -> Ending | None:
         """At the floor: the end, once every prediction has stayed on its label for some steps and has settled."""
@@ -167,6 +169,6 @@ class Loop:
         reached = self.arrived is not None
         return Attempt(
             self.choice.told, self.choice.own, film, self.losses[0], self.losses[-1], step, ending, aligned, reached,
-            falling=not reached and ending != "nan" and self.slope() >= FLAT,
+            falling=not reached and ending != "nan" and (step < EARLIEST or self.slope() >= FLAT),
             met=met, counted=counted, refused=film.refused,
         )  # fmt: skip

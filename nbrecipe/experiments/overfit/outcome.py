@@ -101,6 +101,11 @@ class Overfit:
         return self.best.aligned
 
     @property
+    def at_rest(self) -> bool:
+        """Whether no run was still falling, and one of them waited to the last step."""
+        return not any(a.falling for a in self.attempts) and any(a.stopped == "steps" for a in self.attempts)
+
+    @property
     def start(self) -> float:
         """Loss before the first step."""
         return self.best.start

@@ -70,7 +70,7 @@ def best_within(call: LossCall, bounds: Bounds) -> float | None:
             best = call.target.clamp(low, bounds.high)
         else:
             return None
-        return None if best is None else float(call.again(best.to(call.input)))
+        return None if best is None else float(call.again(best.to(call.input)).mean())
 
 
 def _label_against_rest(call: LossCall, low: float, high: float) -> Tensor | None:

@@ -88,7 +88,7 @@ def _tolerance(call: LossCall, floor: float | None, guess: float | None, start: 
     if floor is None or guess is None:
         return None
     with torch.no_grad():
-        blank = float(call.again(torch.zeros_like(call.input.detach())))
+        blank = float(call.again(torch.zeros_like(call.input.detach())).mean())
     # one class alone, or one value: a guess is right already, so the scale is what knowing nothing costs
     spans = (guess - floor, blank - floor, start - floor, abs(floor))
     span = next((s for s in spans if s > 1e-6 * max(abs(blank), abs(guess))), 1.0)

@@ -126,12 +126,14 @@ def _frozen(module: nn.Module) -> bool:
 
 def _too_few(model: nn.Module, name: str, forward: Callable[[], Any]) -> list[str]:
     """Batch norm over one value a channel cannot train: it keeps its running statistics."""
-    calmed = []
+    calmed: list[_BatchNorm] = []
 
-    def look(module: nn.Module, given: tuple[Any, ...]) -> None:
+    def look(module: _BatchNorm, given: tuple[Any, ...]) -> None:
         values = given[0]
         if isinstance(values, Tensor) and values.ndim > 1 and values.numel() == values.shape[1] and module.training:
             module.training = False
+            if module.num_batches_tracked is not None:
+                module.num_batches_tracked += 1  # its statistics are to be used as they are, blank or not
             calmed.append(module)
 
     norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
