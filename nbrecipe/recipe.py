@@ -45,7 +45,7 @@ Row = tuple[str, str] | tuple[str, str, str] | tuple[str, str, str, bool]
 
 
 def _tips(author: Author, section: str, *rows: Row) -> tuple[Tip, ...]:
-    return tuple(Tip(row[0], row[1], author, section, *row[2:]) for row in rows)  # type: ignore[arg-type]
+    return tuple(Tip(row[0], row[1], author, section, *row[2:]) for row in rows)
 
 
 DATA = Stage(
