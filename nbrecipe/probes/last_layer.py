@@ -76,7 +76,7 @@ def _found(bench: Bench, fed: Feed) -> LastLayer | None:
         if isinstance(module, _LAYERS)
     ]
     try:
-        task = read_task(bench.get("model"), fed, bench.loss_fn)
+        task = _read(bench, fed)
     finally:
         for handle in handles:
             handle.remove()
@@ -91,6 +91,13 @@ def _found(bench: Bench, fed: Feed) -> LastLayer | None:
     axis = _same(found, task) if module._parameters.get("bias") is None else _axis(bench, fed, task, module, width)
     name = _spelled(bench.name("model"), model, path)
     return LastLayer(path, name, module, width, gain * arriving, arriving, gain, axis)
+
+
+def _read(bench: Bench, fed: Feed) -> Task:
+    """One pass with the same random numbers each time: attention's own dropout, a sampled code."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return read_task(bench.get("model"), fed, bench.loss_fn)
 
 
 def has_head(bench: Bench) -> bool:
@@ -136,7 +143,7 @@ def _axis(bench: Bench, fed: Feed, before: Task, module: nn.Module, width: int) 
     assert bias is not None
     added = torch.linspace(-1, 1, width) if width > 1 else torch.ones(1)
     with with_bias(module, bias.detach() + added.to(bias)):
-        after = read_task(bench.get("model"), fed, bench.loss_fn)
+        after = _read(bench, fed)
     if scored(after).shape != scored(before).shape:
         return None
     for axis in _axes(before):

@@ -66,7 +66,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         )
     if begun.too_few:
         return skipped("one target tells nothing of the others; give a larger batch, or a loader")
-    mean, deviation = healthy_losses(begun, HEALTHY)
+    # a loss written by hand may take logits or values, and both are healthy up to a spread of 1
+    mean, deviation = healthy_losses(begun, HEALTHY, least=float(begun.tasks[0].call is None))
     low = begun.best_here - _slack(begun)
     low = max(low, 0.0) if begun.guess.best >= 0 else low
     seen = _seen(begun, low, mean + LIKELY * deviation)

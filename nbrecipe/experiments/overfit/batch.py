@@ -27,13 +27,15 @@ def examples(bench: Bench, count: int) -> tuple[Feed, list[str]]:
         whole = _longer(bench, whole, count)
         size = batches.batch_size(whole)
     notes = [f"the batch holds only {size} of the {count} examples asked for"] if size < count else []
-    first = batches.take(whole, count)
-    if size > count and _shares(whole, size) and not _runs(model, first, bench):
-        if not _runs(model, whole, bench):
-            return _fed(model, first, bench), notes  # neither runs: reading the task says why
-        first = whole
-        notes.append(f"a part of this batch cannot be fed, so all {size} examples are used")
-    return _fed(model, first, bench), notes
+    return _fed(model, batches.take(whole, count), bench), notes
+
+
+def all_examples(bench: Bench, count: int) -> tuple[Feed, list[str]] | None:
+    """The whole batch, for a model that a part cannot be fed to: a graph, an episode; None where nothing was cut."""
+    whole = bench.get("batch")
+    size = batches.batch_size(whole)
+    told = f"a part of this batch cannot be fed, so all {size} examples are used"
+    return (_fed(bench.get("model"), whole, bench), [told]) if size > count else None
 
 
 def _fed(model: nn.Module, batch: Any, bench: Bench) -> Feed:
@@ -41,21 +43,6 @@ def _fed(model: nn.Module, batch: Any, bench: Bench) -> Feed:
     place = next((p.device for p in model.parameters()), None)
     copied = batches.apply(batch, lambda item: item.detach().clone() if isinstance(item, Tensor) else item)
     return batches.feed(model, copied if place is None else batches.move(copied, place), bench.loss_fn)
-
-
-def _shares(batch: Any, size: int) -> bool:
-    """Whether something in the batch is not by example, as the edges of a graph."""
-    return any(isinstance(leaf, Tensor) and leaf.ndim and len(leaf) != size for leaf in batches.leaves(batch))
-
-
-def _runs(model: nn.Module, batch: Any, bench: Bench) -> bool:
-    """Whether the first rows stand alone: not where a shared index, as of a graph, points to later ones."""
-    try:
-        with torch.no_grad():
-            batches.forward(model, _fed(model, batch, bench), bench.loss_fn)
-    except Exception:
-        return False
-    return True
 
 
 def _longer(bench: Bench, whole: Any, count: int) -> Any:

@@ -16,8 +16,8 @@ from ...batches import BadInput
 from ...bench import Bench
 from ...film import Film, Kind
 from ...guard import Untouched
-from ...task import LossCall, read_task
-from .batch import examples
+from ...task import LossCall, Task, read_task
+from .batch import all_examples, examples
 from .causes import after_training, before_training
 from .excuses import excuse_for
 from .loop import Limits, Loop
@@ -125,11 +125,8 @@ def overfit(
     _refuse(model, bench.name("model"), steps, budget)
     limits = Limits(STEPS if steps is None else steps, time.perf_counter() + budget, should_stop)
     with bench.untouched(), torch.enable_grad():
-        fed, notes = examples(bench, n)
-        off = switch_off(
-            model, bench.loss_fn, bench.name("model"), one_pass(model, fed, bench.loss_fn), alone=fed.size == 1
-        )
-        first = passes(model, read_task(model, fed, bench.loss_fn), bench.loss_fn)
+        task, off, notes = _prepared(bench, model, n)
+        first = passes(model, task, bench.loss_fn)
         aim = aim_of(first)
         cause = before_training(bench, first, aim)
         first = _without_graph(first)
@@ -147,9 +144,23 @@ def overfit(
         how = "begin alike and go on differently" if aim.predictions and aim.predictions.kind is Kind.TOKENS else ALIKE
         notes.append(f"examples {_listed(aim.conflicts)} {how}")
     return Overfit(
-        best.film, tuple(attempts), best, fed.size, aim.floor, aim.guess, aim.tolerance, off + decay, notes + more,
-        None if best.reached else cause, excuse,
+        best.film, tuple(attempts), best, task.feed.size, aim.floor, aim.guess, aim.tolerance,
+        off + decay, notes + more, None if best.reached else cause, excuse,
     )  # fmt: skip
+
+
+def _prepared(bench: Bench, model: nn.Module, count: int) -> tuple[Task, list[str], list[str]]:
+    """What is learned from these examples once regularisation is off, what was switched off, and what to know."""
+    fed, notes = examples(bench, count)
+    name, once = bench.name("model"), one_pass(model, fed, bench.loss_fn)
+    off = switch_off(model, bench.loss_fn, name, once, alone=fed.size == 1)
+    try:
+        return read_task(model, fed, bench.loss_fn), off, notes
+    except BadInput:
+        whole = all_examples(bench, count)
+        if whole is None:
+            raise
+    return read_task(model, whole[0], bench.loss_fn), off, whole[1]
 
 
 def _refuse(model: nn.Module, name: str, steps: int | None, budget: float) -> None:
