@@ -126,26 +126,22 @@ def overfit(
     limits = Limits(STEPS if steps is None else steps, time.perf_counter() + budget, should_stop)
     with bench.untouched(), torch.enable_grad():
         task, off, notes = _prepared(bench, model, n)
-        first = passes(model, task, bench.loss_fn)
-        aim = aim_of(first)
-        cause = before_training(bench, first, aim)
-        first = _without_graph(first)
+        first, aim, cause = _begun(bench, task)
         tried, decay, more = choices(model, bench.optimizer, lr)
         with Untouched([model, bench.loss_fn]) as fresh:
             run = _Run(bench, first, aim, _still(limits, cause), on_frame, fresh)
             attempts = list(run.attempts(tried, cause))
             reached = attempts[-1].reached
             cause = cause if cause or reached else after_training(bench, first, aim, attempts)
+            fresh.restore()
             excuse = "" if reached or cause else excuse_for(bench, first, aim)
             if not (reached or cause or excuse):
                 attempts += run.wait(tried, attempts)
     best = min(attempts, key=_rank)
-    if aim.conflicts:
-        how = "begin alike and go on differently" if aim.predictions and aim.predictions.kind is Kind.TOKENS else ALIKE
-        notes.append(f"examples {_listed(aim.conflicts)} {how}")
+    notes += more + _conflicting(aim)
     return Overfit(
         best.film, tuple(attempts), best, task.feed.size, aim.floor, aim.guess, aim.tolerance,
-        off + decay, notes + more, None if best.reached else cause, excuse,
+        off + decay, notes, None if best.reached else cause, excuse,
     )  # fmt: skip
 
 
@@ -161,6 +157,21 @@ def _prepared(bench: Bench, model: nn.Module, count: int) -> tuple[Task, list[st
         if whole is None:
             raise
     return read_task(model, whole[0], bench.loss_fn), off, whole[1]
+
+
+def _begun(bench: Bench, task: Task) -> tuple[Passes, Aim, Cause | None]:
+    """The first pass, what it has to reach, and a cause that it already shows."""
+    first = passes(bench.get("model"), task, bench.loss_fn)
+    aim = aim_of(first)
+    cause = before_training(bench, first, aim)
+    return _without_graph(first), aim, cause
+
+
+def _conflicting(aim: Aim) -> list[str]:
+    if not aim.conflicts:
+        return []
+    how = "begin alike and go on differently" if aim.predictions and aim.predictions.kind is Kind.TOKENS else ALIKE
+    return [f"examples {_listed(aim.conflicts)} {how}"]
 
 
 def _refuse(model: nn.Module, name: str, steps: int | None, budget: float) -> None:
