@@ -272,3 +272,27 @@ def a_model_with_its_own_loss() -> Bench:
     """A dict batch, and a model that returns loss and logits."""
     x, y = toys.classify().batch
     return toys.classify(_OwnLoss()).replace(batch={"inputs": x, "labels": y}, loss_fn=None)
+
+
+@check.holds
+def several_labels() -> Bench:
+    """Six yes or no for each example, at random."""
+    x = torch.randn(32, 20, generator=toys.seeded(1))
+    y = (torch.rand(32, 6, generator=toys.seeded(2)) < 0.3).float()
+    return toys.bench(toys.mlp((20, 64, 6)), x, y, nn.BCEWithLogitsLoss())
+
+
+@check.holds
+def masks() -> Bench:
+    """A yes or no for every pixel."""
+    y = (nn.functional.avg_pool2d(torch.randn(16, 1, 8, 8, generator=toys.seeded(1)), 3, 1, 1) > 0).float()
+    x = y + 0.3 * torch.randn(16, 1, 8, 8, generator=toys.seeded(2))
+    body = [nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU()]
+    return toys.bench(nn.Sequential(*body, nn.Conv2d(32, 1, 3, padding=1)), x, y, nn.BCEWithLogitsLoss())
+
+
+@check.holds
+def copies_behind_a_sigmoid() -> Bench:
+    """An autoencoder of numbers from 0 to 1: the sigmoid at its end can reach them all."""
+    x = torch.rand(64, 64, generator=toys.seeded(1))
+    return toys.bench(nn.Sequential(toys.mlp((64, 64, 64)), nn.Sigmoid()), x, x, nn.MSELoss())

@@ -184,8 +184,13 @@ def _symmetry(bench: Bench) -> Cause | None:
         grad = module.weight.grad
         if len(rows) > 1 and grad is not None and bool((rows == rows[:1]).all()) and bool(grad.any()):
             return Cause(
-                f"all {len(rows)} units of `{bench.name('model')}.{path}` started equal and stay equal",
+                f"all {len(rows)} units of `{_place(bench, path)}` started equal and stay equal",
                 "Draw the weights at random, as PyTorch does by default.",
-                f"nn.init.kaiming_normal_({bench.name('model')}.{path}.weight)",
+                f"nn.init.kaiming_normal_({_place(bench, path)}.weight)",
             )
     return None
+
+
+def _place(bench: Bench, path: str) -> str:
+    """A module as the user would write it: `net.blocks[0].norm`."""
+    return bench.name("model") + "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in path.split(".") if p)

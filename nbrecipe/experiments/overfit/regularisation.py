@@ -49,7 +49,7 @@ def switch_off(model: nn.Module, loss_fn: Any, name: str, forward: Callable[[], 
 def _declared(model: nn.Module, name: str) -> Found:
     found: Found = {}
     for path, module in model.named_modules():
-        place = f"`{name}.{path}`" if path else f"`{name}`"
+        place = _written(name, path)
         for what, amount in _amounts(module):
             found.setdefault((what, amount), []).append(place)
     return found
@@ -149,11 +149,16 @@ def _too_few(model: nn.Module, name: str, forward: Callable[[], Any]) -> list[st
             handle.remove()
     if not calmed:
         return []
-    return [f"batch statistics of {_places([f'`{name}.{_path(model, m)}`' for m in calmed])}, one value a channel"]
+    return [f"batch statistics of {_places([_written(name, _path(model, m)) for m in calmed])}, one value a channel"]
 
 
 def _path(model: nn.Module, wanted: nn.Module) -> str:
     return next((path for path, module in model.named_modules() if module is wanted), "")
+
+
+def _written(name: str, path: str) -> str:
+    """A module as the user would write it: `net.blocks[0].drop`."""
+    return f"`{name}" + "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in path.split(".") if p) + "`"
 
 
 def _losses(owner: Any) -> list[nn.CrossEntropyLoss]:
