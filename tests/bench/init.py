@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import statistics
-import time
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -13,6 +12,7 @@ from nbrecipe import verbs
 from nbrecipe.bench import Bench
 
 from .nets import benches
+from .paired import ratio
 
 ROUNDS = 7
 #: what the figures may not exceed
@@ -20,16 +20,27 @@ MOST_PASSES, MOST_MEMORY = 3.0, 2.0
 
 
 def rows() -> list[tuple[str, str, str]]:
-    """(what, figure, limit), one row a figure; each ratio is of neighbours in one process."""
+    """(what, figure, limit), one row a figure; each ratio is of neighbours in one process, on one thread."""
+    torch.set_num_threads(1)
     table = []
     for name, bench in benches().items():
-        ratios = sorted(_ratio(bench) for _ in range(ROUNDS))
-        figure = f"{statistics.median(ratios):.2f} passes ({ratios[0]:.2f} to {ratios[-1]:.2f})"
+        passes, check, one = ratio(partial(_check, bench), partial(_pass, bench), ROUNDS)
+        figure = f"{passes:.2f} passes ({1000 * check:.0f} ms, a pass {1000 * one:.0f} ms)"
         table.append((f"%check_init, {name}: time", figure, f"{MOST_PASSES:g}"))
-        step, check = (_peak(name, what) for what in ("step", "check"))
-        figure = f"{check / step:.2f} x a step ({check:.0f} against {step:.0f} MiB)"
+        step, peak = (_peak(name, what) for what in ("step", "check"))
+        figure = f"{peak / step:.2f} x a step ({peak:.0f} against {step:.0f} MiB)"
         table.append((f"%check_init, {name}: memory", figure, f"{MOST_MEMORY:g}"))
     return table
+
+
+def _check(bench: Bench) -> None:
+    verbs.check_init_of(bench.replace())
+
+
+def _pass(bench: Bench) -> None:
+    x, y = bench.get("batch")
+    bench.loss_fn(bench.model(x), y).backward()
+    bench.model.zero_grad()
 
 
 def train_step(bench: Bench) -> None:
@@ -38,16 +49,6 @@ def train_step(bench: Bench) -> None:
     optimizer = torch.optim.Adam(bench.get("model").parameters())
     bench.loss_fn(bench.model(x), y).backward()
     optimizer.step()
-
-
-def _ratio(bench: Bench) -> float:
-    x, y = bench.get("batch")
-    start = time.perf_counter()
-    bench.loss_fn(bench.model(x), y).backward()
-    middle = time.perf_counter()
-    bench.model.zero_grad()
-    verbs.check_init_of(bench.replace())
-    return (time.perf_counter() - middle) / (middle - start)
 
 
 def _peak(name: str, what: str) -> float:
