@@ -11,7 +11,7 @@ from nbrecipe.experiments.overfit import Frame, overfit
 
 from .paired import ratio
 
-ROUNDS = 9
+ROUNDS = 15
 
 
 def rows() -> list[tuple[str, str, str]]:

@@ -287,8 +287,9 @@ def masks() -> Bench:
     """A yes or no for every pixel."""
     y = (nn.functional.avg_pool2d(torch.randn(16, 1, 8, 8, generator=toys.seeded(1)), 3, 1, 1) > 0).float()
     x = y + 0.3 * torch.randn(16, 1, 8, 8, generator=toys.seeded(2))
-    body = [nn.Conv2d(1, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU()]
-    return toys.bench(nn.Sequential(*body, nn.Conv2d(32, 1, 3, padding=1)), x, y, nn.BCEWithLogitsLoss())
+    body, head = toys.convnet(), nn.Conv2d(16, 1, 1)
+    nn.init.zeros_(head.weight)
+    return toys.bench(nn.Sequential(*body[:3], *body[4:7], head), x, y, nn.BCEWithLogitsLoss())
 
 
 @check.holds

@@ -31,6 +31,8 @@ LOOK = 50
 GLANCE = 8
 #: on an accelerator the loss is fetched once in so many steps: each fetch waits for the device
 FETCH = 10
+#: ... unless a step takes this many seconds or more: then a stop must not wait for ten of them
+SLOW = 0.01
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Loop:
         optimizer, passes, recorder, last = self.choice.make(), self.passes, self.recorder, self.limits.steps
         # on an accelerator every look at a number waits for the device
         every = 1 if passes.loss.device.type == "cpu" else FETCH
-        step = 0
+        step, begin = 0, time.perf_counter()
         while True:
             due = recorder.due(step)
             if passes.place is not None and (due or self._in_a_row):
@@ -83,6 +85,8 @@ class Loop:
                 recorder.keep(step, scores if scores is not None else self._again(), last=ending is not None)
             if ending is not None:
                 return self._attempt(step, ending, scores)
+            if step == every > 1 and time.perf_counter() - begin >= SLOW * step:
+                every = 1
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()

@@ -24,6 +24,8 @@ NAMED_PLACES = 2
 _RANDOM_DEPTH = re.compile("drop|stochastic", re.IGNORECASE)
 _SHARES = ("p", "drop_prob", "drop_rate", "drop_path", "prob", "rate")
 _DROPS = (F.dropout, F.dropout1d, F.dropout2d, F.dropout3d, F.alpha_dropout, F.feature_alpha_dropout)
+#: torch's own layers, whose only randomness is a dropout that can be set to nothing
+_ATTENTION = (nn.MultiheadAttention, nn.TransformerEncoderLayer)
 
 Found = dict[tuple[str, float], list[str]]
 
@@ -109,10 +111,12 @@ def _quieten(model: nn.Module) -> None:
     for module, mode in modes.items():
         if _normalises(module) and (mode if was_training else not _frozen(module)):
             module.training = True
-        if isinstance(module, nn.RNNBase):
-            # CuDNN goes backward through recurrent layers in train mode only
-            module.dropout = 0.0
+        if isinstance(module, nn.RNNBase) or type(module) in _ATTENTION:
+            # CuDNN goes backward through recurrent layers in train mode only; torch's attention looks for a fast path
+            # in eval mode at every call, which it cannot take while gradients are needed
             module.training = True
+            if isinstance(module.dropout, float):
+                module.dropout = 0.0
 
 
 def _normalises(module: nn.Module) -> bool:
