@@ -46,8 +46,8 @@ def judge(outcome: Overfit, bench: Bench) -> Finding:
     if outcome.reached:
         return _held(outcome, given)
     if outcome.cause is not None:
-        cause = outcome.cause
-        return bad(_missed(outcome), fix=cause.fix, code=cause.code, **given)
+        say = hint if outcome.cause.waits and not outcome.at_rest else bad
+        return say(_missed(outcome), fix=outcome.cause.fix, code=outcome.cause.code, **given)
     if outcome.stopped == "user":
         return hint(f"stopped by you: {_missed(outcome)}", fix="Run it again and let it come to rest.", **given)
     if outcome.floor is None:
@@ -287,7 +287,7 @@ def masks() -> Bench:
     """A yes or no for every pixel."""
     y = (nn.functional.avg_pool2d(torch.randn(16, 1, 8, 8, generator=toys.seeded(1)), 3, 1, 1) > 0).float()
     x = y + 0.3 * torch.randn(16, 1, 8, 8, generator=toys.seeded(2))
-    body, head = toys.convnet(), nn.Conv2d(16, 1, 1)
+    body, head = list(toys.convnet()), nn.Conv2d(16, 1, 1)
     nn.init.zeros_(head.weight)
     return toys.bench(nn.Sequential(*body[:3], *body[4:7], head), x, y, nn.BCEWithLogitsLoss())
 

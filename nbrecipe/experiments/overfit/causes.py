@@ -53,6 +53,7 @@ def after_training(bench: Bench, first: Passes, aim: Aim, attempts: list[Attempt
         return Cause(
             f"the outputs of `{bench.name('model')}` are the same for every example",
             "Look for units that are all dead, a signal that vanishes with depth, or an input that is not used.",
+            waits=True,
         )
     return _symmetry(bench)
 

@@ -135,8 +135,9 @@ def overfit(
             cause = cause if cause or reached else after_training(bench, first, aim, attempts)
             fresh.restore()
             excuse = "" if reached or cause else excuse_for(bench, first, aim)
-            if not (reached or cause or excuse):
+            if not (reached or excuse) and (cause is None or cause.waits):
                 attempts += run.wait(tried, attempts)
+                cause = cause and after_training(bench, first, aim, attempts)
     best = min(attempts, key=_rank)
     notes += more + _conflicting(aim)
     return Overfit(

@@ -65,6 +65,8 @@ class Cause:
     code: str = ""
     #: whether training can move anything at all
     trains: bool = True
+    #: whether it is to be looked at again after a long run, in case it passes
+    waits: bool = False
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ def _quieten(model: nn.Module) -> None:
             # in eval mode at every call, which it cannot take while gradients are needed
             module.training = True
             if isinstance(module.dropout, float):
-                module.dropout = 0.0
+                setattr(module, "dropout", 0.0)  # noqa: B010 - typed as a module, for most modules
 
 
 def _normalises(module: nn.Module) -> bool:
