@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .passage import TABLES, Layer
 from .signal import Signal, spelled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -67,10 +70,61 @@ def flow(seen: Signal) -> Flow | None:
 
 
 def profile(flow: Flow) -> dict[str, Any]:
-    """The numbers to draw: standard deviation of the signal at the input of each layer, over that at the start."""
+    """The numbers to draw, as standard deviations layer by layer: the signal over that at the start, the gradient over
+    that at the last layer, and the signal that He's and Xavier's weights would give.
+
+    A rectified net's signal is proportional to its weights, so theirs is the measured one times the quotient of the
+    weights' standard deviations; for other units that is an approximation.
+    """
     ratios = [math.sqrt(max(layer.variance_in, 0.0) / flow.start) for layer in flow.layers[1:]]
     ratios.append(math.sqrt(max(flow.layers[-1].variance, 0.0) / flow.start))
-    return {"layers": [layer.path for layer in flow.layers], "signal": ratios}
+    last = flow.layers[-1].gradient
+    back = [math.sqrt(layer.gradient / last) if layer.gradient and last else None for layer in flow.layers]
+    return {
+        "layers": [layer.path for layer in flow.layers],
+        "signal": ratios,
+        "gradient": back,
+        "he": _instead(ratios, [_quotient(layer.he_std, layer.weight_std) for layer in flow.layers]),
+        "xavier": _instead(ratios, [_quotient(layer.xavier_std, layer.weight_std) for layer in flow.layers]),
+    }
+
+
+def _instead(ratios: Sequence[float], quotients: Sequence[float]) -> list[float | None]:
+    """The signal with other weights; None from the first layer on whose weights have no such measure."""
+    found: list[float | None] = []
+    product = 1.0
+    for ratio, quotient in zip(ratios, quotients, strict=True):
+        product *= quotient
+        found.append(ratio * product if math.isfinite(product) else None)
+    return found
+
+
+def _quotient(std: float, measured: float) -> float:
+    return std / measured if measured > 0 else math.nan
+
+
+def draw_profile(ax: Axes, seen: Mapping[str, Any], color: str) -> None:
+    """Signal and gradient by layer on a log axis, beside the signal of He's and Xavier's init; drawn from `profile`."""
+    layers = range(1, len(seen["signal"]) + 1)
+    for key, word, style, shade, end, side in (
+        ("he", "He", "--", "C2", -1, "bottom"),
+        ("xavier", "Xavier", ":", "C2", -1, "top"),
+        ("gradient", "gradient", "-.", color, 0, "bottom"),
+        ("signal", "signal", "o-", color, -1, "center"),
+    ):
+        sizes = zip(layers, seen.get(key) or [], strict=False)
+        points = [(x, y) for x, y in sizes if isinstance(y, (int, float)) and y > 0]
+        if points:
+            if end == 0 and points[0][1] < points[-1][1]:
+                side = "top"  # below a line that rises
+            ax.plot(*zip(*points, strict=True), style, color=shade, ms=3, lw=1)
+            ax.annotate(word, points[end], (3, 0), textcoords="offset points", color=shade, fontsize=7, va=side)
+    ax.set_yscale("log")
+    ax.margins(y=0.15)
+    ax.set_xlim(0.9, len(layers) * 1.35 + 0.3)
+    ax.set_xticks([1, len(layers)])
+    ax.set_xlabel("layer")
+    ax.get_figure().set_figheight(1.6)  # type: ignore[union-attr]
 
 
 def line_for(name: str, layers: Sequence[Layer], kinds: Sequence[str]) -> str:

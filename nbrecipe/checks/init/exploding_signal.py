@@ -16,7 +16,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok
-from ...probes.flow import Flow, flow, line_for, profile
+from ...probes.flow import Flow, draw_profile, flow, line_for, profile
 from ...probes.signal import Signal, is_fresh, signal, spelled
 
 if TYPE_CHECKING:
@@ -85,15 +85,8 @@ def _judge(name: str, found: Flow, seen: Signal, fresh: bool) -> Finding:
 
 @check.draw
 def draw(ax: Axes, seen: Seen) -> None:
-    """The size of the signal at each layer, on a log axis, and the size it should keep."""
-    sizes = [max(size, 1e-30) for size in seen["signal"]]
-    ax.plot(range(1, len(sizes) + 1), sizes, "o-", color="C1" if seen["growth"] >= LARGE**0.5 else "C0", ms=3)
-    ax.axhline(1, color="C2", lw=1)
-    ax.set_yscale("log")
-    ax.set_ylim(min(0.03, *sizes), max(30, *sizes) * 3)
-    ax.text(len(sizes), sizes[-1], number(sizes[-1], 2), ha="right", va="bottom", fontsize=7)
-    ax.set_xlabel("layer")
-    ax.set_ylabel("signal")
+    """Signal and gradient at each layer, beside the signal that He's and Xavier's init would give."""
+    draw_profile(ax, seen, "C1" if seen["growth"] >= LARGE**0.5 else "C0")
 
 
 def _unit_normal(net: nn.Sequential, std: float = 1.0) -> nn.Sequential:

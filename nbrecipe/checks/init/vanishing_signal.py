@@ -16,7 +16,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
-from ...probes.flow import Flow, flow, line_for, profile
+from ...probes.flow import Flow, draw_profile, flow, line_for, profile
 from ...probes.signal import Signal, is_fresh, signal, spelled
 
 if TYPE_CHECKING:
@@ -100,15 +100,8 @@ def _why(name: str, path: str, found: Flow) -> str:
 
 @check.draw
 def draw(ax: Axes, seen: Seen) -> None:
-    """The size of the signal at each layer, on a log axis, and the size it should keep."""
-    sizes = [max(size, 1e-30) for size in seen["signal"]]
-    ax.plot(range(1, len(sizes) + 1), sizes, "o-", color="C1" if seen["ratio"] < FAINT**0.5 else "C0", ms=3)
-    ax.axhline(1, color="C2", lw=1)
-    ax.set_yscale("log")
-    ax.set_ylim(min(1e-2, *sizes) / 100, 30)
-    ax.text(len(sizes), sizes[-1], number(sizes[-1], 2), ha="right", va="top", fontsize=7)
-    ax.set_xlabel("layer")
-    ax.set_ylabel("signal")
+    """Signal and gradient at each layer, beside the signal that He's and Xavier's init would give."""
+    draw_profile(ax, seen, "C1" if seen["ratio"] < FAINT**0.5 else "C0")
 
 
 def _deep(depth: int, act: type[nn.Module] = nn.ReLU, norm: bool = False) -> nn.Sequential:
