@@ -12,7 +12,7 @@ from nbrecipe.probes.signal import signal
 
 
 def profile_of(scale: float) -> dict[str, list[float]]:
-    """Five layers of He's init, all their weights multiplied, without biases."""
+    """Four layers of He's init, all their weights multiplied, without biases."""
     net = toys.mlp((20, 256, 256, 256, 5))
     generator = toys.seeded(3)
     with torch.no_grad():
