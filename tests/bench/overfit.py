@@ -9,13 +9,14 @@ from nbrecipe import toys
 from nbrecipe.bench import Bench
 from nbrecipe.experiments.overfit import Frame, overfit
 
-from .paired import ratio
+from .paired import keep_freed_memory, ratio
 
 ROUNDS = 15
 
 
 def rows() -> list[tuple[str, str, str]]:
     torch.set_num_threads(1)
+    keep_freed_memory()
     return [
         _row("%%overfit_batch, an MLP", mlp(), steps=1500, limit=1.15),
         _row("%%overfit_batch, a convnet", convnet(), steps=300, limit=1.05),

@@ -6,9 +6,20 @@ are those of the clock on an idle machine.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import statistics
 import time
 from collections.abc import Callable
+
+
+def keep_freed_memory() -> None:
+    """Let this process keep what it frees: else glibc gives pages back and faults them in again, or does not, and the
+    step of a convnet differs by a third from one run to the next, watched or bare.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # another C library
+        for option, value in ((-1, 2**30), (-2, 2**26), (-3, 2**25)):  # trim threshold, top pad, mmap threshold
+            ctypes.CDLL(None).mallopt(option, value)
 
 
 def seconds(work: Callable[[], object]) -> float:

@@ -77,9 +77,9 @@ class Classes:
             self.targets = _cut(self.target.reshape(self.shape)).cpu().numpy().astype(np.int64)
         else:
             self.targets = np.ones(min(len(self.target), ROWS), dtype=np.float32)
-        self._kept = self._places()
         known = self.target.clamp_min(0)  # an ignored label may be negative; its probability is not shown
-        self._column = (known if self._kept is None else known[self._kept])[:, None]
+        shown = _cut(known.reshape(self.shape)) if self.kind is Kind.TOKENS else known[:ROWS]
+        self._column = shown[..., None]
 
     def _rows(self, scores: Tensor) -> Tensor:
         scores = scores.detach()
@@ -105,17 +105,10 @@ class Classes:
         rows = self._rows(scores)
         if self.kind is Kind.IMAGES:
             return pictures(rows.argmax(1).reshape(self.shape).float()), None
-        rows = rows if self._kept is None else rows[self._kept]
-        shares = rows.float().exp().clamp(max=1) if self.logarithms else rows.softmax(1, torch.float32)
-        values, guess, shape = shares.gather(1, self._column), rows.argmax(1), self.targets.shape
-        return values.cpu().numpy().reshape(shape), guess.cpu().numpy().reshape(shape).astype(np.int32)
-
-    def _places(self) -> Tensor | None:
-        """The entries that a frame shows; None for all."""
-        if self.kind is Kind.IMAGES or self.targets.size == len(self.target):
-            return None
-        places = torch.arange(len(self.target), device=self.target.device)
-        return places[:ROWS] if self.kind is Kind.CLASSES else _cut(places.reshape(self.shape)).flatten()
+        rows = _cut(rows.reshape(*self.shape, -1)) if self.kind is Kind.TOKENS else rows[:ROWS]
+        shares = rows.float().exp().clamp(max=1) if self.logarithms else rows.softmax(-1, torch.float32)
+        values, guess, shape = shares.gather(-1, self._column), rows.argmax(-1), self.targets.shape
+        return values.cpu().numpy().reshape(shape), guess.cpu().numpy().astype(np.int32)
 
 
 @dataclass
