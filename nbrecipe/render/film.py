@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import math
-import re
 import uuid
 import zlib
 from dataclasses import replace
@@ -14,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..film import Film, Kind
 from ..finding import json_ready
-from .fragment import image, static
+from .fragment import image, script
 from .still import outcome, png
 
 if TYPE_CHECKING:
@@ -28,12 +26,9 @@ SIDE, PICTURES = 48, 12
 BUDGET = 120_000
 
 
-@functools.cache
 def module() -> str:
-    """The module that draws the panel, live and saved, as one text: a blob has no neighbours to import from."""
-    plots = re.sub(r"^export ", "", static("plots.js"), flags=re.MULTILINE)
-    panel = re.sub(r'^import .* from "./plots.js";$', "", static("film.js"), flags=re.MULTILINE)
-    return f"{plots}\n{panel}"
+    """The module that draws the panel, live and saved."""
+    return script("film.js")
 
 
 def state(film: Film, *, total: int | None = None) -> dict[str, Any]:

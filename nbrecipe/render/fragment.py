@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import functools
+import re
 from html import escape
 from pathlib import Path
 
@@ -11,12 +12,30 @@ from ..report import State
 from .words import MARKS, WORDS, spans
 
 STATIC = Path(__file__).parent / "static"
+IMPORT = re.compile(r"^import .* from \"./(.*)\";$", re.MULTILINE)
 
 
 @functools.cache
 def static(name: str) -> str:
     """A style sheet or a script of ours."""
     return (STATIC / name).read_text(encoding="utf-8")
+
+
+@functools.cache
+def script(name: str) -> str:
+    """A script of ours and what it imports, as one text: a blob has no neighbours to import from."""
+    return "\n".join([_alone(part, part != name) for part in _parts(name)])
+
+
+def _parts(name: str) -> list[str]:
+    """The scripts that this one needs, each after those that it needs itself."""
+    needed = [part for each in IMPORT.findall(static(name)) for part in _parts(each)]
+    return list(dict.fromkeys([*needed, name]))
+
+
+def _alone(name: str, hidden: bool) -> str:
+    source = IMPORT.sub("", static(name))
+    return re.sub(r"^export ", "", source, flags=re.MULTILINE) if hidden else source
 
 
 def fragment(body: str) -> str:
