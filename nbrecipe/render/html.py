@@ -52,10 +52,16 @@ def row(name: str, state: State, body: str, right: str = "", tag: str = "div") -
 
 def picture(result: Result) -> str:
     """What the check saw as an image, so that it survives where scripts are stripped; a film says it already."""
-    drawn = None if result.finding.film is not None else figure.png(result)
-    if drawn is None:
-        return ""
-    return image(drawn, f"{result.title}: {result.finding.message}")
+    drawn = _drawn(result)
+    return "" if drawn is None else image(drawn, _words(result))
+
+
+def _drawn(result: Result) -> bytes | None:
+    return None if result.finding.film is not None else figure.png(result)
+
+
+def _words(*results: Result) -> str:
+    return "; ".join(f"{result.title}: {result.finding.message}" for result in results)
 
 
 def _place(result: Result) -> str:
@@ -75,15 +81,23 @@ def _held(held: list[Result], *, alone: bool) -> str:
     body += f'<div class="nbr-place">{ids} <span class="nbr-open">show all {len(held)}</span></div>'
     lines = [row("nbr-row nbr-line", "ok", rich(sentence(r.finding.message)), _soft(_id(r.id))) for r in others]
     films = [film.html(result.finding.film) for result in held if result.finding.film is not None]
-    shown = "".join(_captioned(result) for result in held)
+    shown = _pictures(held)
     strip = f'<div class="nbr-strip">{shown}</div>' if shown else ""
     top = row("nbr-row", "ok", body, tag="summary")
     return f"<details{' open' if alone else ''}>{top}{''.join(lines)}{strip}{''.join(films)}</details>"
 
 
-def _captioned(result: Result) -> str:
-    shown = picture(result)
-    return f"<figure><figcaption>{_id(result.id)}</figcaption>{shown}</figure>" if shown else ""
+def _pictures(held: list[Result]) -> str:
+    """A picture for each that draws one; what two checks saw alike stands once."""
+    alike: dict[bytes, list[Result]] = {}
+    for result in held:
+        drawn = _drawn(result)
+        if drawn is not None:
+            alike.setdefault(drawn, []).append(result)
+    return "".join(
+        f"<figure><figcaption>{_ids(r.id for r in seen)}</figcaption>{image(drawn, _words(*seen))}</figure>"
+        for drawn, seen in alike.items()
+    )
 
 
 def _lack(message: str, line: str, ids: list[str]) -> str:

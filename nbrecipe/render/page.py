@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 from ..finding import plain
@@ -12,7 +13,7 @@ from .fragment import fragment
 
 def page(report: Report, title: str = "") -> str:
     """The document: the board, then every finding with its picture or film."""
-    told = html.header(report) + html.rows(report) if report.results else ""
+    told = html.header(replace(report, title="Findings")) + html.rows(report) if report.results else ""
     return document(title or report.title, fragment(f"{board.body(report)}<div class='nbr-part'>{told}</div>"))
 
 

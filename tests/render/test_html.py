@@ -105,6 +105,23 @@ def test_pictures_are_images_with_words_and_a_size():
     assert int(image["width"]) < 300
 
 
+def test_a_picture_that_two_checks_share_stands_once(monkeypatch):
+    monkeypatch.setattr(html.figure, "png", lambda result: png_of(result.finding.seen.get("drawn")))
+    held = [("a", {"drawn": 1}), ("b", {}), ("c", {"drawn": 1}), ("d", {"drawn": 2})]
+    report = Report("Checks").add([Result(name, f"title {name}", ok("fine", **seen)) for name, seen in held])
+    page = Reader(html.findings(report))
+    assert [attrs["alt"] for tag, attrs in page.tags if tag == "img"] == [
+        "title a: fine; title c: fine",
+        "title d: fine",
+    ]
+    assert page.tags.count(("figure", {})) == 2
+
+
+def png_of(drawn):
+    """A picture of another width for every number."""
+    return None if drawn is None else b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + bytes([0, 0, 0, drawn, 0, 0, 0, 1])
+
+
 def test_buttons_come_from_the_script_and_only_where_there_is_code():
     assert "<button" not in html.findings(reports.init())
     assert "<script" not in html.findings(one(ok("fine")))

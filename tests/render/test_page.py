@@ -1,10 +1,11 @@
 import re
 
+import pytest
 import reports
 from test_html import Reader
 
 from nbrecipe.recipe import ESSAYS, tip_named
-from nbrecipe.render import explain, page
+from nbrecipe.render import explain, html, page
 from nbrecipe.report import Example, ExplainPage, Report
 
 
@@ -28,6 +29,24 @@ def test_a_page_is_a_whole_document_with_board_findings_and_films():
     assert Reader(told).open == []
     for part in ("you are here", "Loss at init is", 'class="nbr-shot"', "To silence"):
         assert part in told
+
+
+def test_a_pages_findings_stand_under_a_heading_of_their_own():
+    assert re.findall(r'nbr-title">(.*?)</strong>', page.page(reports.init())) == ["The recipe", "Findings"]
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "beside"), [(900, True), (560, False)])
+def test_a_picture_goes_beneath_its_words_where_the_output_is_narrow(browser, tmp_path, width, beside):
+    place = tmp_path / "page.html"
+    told = html.findings(reports.init())
+    place.write_text(page.document("Narrow", f'<div style="width: {width}px">{told}</div>'))
+    window = browser.new_page(viewport={"width": 1200, "height": 800})
+    window.goto(place.as_uri())
+    words, picture = (window.locator(name).first.bounding_box() for name in (".nbr-body", ".nbr-picture"))
+    assert (picture["x"] >= words["x"] + words["width"]) == beside
+    assert (picture["y"] >= words["y"] + words["height"]) != beside
+    window.close()
 
 
 def test_a_page_asks_no_network():
