@@ -74,7 +74,7 @@ def profile(flow: Flow) -> dict[str, Any]:
     that at the last layer, and the signal that He's and Xavier's weights would give.
 
     A rectified net's signal is proportional to its weights, so theirs is the measured one times the quotient of the
-    weights' standard deviations; for other units that is an approximation.
+    weights' standard deviations; for other units that is an approximation. It ends where the measured one is rounding.
     """
     ratios = [math.sqrt(max(layer.variance_in, 0.0) / flow.start) for layer in flow.layers[1:]]
     ratios.append(math.sqrt(max(flow.layers[-1].variance, 0.0) / flow.start))
@@ -84,8 +84,8 @@ def profile(flow: Flow) -> dict[str, Any]:
         "layers": [layer.path for layer in flow.layers],
         "signal": ratios,
         "gradient": back,
-        "he": _instead(ratios, [_quotient(layer.he_std, layer.weight_std) for layer in flow.layers]),
-        "xavier": _instead(ratios, [_quotient(layer.xavier_std, layer.weight_std) for layer in flow.layers]),
+        "he": _instead(ratios, [_quotient(layer, layer.he_std) for layer in flow.layers]),
+        "xavier": _instead(ratios, [_quotient(layer, layer.xavier_std) for layer in flow.layers]),
     }
 
 
@@ -99,8 +99,8 @@ def _instead(ratios: Sequence[float], quotients: Sequence[float]) -> list[float 
     return found
 
 
-def _quotient(std: float, measured: float) -> float:
-    return std / measured if measured > 0 else math.nan
+def _quotient(layer: Layer, std: float) -> float:
+    return std / layer.weight_std if layer.weight_std > 0 and not layer.is_rounding else math.nan
 
 
 def draw_profile(ax: Axes, seen: Mapping[str, Any], color: str) -> None:
@@ -118,12 +118,13 @@ def draw_profile(ax: Axes, seen: Mapping[str, Any], color: str) -> None:
             if end == 0 and points[0][1] < points[-1][1]:
                 side = "top"  # below a line that rises
             ax.plot(*zip(*points, strict=True), style, color=shade, ms=3, lw=1)
-            ax.annotate(word, points[end], (3, 0), textcoords="offset points", color=shade, fontsize=7, va=side)
+            ax.annotate(word, points[end], (5, 0), textcoords="offset points", color=shade, fontsize=7, va=side)
     ax.set_yscale("log")
     ax.margins(y=0.15)
     ax.set_xlim(0.9, len(layers) * 1.35 + 0.3)
     ax.set_xticks([1, len(layers)])
     ax.set_xlabel("layer")
+    ax.set_title("relative size", loc="left")
     ax.get_figure().set_figheight(1.6)  # type: ignore[union-attr]
 
 

@@ -49,6 +49,8 @@ class Layer:
     variance: float = float("nan")
     moment_in: float = float("nan")
     moment: float = float("nan")
+    #: the step of the output's numbers at 1: what varies by less is rounding
+    rounding: float = 0.0
     #: sum of squares of the gradient of the loss by this output; None where no gradient came
     gradient: float | None = None
 
@@ -56,6 +58,11 @@ class Layer:
     def is_norm(self) -> bool:
         """Whether this call normalises instead of multiplying by weights."""
         return self.kind == "norm"
+
+    @property
+    def is_rounding(self) -> bool:
+        """Whether what varies across examples is no larger than the rounding of what all of them share."""
+        return self.variance <= self.rounding**2 * self.moment
 
     @property
     def xavier_std(self) -> float:
@@ -172,6 +179,7 @@ class Passage(TorchFunctionMode):
         if source is not None and (source.is_floating_point() or source.is_complex()):
             layer.variance_in, layer.moment_in = spread(source, self.size)
         layer.variance, layer.moment = spread(out, self.size)
+        layer.rounding = torch.finfo(out.dtype).eps if out.is_floating_point() or out.is_complex() else 0.0
         if out.requires_grad:
             out.register_hook(_keep_gradient(layer))  # type: ignore[no-untyped-call]
 

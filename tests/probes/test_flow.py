@@ -11,8 +11,8 @@ from nbrecipe.probes.flow import flow, profile
 from nbrecipe.probes.signal import signal
 
 
-def profile_of(scale: float) -> dict[str, list[float]]:
-    """Four layers of He's init, all their weights multiplied, without biases."""
+def profile_of(scale: float, bias: float = 0.0) -> dict[str, list[float]]:
+    """Four layers of He's init, all their weights multiplied; every bias is the same."""
     net = toys.mlp((20, 256, 256, 256, 5))
     generator = toys.seeded(3)
     with torch.no_grad():
@@ -20,7 +20,7 @@ def profile_of(scale: float) -> dict[str, list[float]]:
             if isinstance(layer, nn.Linear):
                 layer.weight.copy_(torch.randn(layer.weight.shape, generator=generator))
                 layer.weight.mul_(scale * (2 / layer.in_features) ** 0.5)
-                layer.bias.zero_()
+                layer.bias.fill_(bias)
     bench = toys.classify(net)
     with bench.untouched():
         found = flow(bench.once(signal))
@@ -38,6 +38,13 @@ def test_hes_and_xaviers_lines_do_not_depend_on_the_weights_own_size():
     assert small["he"] == pytest.approx(large["he"], rel=1e-3)
     assert small["xavier"] == pytest.approx(large["xavier"], rel=1e-3)
     assert large["signal"][-1] > 1e5 * small["signal"][-1]
+
+
+def test_hes_line_ends_where_the_measured_signal_is_rounding():
+    """Biases of 1 dwarf a signal that shrinks 1e-4-fold in every layer: from the second on it is rounding."""
+    seen = profile_of(1e-4, bias=1.0)
+    assert seen["he"][0] == pytest.approx(2**0.5, rel=0.1), "all units are on, so He's factor is not halved"
+    assert seen["he"][1:] == seen["xavier"][1:] == [None, None, None]
 
 
 def test_the_gradient_is_told_over_that_at_the_last_layer():
