@@ -171,9 +171,25 @@ def test_rare_answers_are_worth_a_look_and_no_fault():
     assert finding.why == "knowing the rate of yes alone saves 0.3845"
 
 
-def test_targets_far_off_are_a_fault():
-    assert found(toys.regress(mean=150, scale=77)).verdict is Verdict.BAD
-    assert found(toys.regress(mean=100, scale=77)).verdict is Verdict.HINT
+def test_targets_far_off_are_one_fault_and_not_two():
+    far, near = toys.regress(mean=150, scale=77), toys.regress(mean=100, scale=77)
+    cause, hinted = run(get_check("loss-at-init"), far).finding, found(far)
+    assert (cause.verdict, hinted.verdict) == (Verdict.BAD, Verdict.HINT)
+    assert cause.where == hinted.where == "net[-1].bias"
+    assert cause.code == "torch.nn.init.constant_(net[-1].bias, 150.0)"
+    assert hinted.fix == "Paste the line of `loss-at-init`, whose cause it is, or let `%check_init --fix` do it."
+    assert hinted.code == ""
+    assert run(get_check("loss-at-init"), near).verdict is not Verdict.BAD
+    assert found(near).verdict is Verdict.HINT
+    assert found(near).code
+
+
+@pytest.mark.parametrize("loss_fn", [nn.MSELoss(), nn.L1Loss(), nn.HuberLoss()])
+@pytest.mark.parametrize("mean", [-400, 30])
+def test_what_the_bias_leaves_to_loss_at_init_is_a_fault_there(mean, loss_fn):
+    given = toys.regress(loss_fn=loss_fn, mean=mean, scale=1)
+    assert (found(given).verdict, found(given).code) == (Verdict.HINT, "")
+    assert run(get_check("loss-at-init"), given).verdict is Verdict.BAD
 
 
 def test_a_bias_at_its_prior_is_near_enough():
@@ -217,5 +233,5 @@ def test_apply_prior_says_why_not():
 def test_finding_the_prior_leaves_the_users_bias_alone():
     given = toys.regress(mean=150, scale=70)
     held = given.model(given.batch[0]).sum()  # a graph of the user's that needs the weights as they were
-    assert found(given).verdict is Verdict.BAD
+    assert found(given).verdict is Verdict.HINT
     held.backward()

@@ -3,6 +3,9 @@
 Before a model sees any input the best it can say is what the labels say on their own: how frequent each class is, what
 the targets' mean is. With that in the last bias, training starts on what the inputs tell. Without it the first epochs
 go to learning the bias, the curve looks like a hockey stick, and targets far from zero may never be reached.
+
+It is a hint and claims no fault: classes that start equally likely are usual and soon unlearned, and where the targets
+lie so far off that it matters, `loss-at-init` fails and names this bias as the cause.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, number, ok, skipped
+from ...finding import Finding, Seen, hint, number, ok, skipped
 from ...probes.prior import Prior, prior, proved
 from ...probes.signal import is_fresh
 from ...probes.start import is_far_off, start
@@ -27,8 +30,9 @@ check = Check(__name__, tip="init well")
 
 #: a saving below this share of the expected loss is not worth a line of code
 WORTH = 0.1
-#: share of the loss above the expected one that the bias alone has to explain, for the bias to be the fault
+#: share of the loss above the expected one that the bias alone has to explain, to be the cause of all of it
 EXPLAINED = 0.75
+AS_TOLD = "Paste the line of `loss-at-init`, whose cause it is"
 
 
 @check.run
@@ -47,11 +51,12 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     seen["prior"] = after = proved(bench, found)
     if found.before - after < least:
         return ok(_fine(found, place), where=place.strip("`"), **seen)
-    return (bad if _is_fault(bench, found) else hint)(
+    told = _is_told_already(bench, found)
+    return hint(
         f"{place} is not the prior: the loss starts at **{number(found.before)}** instead of **{number(after)}**",
         why=f"knowing {found.guess.source} alone saves {number(found.before - after)}",
-        fix="Start the last bias at the prior, or let `%check_init --fix` do it.",
-        code=found.code,
+        fix=f"{AS_TOLD if told else 'Start the last bias at the prior'}, or let `%check_init --fix` do it.",
+        code="" if told else found.code,
         where=place.strip("`"),
         **seen,
     )
@@ -62,12 +67,8 @@ def _fine(found: Prior, place: str) -> str:
     return f"{place} is near enough the prior: setting it would save {number(saved, 2)} of {number(found.before)}"
 
 
-def _is_fault(bench: Bench, found: Prior) -> bool:
-    """Whether the targets lie so far from the outputs that most of the loss is the bias's.
-
-    For classes never: a guess that knows no frequencies is a usual start and soon unlearned. For images neither: their
-    pixels lie between 0 and 1, and their mean a few deviations from 0, by convention.
-    """
+def _is_told_already(bench: Bench, found: Prior) -> bool:
+    """Whether the targets lie so far from the outputs that most of the loss is the bias's, as `loss-at-init` says."""
     begun = bench.once(start)
     return begun is not None and is_far_off(begun) and found.saves > EXPLAINED * (found.before - begun.best_here)
 

@@ -116,7 +116,7 @@ def _narrower(layer: LastLayer | None, wide: float) -> tuple[str, str]:
 
 def _offset(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     found = bench.once(prior)
-    code, where = (found.code, found.layer.name) if isinstance(found, Prior) else ("", "")
+    code, where = (found.code, f"{found.layer.name}.bias") if isinstance(found, Prior) else ("", "")
     fix = "Start the last bias at the targets' mean, or standardise the targets."
     return bad(_told(begun), why=_apart(begun), fix=fix, code=code, where=where, **seen)
 
