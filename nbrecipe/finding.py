@@ -122,7 +122,7 @@ def plain(message: str) -> str:
 
 
 def number(value: float, digits: int = 4) -> str:
-    """A number with few significant digits and no exponent where people would not write one."""
+    """A number with `digits` significant digits, one fewer below 0.1, and no exponent where people would write none."""
     if not math.isfinite(value):
         return str(value)
     if value == 0:
@@ -130,8 +130,9 @@ def number(value: float, digits: int = 4) -> str:
     magnitude = abs(value)
     if magnitude >= 10**6 or magnitude < 10**-4:
         return f"{value:.{digits - 2}e}".replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
-    places = max(0, digits - 1 - math.floor(math.log10(magnitude)))
-    return f"{value:.{min(places, digits)}f}"
+    significant = digits if magnitude >= 0.1 else max(1, digits - 1)
+    places = max(0, significant - 1 - math.floor(math.log10(magnitude)))
+    return f"{value:.{places}f}"
 
 
 def json_ready(value: Any) -> Any:

@@ -24,6 +24,9 @@ from nbrecipe.finding import Finding, Result, Verdict, bad, hint, json_ready, nu
         (46123.4, "46123"),
         (0.5, "0.5000"),
         (0.051234, "0.0512"),
+        (0.0051234, "0.00512"),
+        (0.00051234, "0.000512"),
+        (-0.00051234, "-0.000512"),
         (0.000051234, "5.12e-5"),
         (-1.5, "-1.500"),
         (1234567.0, "1.23e6"),
@@ -39,6 +42,8 @@ def test_a_number_has_few_digits_and_an_exponent_only_where_people_would_write_o
 
 def test_a_number_takes_fewer_digits():
     assert number(4.61234, 3) == "4.61"
+    assert number(0.051234, 2) == "0.05"
+    assert number(0.00051234, 1) == "0.0005"
 
 
 def test_stars_are_for_the_eye_alone():

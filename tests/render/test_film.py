@@ -88,7 +88,7 @@ def test_user_names_in_a_snapshot_are_packed_away_from_the_markup():
 
 def test_the_outcome_is_told_in_words():
     assert drawn.outcome(films.classes()) == (
-        "Loss from 2.301 to 0.0097 in 120 steps; the lowest possible is 0. 15 of 16 predictions reached their label."
+        "Loss from 2.301 to 0.00971 in 120 steps; the lowest possible is 0. 15 of 16 predictions reached their label."
     )
     assert "stayed on its label from step 61 on" in drawn.outcome(films.classes(refuses=None))
     assert drawn.outcome(Film(Kind.LOSS, [], np.zeros(0))) == "No loss was recorded."
