@@ -110,7 +110,7 @@ def require(bench: Bench, *names: str) -> None:
         try:
             bench.get(name)
         except Missing as lack:
-            raise BadInput(LACKS.get(lack.needed, f"there is no {lack.needed} here: give one")) from None
+            raise BadInput(LACKS.get(lack.needed, f"there is no {lack.needed} here: give one"), lack.needed) from None
 
 
 LACKS = {

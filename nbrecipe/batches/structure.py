@@ -14,7 +14,14 @@ OUTPUT_KEYS = ("logits", "output", "outputs", "prediction", "predictions", "pred
 
 
 class BadInput(ValueError):
-    """What was handed over cannot be used; the message is one sentence that says what to do."""
+    """What was handed over cannot be used; the message is one sentence that says what to do.
+
+    `lacks` is the field of the bench that nobody handed over, "" where none is missing.
+    """
+
+    def __init__(self, message: str, lacks: str = "") -> None:
+        super().__init__(message)
+        self.lacks = lacks
 
 
 def batch_size(batch: Any) -> int:

@@ -16,14 +16,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def plainly() -> Iterator[None]:
-    """Turn what the core refuses, and an unknown id, into a UsageError: one line without a traceback."""
+def plainly(told: Callable[[str], str] | None = None) -> Iterator[None]:
+    """Turn what the core refuses, and an unknown id, into a UsageError: one line without a traceback.
+
+    `told` may know a better sentence for a field of the bench that is missing.
+    """
     from ..batches import BadInput
 
     try:
         yield
     except BadInput as error:
-        raise UsageError(str(error)) from None
+        better = told(error.lacks) if told is not None and error.lacks else ""
+        raise UsageError(better or str(error)) from None
     except LookupError as error:
         if type(error) is not LookupError:  # a KeyError is a bug, of ours or of the user's code
             raise

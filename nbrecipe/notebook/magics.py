@@ -83,7 +83,7 @@ class RecipeMagics(Magics):
     def check_init(self, line: str, local_ns: Locals = None) -> Answer | None:
         """Judge the initialisation: loss, last bias, symmetry, signal by layer, saturated and dead units."""
         args = parse(RecipeMagics.check_init, line)
-        with plainly():
+        with plainly(self._lacks(f"%check_init {line}", local_ns)):
             from .. import verbs
 
             answer = verbs.check_init_of(self._bench("%check_init", args, local_ns), fix=args.fix)
@@ -109,12 +109,11 @@ class RecipeMagics(Magics):
         args = parse(RecipeMagics.overfit_batch, line)
         if cell is not None:
             self._run(cell)
-        with plainly():
+        magic = "%overfit_batch" if cell is None else "%%overfit_batch"
+        with plainly(self._lacks(f"{magic} {line}", local_ns)):
             from .live import overfit
 
-            bench = self._bench(
-                "%overfit_batch" if cell is None else "%%overfit_batch", args, local_ns, cell=cell or ""
-            )
+            bench = self._bench(magic, args, local_ns, cell=cell or "")
             answer, seen = overfit(self, bench, args)
         return deliver(self, answer, args, seen=seen)
 
@@ -185,6 +184,14 @@ class RecipeMagics(Magics):
         from . import cells
 
         cells.run(self.shell, cell)
+
+    def _lacks(self, call: str, local_ns: Locals) -> Callable[[str], str]:
+        def told(lacking: str) -> str:
+            from .lacks import Lacks
+
+            return Lacks.of_shell(self.shell, call.strip("; "), local_ns).told(lacking)
+
+        return told
 
     def _bench(
         self, magic: str, args: argparse.Namespace, local_ns: Locals, *, cell: str = "", board: bool = False

@@ -195,15 +195,8 @@ class Search:
             for x, y in PAIRS:
                 inputs: Any = space.get(x)
                 targets: Any = space.get(y)
-                if of(inputs, Tensor) and of(targets, Tensor) and _same_rows(inputs, targets):
-                    # spread over all rows, since rows often stand in the order of their labels
-                    cut = (
-                        ""
-                        if len(inputs) <= ROWS
-                        else f"[:{ROWS}]"
-                        if len(inputs) < 2 * ROWS
-                        else f"[::{len(inputs) // ROWS}]"
-                    )
+                if of(inputs, Tensor) and of(targets, Tensor) and same_rows(inputs, targets):
+                    cut = spread_rows(len(inputs))
                     name = f"({x}{cut}, {y}{cut})"
                     return self._take(BATCH, name, eval(name, dict(space)))
         return None
@@ -223,6 +216,13 @@ class Search:
         model = self.found["model"]
         names = {name for space in self.variables.visible() for name, value in space.items() if value is model}
         return names | {self.names.get("model", "model")}
+
+
+def spread_rows(count: int) -> str:
+    """What cuts so many rows down to a batch, spread over all of them: rows often stand in order of their labels."""
+    if count <= ROWS:
+        return ""
+    return f"[:{ROWS}]" if count < 2 * ROWS else f"[::{count // ROWS}]"
 
 
 def _checked(kind: Kind, expression: str, value: Any) -> Any:
@@ -260,5 +260,6 @@ def _trains(optimizer: Any, model: Any) -> bool:
     return model is not None and any(id(parameter) in held for parameter in model.parameters())
 
 
-def _same_rows(inputs: Tensor, targets: Tensor) -> bool:
+def same_rows(inputs: Any, targets: Any) -> bool:
+    """Whether two tensors or arrays have an example for an example."""
     return inputs.ndim > 0 and targets.ndim > 0 and len(inputs) == len(targets) > 0

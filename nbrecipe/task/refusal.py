@@ -72,7 +72,7 @@ def failed_loss(output: Any, target: Any, error: Exception) -> BadInput:
 def no_loss(loss_fn: Callable[..., Any] | None, answer: Any) -> BadInput:
     """The sentence for a loss that is no tensor."""
     if loss_fn is None:
-        return BadInput("no loss was given and the model returns none of its own; give one with --loss")
+        return BadInput("no loss was given and the model returns none of its own; give one with --loss", "loss_fn")
     return BadInput(
         f"the loss function gives a {type(answer).__name__}, not a tensor; return the tensor itself, without `.item()`"
     )

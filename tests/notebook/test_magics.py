@@ -243,7 +243,7 @@ def test_two_models(notebook):
 
 def test_no_batch(ip):
     do(ip, "from torch import nn\nnet = nn.Linear(6, 3)\nloss_fn = nn.MSELoss()")
-    assert refused(ip, "%check_init") == ("no batch here: give a loader (`train=loader`) or a batch (`batch=(x, y)`)")
+    assert refused(ip, "%check_init") == "no batch here: give a loader (`--train loader`) or a batch (`--batch (x, y)`)"
 
 
 @pytest.mark.parametrize(
