@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from .bench import Bench
+from .trace import watch
 
 Loss = Callable[..., Any]
 
@@ -166,6 +168,22 @@ def next_token(
         ids[:, t] = torch.where(keep, follow[ids[:, t - 1]], ids[:, t])
     net = lm(vocabulary, length=length, seed=seed) if model is None else model
     return bench(net, ids[:, :-1], ids[:, 1:], loss_fn or token_loss, **more)
+
+
+def watched(program: Callable[[], Any], *, every: int | None = 1, **named: Any) -> Bench:
+    """A bench that holds the trace of a loop; `named` are the objects as a notebook would call them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        with watch(named, source=inspect.getsource(program), where="cell 1", every=every) as watcher:
+            program()
+    return Bench(trace=watcher.trace, names={name: name for name in named})
+
+
+def batches(given: Bench, epochs: int = 1) -> Iterator[Any]:
+    """The batches of a bench's training loader, epoch after epoch."""
+    assert given.train_loader is not None
+    for _ in range(epochs):
+        yield from given.train_loader
 
 
 def trained(given: Bench, steps: int = 40, rate: float = 1e-2) -> Bench:

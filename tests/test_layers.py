@@ -18,9 +18,10 @@ ARROWS: dict[str, set[str]] = {name: set() for name in ("recipe", "finding", "fi
 ARROWS["task"] = {"batches"}
 ARROWS["bench"] = {"task", "batches", "guard", "finding", "film"}
 ARROWS["probes"] = ARROWS["experiments"] = {"bench", *ARROWS["bench"]}
+ARROWS["trace"] = {"film"}
 ARROWS["check"] = {"bench", "finding", "recipe"}
-ARROWS["toys"] = {"bench"}
-ARROWS["checks"] = {"check", "toys", "recipe", "probes", "experiments", *ARROWS["probes"]}
+ARROWS["toys"] = {"bench", "trace"}
+ARROWS["checks"] = {"check", "toys", "recipe", "probes", "experiments", "trace", *ARROWS["probes"]}
 ARROWS["registry"] = {"check", "checks", "recipe"}
 ARROWS["runner"] = {"registry", "check", "bench", "batches", "finding"}
 ARROWS["report"] = {"runner", "registry", "check", "finding", "recipe", "film"}

@@ -1,0 +1,124 @@
+"""A model is evaluated in eval mode.
+
+In train mode dropout still drops and batch norm takes the statistics of the batch at hand, and goes on learning them
+from the validation data: the metric is noisier and lower than the model is, and depends on the batch size.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ... import toys
+from ...bench import Bench
+from ...check import Check
+from ...finding import Finding, bad, hint, ok, skipped
+from ...trace import Trace
+from ...trace.data import ModelSeen, Pass
+
+check = Check(__name__, tip="train and eval mode")
+
+#: the same input this often in a row is sampling on purpose (Monte Carlo dropout)
+SAMPLES = 3
+
+
+@check.run
+def run(trace: Trace) -> Finding:
+    evaluated = [(model, p) for model in trace.models for p in model.passes if _evaluates(p)]
+    if not evaluated:
+        return skipped("no model was called without gradients, as an evaluation does")
+    wrong = [(model, p) for model, p in evaluated if p.training and p.active and not _samples(model, p)]
+    if not wrong:
+        return ok(f"{len(evaluated)} evaluation passes that were looked at ran in eval mode, or need none")
+    model, seen = wrong[0]
+    layers = ", ".join(f"`{model.name}.{name}`" for name in seen.active[:3]) + (", …" if seen.active[3:] else "")
+    scored = [p for _, p in wrong if p.used and (p.loader or len(wrong) > 1)]
+    claim = bad if scored and any(_judged(trace, p) for p in scored) else hint
+    return claim(
+        f"`{model.name}` was evaluated in train mode: {layers} behave as in training",
+        fix="Switch to eval mode before the evaluation, and back after it.",
+        code=f"{model.name}.eval()",
+        where=str(seen.place),
+        layers=list(seen.active),
+        passes=len(wrong),
+    )
+
+
+def _evaluates(p: Pass) -> bool:
+    return not p.grad and not p.trained and p.used
+
+
+def _samples(model: ModelSeen, p: Pass) -> bool:
+    """Whether the same input came several times: an average over dropout masks."""
+    return bool(p.batch) and sum(other.batch == p.batch and not other.grad for other in model.passes) >= SAMPLES
+
+
+def _judged(trace: Trace, p: Pass) -> bool:
+    """Whether the outputs of this moment went into a loss or a comparison, or a loader was read for them."""
+    losses = any(not loss.grad and call.step == p.step for loss in trace.losses for call in loss.calls)
+    return losses or bool(p.loader) or any(not op.grad and op.from_model for op in trace.ops)
+
+
+def _loop(switch: bool, dropout: float = 0.5) -> Bench:
+    given = toys.images(toys.convnet(dropout=dropout))
+    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
+    assert net is not None
+    assert loss_fn is not None
+
+    def program() -> None:
+        for _ in range(2):
+            net.train()
+            for x, y in toys.batches(given):
+                opt.zero_grad()
+                loss_fn(net(x), y).backward()
+                opt.step()
+            if switch:
+                net.eval()
+            right = 0.0
+            with torch.no_grad():
+                for x, y in toys.batches(given):
+                    right += float((net(x).argmax(1) == y).sum())
+
+    return toys.watched(program, net=net, opt=opt)
+
+
+@check.breaks
+def never_switched() -> Bench:
+    """The accuracy is taken without gradients, and with dropout and batch norm in train mode."""
+    return _loop(switch=False)
+
+
+@check.holds
+def switched() -> Bench:
+    """Eval mode before, train mode after."""
+    return _loop(switch=True)
+
+
+@check.holds
+def nothing_to_switch() -> Bench:
+    """A net without dropout or batch norm computes the same in either mode."""
+    given = toys.classify()
+    net = given.model
+    assert net is not None
+
+    def program() -> None:
+        with torch.no_grad():
+            for x, y in toys.batches(given):
+                (net(x).argmax(1) == y).sum()
+
+    return toys.watched(program, net=net)
+
+
+@check.holds
+def monte_carlo_dropout() -> Bench:
+    """The same rows thirty times with dropout on: the spread is the point."""
+    given = toys.images(toys.convnet(norm=False, dropout=0.5))
+    net = given.model
+    assert net is not None
+    net.train()
+    x, _ = given.batch
+
+    def program() -> None:
+        with torch.no_grad():
+            torch.stack([net(x).softmax(1) for _ in range(30)]).std(0)
+
+    return toys.watched(program, net=net)

@@ -1,0 +1,154 @@
+"""How gradients come and go: backward calls and what clears them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from .clipping import Clipping
+from .data import MAX_KINDS, BackwardSeen
+from .patches import Patches
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+#: autograd nodes looked at from the root down
+NODES = 24
+SAID = re.compile(r"([A-Za-z_]\w*)[\])\s]*\.backward\b|\bbackward\(\s*([A-Za-z_]\w*)")
+
+
+class Gradients:
+    """Stands around `backward`, `zero_grad` and the clipping functions."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._seen: dict[tuple[str, int], BackwardSeen] = {}
+        self._inside = False
+        self.clipping = Clipping(watcher)
+
+    def install(self, patches: Patches) -> None:
+        """Replace what is called; `patches` puts it back."""
+        self._backward = patches.put(torch.autograd, "backward", self._around_backward)
+        patched = torch.optim.Optimizer.zero_grad, nn.Module.zero_grad
+        patches.put(torch.optim.Optimizer, "zero_grad", self._around_zero(patched[0]))
+        patches.put(nn.Module, "zero_grad", self._around_zero(patched[1]))
+        self.clipping.install(patches)
+
+    def _around_backward(self, tensors: Any, *args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        watcher = self._watcher
+        if self._inside or not watcher.at_home():
+            return self._backward(tensors, *args, **kwargs)
+        self._inside = True
+        seen = None
+        try:
+            seen = watcher.guarded(self._before, tensors)
+            out = self._backward(tensors, *args, **kwargs)
+        finally:
+            self._inside = False
+        if seen is not None:
+            watcher.guarded(self._after, seen, tensors)
+        return out
+
+    def _before(self, tensors: Any) -> BackwardSeen | None:
+        watcher = self._watcher
+        root = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
+        if not isinstance(root, Tensor):
+            return None
+        frame = watcher.places.frame(3)
+        key = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+        seen = self._seen.get(key)
+        if seen is None:
+            if len(self._seen) >= MAX_KINDS:
+                return None
+            place = watcher.places.here(3)
+            seen = self._seen[key] = BackwardSeen(_said(place.text), place)
+            watcher.trace.backward.append(seen)
+        for known in watcher.optimizers.followed:
+            known.grip.enter()
+        seen.count += 1
+        watcher.trace.backwards += 1
+        seen.leaf += root.grad_fn is None
+        watcher.readings.add(seen.values, watcher.trace.steps, self.clipping.unscaled(root))
+        watcher.happened(f"backward:{seen.name}")
+        if watcher.close:
+            self._look(seen, root)
+        return seen
+
+    def _look(self, seen: BackwardSeen, root: Tensor) -> None:
+        watcher = self._watcher
+        chain = _chain(root)
+        seen.chain = seen.chain or chain
+        seen.looked += 1
+        seen.clamped += _clamped(chain)
+        if root.numel() == 1:
+            values = [value for _, value in watcher.calls.values]
+            if values and values[-1] and seen.scale is None:
+                seen.scale = float(root.detach()) / values[-1]
+        watcher.passes.backward()
+
+    def _after(self, seen: BackwardSeen, tensors: Any) -> None:
+        watcher = self._watcher
+        for known in watcher.optimizers.followed:
+            known.grip.leave()
+        if watcher.close:
+            watcher.models.look()
+            held = [known for known in watcher.optimizers.followed if known.grip.made]
+            seen.unreached += bool(watcher.optimizers.followed) and not held
+            if _clamped(_chain(tensors if isinstance(tensors, Tensor) else tensors[0])):
+                seen.silenced += all(not known.grip.alive() for known in watcher.optimizers.followed)
+        watcher.tick()
+
+    def _around_zero(self, old: Any) -> Any:
+        gradients = self
+
+        def zero_grad(self: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            out = old(self, *args, **kwargs)
+            watcher = gradients._watcher
+            if watcher.at_home() and not watcher.optimizers.stepping:
+                watcher.guarded(gradients._cleared, self)
+            return out
+
+        zero_grad.__doc__ = old.__doc__
+        return zero_grad
+
+    def _cleared(self, owner: Any) -> None:
+        watcher = self._watcher
+        if isinstance(owner, torch.optim.Optimizer):
+            known = watcher.optimizers.know(owner)
+            known.seen.cleared += 1
+            if not known.seen.clear_place:
+                known.seen.clear_place = watcher.places.here(4)
+            watcher.happened(f"zero:{known.seen.name}")
+        else:
+            watcher.happened("zero")
+
+
+def _said(text: str) -> str:
+    """What the line calls its loss: `(loss / 3).backward()` → "loss"."""
+    found = SAID.search(text)
+    return (found.group(1) or found.group(2)) if found else "loss"
+
+
+def _chain(root: Tensor) -> tuple[str, ...]:
+    """Names of the autograd nodes below a root, breadth first."""
+    names: list[str] = []
+    level = [root.grad_fn]
+    while level and len(names) < NODES:
+        names += [type(node).__name__ for node in level if node is not None]
+        level = [below for node in level if node is not None for below, _ in node.next_functions if below is not None]
+    return tuple(names[:NODES])
+
+
+def _clamped(chain: tuple[str, ...]) -> bool:
+    """Whether a clamp lies between the root and the loss function proper."""
+    for name in chain:
+        if name.startswith(("Clamp", "Minimum", "Maximum", "Hardtanh")):
+            return True
+        if "Loss" in name or name.startswith(("Addmm", "LogSoftmax", "Convolution", "BinaryCrossEntropy")):
+            return False
+    return False

@@ -1,0 +1,127 @@
+"""What is read from torch's loaders: passes, the order of batches, the labels in them."""
+
+from __future__ import annotations
+
+import math
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from .data import LoaderSeen
+from .facts import fingerprint, tensors
+from .patches import Patches
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+#: passes whose order is kept, and batches of each
+PASSES, BATCHES = 6, 8
+#: batches of a pass whose labels are counted, and different labels told apart
+LABELLED, LABELS = 64, 1000
+
+
+class Loaders:
+    """Stands around the iteration of loaders."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._known: dict[int, tuple[Any, LoaderSeen]] = {}
+        self._of: weakref.WeakKeyDictionary[Any, LoaderSeen] = weakref.WeakKeyDictionary()
+        #: batches drawn in the pass that is going on
+        self._drawn: dict[int, int] = {}
+        self._last: LoaderSeen | None = None
+        self._fresh = False
+
+    def install(self, patches: Patches) -> None:
+        """Replace what is called; `patches` puts it back."""
+        loaders = self
+        begin, after = DataLoader.__iter__, _BaseDataLoaderIter.__next__
+
+        def __iter__(self: Any) -> Any:
+            iterator = begin(self)
+            if loaders._watcher.at_home():
+                loaders._watcher.guarded(loaders._begun, self, iterator)
+            return iterator
+
+        def __next__(self: Any) -> Any:
+            batch = after(self)
+            if loaders._watcher.at_home():
+                loaders._watcher.guarded(loaders._drew, self, batch)
+            return batch
+
+        patches.put(DataLoader, "__iter__", __iter__)
+        patches.put(_BaseDataLoaderIter, "__next__", __next__)
+
+    def _begun(self, loader: Any, iterator: Any) -> None:
+        known = self._known.get(id(loader))
+        if known is None:
+            if len(self._known) >= 64:
+                return
+            watcher = self._watcher
+            seen = _seen(loader, watcher.names.of(loader, watcher.places.frame(4)))
+            known = self._known[id(loader)] = (loader, seen)
+            watcher.trace.loaders.append(seen)
+            watcher.changed()
+        seen = known[1]
+        seen.passes += 1
+        if seen.passes <= PASSES:
+            seen.orders.append([])
+        self._of[iterator] = seen
+        self._drawn[id(seen)] = 0
+
+    def _drew(self, iterator: Any, batch: Any) -> None:
+        seen = self._of.get(iterator)
+        if seen is None:
+            return
+        self._last, self._fresh = seen, True
+        seen.batches += 1
+        drawn = self._drawn[id(seen)] = self._drawn.get(id(seen), 0) + 1
+        if drawn <= BATCHES and seen.passes <= PASSES:
+            seen.orders[-1].append(fingerprint(batch))
+        if drawn <= LABELLED and seen.passes <= PASSES:
+            self._labels(seen, batch)
+        self._watcher.drew(seen)
+
+    def _labels(self, seen: LoaderSeen, batch: Any) -> None:
+        """Entropy of the labels of a batch, where its last tensor holds one whole number for each row."""
+        held = list(tensors(batch))
+        labels = held[-1] if held else None
+        if labels is None or labels.ndim != 1 or labels.is_floating_point() or len(labels) < 2 or len(held) < 2:
+            return
+        values, number = torch.unique(labels, return_counts=True)
+        share = number / number.sum()
+        seen.label_entropy.add(seen.batches, max(0.0, float(-(share * share.log()).sum())))
+        for value, count in zip(values.tolist(), number.tolist(), strict=True):
+            if value in seen.labels or len(seen.labels) < LABELS:
+                seen.labels[value] = seen.labels.get(value, 0) + count
+
+    def trained(self) -> None:
+        """A backward was called: the batch before it was trained on."""
+        if self._last is not None:
+            self._last.trained += 1
+
+    def fresh(self) -> str:
+        """The name of the loader that has just given a batch, asked once a batch."""
+        fresh, self._fresh = self._fresh, False
+        return self._last.name if fresh and self._last is not None else ""
+
+
+def _seen(loader: Any, name: str) -> LoaderSeen:
+    streams = isinstance(loader.dataset, IterableDataset)
+    try:
+        length = None if streams else len(loader)
+        rows = None if streams else len(loader.dataset)
+    except TypeError:
+        length = rows = None
+    sampler = getattr(loader, "sampler", None)
+    shuffles = True if isinstance(sampler, RandomSampler) else False if isinstance(sampler, SequentialSampler) else None
+    return LoaderSeen(name, type(loader).__name__, length, rows, loader.batch_size, None if streams else shuffles)
+
+
+def entropy(labels: dict[int, int]) -> float:
+    """Entropy in nats of labels with these counts."""
+    whole = sum(labels.values())
+    return -sum(n / whole * math.log(n / whole) for n in labels.values() if n) if whole else 0.0

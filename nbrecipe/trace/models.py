@@ -1,0 +1,133 @@
+"""The models that the user's code calls: their parameters and statistics at first sight, and at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+from .data import ModelSeen, NormSeen, ParameterSeen
+from .facts import sample
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+NORMS: tuple[type[nn.Module], ...] = (_BatchNorm,)
+DROPOUTS: tuple[type[nn.Module], ...] = (_DropoutNd,)
+#: values of a parameter compared between first sight and end
+KEPT = 512
+
+
+class Known:
+    """A model, as an object and as data."""
+
+    def __init__(self, module: nn.Module, seen: ModelSeen) -> None:
+        self.module = module
+        self.seen = seen
+        self.parameters: list[tuple[nn.Parameter, ParameterSeen, Tensor, int]] = []
+        self.norms: list[tuple[nn.Module, NormSeen, Tensor | None]] = []
+        self._layers = [
+            (name, part)
+            for name, part in module.named_modules()
+            if (isinstance(part, NORMS) and getattr(part, "track_running_stats", True))
+            or (isinstance(part, DROPOUTS) and getattr(part, "p", 0.0) > 0)
+        ]
+
+    def layers(self, training: bool) -> tuple[str, ...]:
+        """Names of the dropout and batch norm layers that are in this mode."""
+        return tuple(name for name, part in self._layers if part.training is training)
+
+
+class Models:
+    """Every model met so far."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._known: dict[int, Known] = {}
+        self._norms: dict[int, NormSeen] = {}
+        self._parameters: dict[int, tuple[ParameterSeen, Known]] = {}
+        self._without: dict[int, nn.Module] = {}
+
+    def __iter__(self) -> Any:
+        return iter(self._known.values())
+
+    def know(self, module: nn.Module) -> Known | None:
+        """The model, taken in at first sight; None for a module without parameters, such as a loss."""
+        if id(module) in self._known:
+            return self._known[id(module)]
+        if id(module) in self._without:
+            return None
+        if next(module.parameters(), None) is None:
+            self._without[id(module)] = module
+            return None
+        watcher = self._watcher
+        name = watcher.names.of(module, watcher.places.frame(3))
+        known = Known(module, ModelSeen(name, type(module).__name__))
+        self._known[id(module)] = known
+        watcher.trace.models.append(known.seen)
+        for path, parameter in module.named_parameters():
+            self._parameter(known, path, parameter)
+        for path, part in module.named_modules():
+            if isinstance(part, NORMS):
+                self._norm(known, path, part)
+        return known
+
+    def _parameter(self, known: Known, path: str, parameter: nn.Parameter) -> None:
+        seen = ParameterSeen(path, tuple(parameter.shape), str(parameter.dtype)[6:], parameter.requires_grad)
+        known.seen.parameters.append(seen)
+        if not isinstance(parameter, nn.parameter.UninitializedParameter):
+            kept = sample(parameter, KEPT).clone()
+            known.parameters.append((parameter, seen, kept, parameter._version))
+            self._parameters[id(parameter)] = (seen, known)
+
+    def _norm(self, known: Known, path: str, part: Any) -> None:
+        mean, weight = part.running_mean, part.weight
+        tracked = getattr(part, "num_batches_tracked", None)
+        seen = NormSeen(path, frozen=weight is not None and not weight.requires_grad)
+        seen.tracked = int(tracked) if isinstance(tracked, Tensor) else None
+        known.seen.norms.append(seen)
+        known.norms.append((part, seen, sample(mean, KEPT).clone() if isinstance(mean, Tensor) else None))
+        self._norms[id(part)] = seen
+
+    def met(self, module: Any) -> Known | None:
+        """What is known of a model; None where it has not been called yet."""
+        return self._known.get(id(module))
+
+    def called(self, parameter: Any) -> str:
+        """What a parameter is called: "net.0.weight"; its shape where no model called in this cell has it."""
+        found = self._parameters.get(id(parameter))
+        return f"{found[1].seen.name}.{found[0].name}" if found is not None else str(tuple(parameter.shape))
+
+    def norm(self, module: nn.Module) -> NormSeen | None:
+        """What is known of a batch norm layer."""
+        return self._norms.get(id(module))
+
+    def parameter(self, parameter: Any) -> tuple[ParameterSeen, Known] | None:
+        """What is known of a parameter, and the first model met that has it."""
+        return self._parameters.get(id(parameter))
+
+    def look(self) -> None:
+        """Which parameters hold a gradient now."""
+        for known in self._known.values():
+            for parameter, seen, _, _ in known.parameters:
+                seen.gradient |= parameter.grad is not None
+
+    def end(self) -> None:
+        """Compare everything with its first sight."""
+        for known in self._known.values():
+            now = dict(known.module.named_parameters())
+            for parameter, seen, kept, version in known.parameters:
+                seen.trainable_after = parameter.requires_grad
+                seen.replaced = now.get(seen.name) is not parameter
+                seen.changed = parameter._version != version and not _same(sample(parameter, KEPT), kept)
+            for part, norm, kept_mean in known.norms:
+                mean = getattr(part, "running_mean", None)
+                if isinstance(mean, Tensor) and kept_mean is not None:
+                    norm.moved = not _same(sample(mean, KEPT), kept_mean)
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    return one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num())

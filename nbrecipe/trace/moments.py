@@ -1,0 +1,130 @@
+"""Single moments of a running loop as plain data: a line of code, a tensor in numbers, a call of a loss or a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the user's code."""
+
+    #: "cell 3", or the name of a file
+    where: str = ""
+    line: int = 0
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.where}, line {self.line}: `{self.text}`" if self.line else self.where
+
+    def __bool__(self) -> bool:
+        return self.line > 0
+
+
+NOWHERE = Place()
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A tensor in numbers, taken from a sample of it where it is large."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    low: float
+    high: float
+    mean: float
+    std: float
+    #: share of values that are NaN or infinite
+    nonfinite: float = 0.0
+    #: values along the axis of classes are at least 0 and sum to 1 / their exponentials sum to 1
+    sums_to_one: bool = False
+    exps_sum_to_one: bool = False
+    #: whole numbers only
+    integers: bool = False
+    requires_grad: bool = False
+    #: the autograd node that made it, "SoftmaxBackward0"; empty where none did
+    maker: str = ""
+
+
+@dataclass(frozen=True)
+class LossCall:
+    """One call of a loss function, seen closely."""
+
+    step: int
+    place: Place
+    output: Facts
+    target: Facts | None
+    value: float | None
+    #: whether gradients were recorded, and whether the output came from a model seen in this cell
+    grad: bool
+    from_model: bool
+    #: what was given beside: reduction, ignore_index, label_smoothing, weight (a list), beta, …
+    options: dict[str, Any] = field(default_factory=dict)
+    #: targets equal to the model's token ids at this lag: {0: 0.1, 1: 1.0}; empty where the model got no such ids
+    lags: dict[int, float] = field(default_factory=dict)
+    #: counts of the most frequent targets that count in the loss, by value; empty for real-valued targets
+    counts: dict[int, int] = field(default_factory=dict)
+    #: share of right answers in this call, for classes; and the same after the best renaming of the classes
+    accuracy: float | None = None
+    batch: str = ""
+
+
+@dataclass
+class LossSeen:
+    """One loss function called at one place."""
+
+    name: str
+    place: Place
+    grad: bool
+    count: int = 0
+    calls: list[LossCall] = field(default_factory=list)
+
+
+@dataclass
+class OpSeen:
+    """A comparison, a difference, a clamp, … on tensors at one place, seen closely."""
+
+    name: str
+    place: Place
+    left: Facts
+    #: the other operand: a tensor, a number, or None
+    right: Facts | float | None
+    result: tuple[int, ...]
+    grad: bool
+    count: int = 1
+    #: range of the left operand over all calls
+    low: float = 0.0
+    high: float = 0.0
+    #: whether an operand came out of a model seen in this cell
+    from_model: bool = False
+    #: limits of a clamp
+    limits: tuple[float | None, float | None] = (None, None)
+    #: times the left operand was this place's own result of an earlier step, after a backward: a kept graph
+    carried: int = 0
+
+
+@dataclass
+class Pass:
+    """One call of a model from the user's code, seen closely."""
+
+    step: int
+    place: Place
+    grad: bool
+    #: the model's own mode
+    training: bool
+    #: dropout and batch norm layers that make a difference: in train mode, and in eval mode
+    active: tuple[str, ...]
+    idle: tuple[str, ...]
+    #: fingerprint of the inputs, rows, and what went in and came out
+    batch: str
+    rows: int
+    inputs: tuple[Facts, ...]
+    output: Facts | None
+    #: whether a backward went through it, and whether anything looked at its output
+    trained: bool = False
+    used: bool = False
+    #: whether a loader had just given a batch, and its name
+    loader: str = ""
+    #: first module whose output was not finite, its inputs being finite
+    nonfinite: str = ""

@@ -1,0 +1,201 @@
+"""Optimizer steps: rates at every step, gradients and changes of the weights at the steps looked at closely."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
+
+from .data import OptimizerSeen, Update
+from .facts import sample
+from .grip import Grip
+from .series import thin
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+#: close looks kept of an optimizer, and values of a weight looked at in each
+MAX_UPDATES, VALUES = 256, 2048
+#: options of a group that are plain numbers
+OPTIONS = (
+    "lr", "initial_lr", "weight_decay", "momentum", "dampening", "nesterov", "betas", "eps", "amsgrad", "maximize",
+    "alpha", "rho", "decoupled_weight_decay",
+)  # fmt: skip
+#: a rate this many times the last one is a change worth a close look
+JUMP = 2.0
+
+
+class Known:
+    """An optimizer, as an object and as data."""
+
+    def __init__(self, watcher: Watcher, optimizer: Optimizer, seen: OptimizerSeen) -> None:
+        self.watcher = watcher
+        self.optimizer = optimizer
+        self.seen = seen
+        self.grip = Grip(self)
+        self.last_rate = -1.0
+        self.before: list[tuple[Any, Tensor]] = []
+
+    def parameters(self) -> Iterator[Any]:
+        """The tensors it holds now."""
+        return (parameter for group in self.optimizer.param_groups for parameter in group["params"])
+
+
+class Optimizers:
+    """Every optimizer met so far."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._known: dict[int, Known] = {}
+        self._handles: list[Any] = []
+        #: those whose gradients are followed
+        self.followed: list[Known] = []
+        #: steps under way: closures call backward inside them
+        self.stepping = 0
+
+    def __iter__(self) -> Iterator[Known]:
+        return iter(self._known.values())
+
+    def install(self) -> None:
+        """Add the hooks; torch calls them for every optimizer."""
+        self._handles = [
+            register_optimizer_step_pre_hook(self._before),
+            register_optimizer_step_post_hook(self._after),
+        ]
+
+    def remove(self) -> None:
+        """Take the hooks away."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+    def of(self, optimizer: Any) -> Known | None:
+        """What is known of an optimizer; None where it was not met yet."""
+        return self._known.get(id(optimizer))
+
+    def know(self, optimizer: Optimizer) -> Known:
+        """The optimizer, taken in at first sight."""
+        known = self._known.get(id(optimizer))
+        if known is None:
+            watcher = self._watcher
+            name = watcher.names.of(optimizer, watcher.places.frame(3))
+            known = Known(watcher, optimizer, OptimizerSeen(name, type(optimizer).__name__))
+            self._known[id(optimizer)] = known
+            self.followed.append(known)
+            watcher.trace.optimizers.append(known.seen)
+            watcher.changed()
+        return known
+
+    def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self._watcher.at_home():
+            self.stepping += 1
+            if self.stepping == 1:
+                self._watcher.guarded(self._prepare, optimizer, bool(args[1:] or kwargs))
+
+    def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self._watcher.at_home():
+            self.stepping = max(self.stepping - 1, 0)
+            if not self.stepping:
+                self._watcher.guarded(self._finish, optimizer, bool(args[1:] or kwargs))
+
+    def _prepare(self, optimizer: Optimizer, closure: bool) -> None:
+        known, watcher = self.know(optimizer), self._watcher
+        self._rate(known)
+        if not closure:
+            self._judge(known)
+        if watcher.due:
+            known.before = [(parameter, sample(parameter, VALUES).clone()) for parameter in known.parameters()]
+
+    def _finish(self, optimizer: Optimizer, closure: bool) -> None:
+        known, watcher = self.know(optimizer), self._watcher
+        if closure:
+            self._judge(known)
+        if known.before:
+            known.seen.updates.append(self._update(known))
+            thin(known.seen.updates, MAX_UPDATES)
+            known.before = []
+        known.grip.after_step()
+        known.seen.steps += 1
+        watcher.stepped(known)
+
+    def _judge(self, known: Known) -> None:
+        """What became of the gradients since the last step."""
+        leftover, gone = known.grip.before_step()
+        known.seen.leftover += leftover
+        known.seen.emptied += gone
+        known.seen.idle += not known.grip.made
+
+    def _rate(self, known: Known) -> None:
+        seen, groups = known.seen, known.optimizer.param_groups
+        rates = [float(group["lr"]) for group in groups if "lr" in group]
+        if not rates:
+            return
+        seen.rate.add(self._watcher.trace.steps, rates[0])
+        if not any(rates):
+            seen.zero_rate += 1
+            seen.zero_at_start += seen.zero_rate == seen.steps + 1
+        last, known.last_rate = known.last_rate, rates[0]
+        if last > 0 and not last / JUMP <= rates[0] <= last * JUMP:
+            self._watcher.changed()
+
+    def _update(self, known: Known) -> Update:
+        """Norms of gradient, weight and change by layer, and the share that the step left as it was."""
+        parameters, before = [p for p, _ in known.before], [old for _, old in known.before]
+        after = [sample(parameter, VALUES) for parameter in parameters]
+        grads = [None if p.grad is None or p.grad.is_sparse else sample(p.grad, VALUES) for p in parameters]
+        scales = [(p.numel() / max(len(old), 1)) ** 0.5 for p, old in zip(parameters, before, strict=True)]
+        still = [
+            (new == old)[grad != 0] if grad is not None else new[:0]
+            for new, old, grad in zip(after, before, grads, strict=True)
+        ]
+        weights = _norms(before)
+        changes = _norms([new.float() - old.float() for new, old in zip(after, before, strict=True)])
+        graded = iter(_norms([grad for grad in grads if grad is not None]))
+        gradients = [None if grad is None else next(graded) for grad in grads]
+        known.seen.groups = [_options(group) for group in known.optimizer.param_groups]
+        return Update(
+            step=self._watcher.trace.steps,
+            layers=[self._watcher.models.called(parameter) for parameter in parameters],
+            gradients=[None if g is None else g * s for g, s in zip(gradients, scales, strict=True)],
+            weights=[w * s for w, s in zip(weights, scales, strict=True)],
+            changes=[c * s for c, s in zip(changes, scales, strict=True)],
+            unchanged=[float(equal.float().mean()) if len(equal) else 0.0 for equal in still],
+            rates=[float(group["lr"]) for group in known.optimizer.param_groups if "lr" in group],
+        )
+
+    def end(self) -> None:
+        """What each optimizer holds, against the models that were called and against the others."""
+        for known in self._known.values():
+            held = list(known.parameters())
+            known.seen.parameters = len(held)
+            known.seen.groups = [_options(group) for group in known.optimizer.param_groups]
+            found = [self._watcher.models.parameter(parameter) for parameter in held]
+            known.seen.strangers = sum(one is None for one in found)
+            for one in found:
+                if one is not None and known.seen.name not in one[0].optimizers:
+                    one[0].optimizers.append(known.seen.name)
+            others = {id(p) for other in self._known.values() if other is not known for p in other.parameters()}
+            known.seen.shared = [self._watcher.models.called(p) for p in held if id(p) in others]
+
+
+def _norms(values: list[Tensor]) -> list[float]:
+    """The norms of many tensors, read back at once."""
+    if not values:
+        return []
+    plain = [value.detach().float() for value in values]
+    norms = torch._foreach_norm(plain)
+    return [float(x) for x in torch.stack([norm.to(norms[0].device) for norm in norms]).tolist()]
+
+
+def _options(group: dict[str, Any]) -> dict[str, Any]:
+    def plain(value: Any) -> Any:
+        return float(value) if isinstance(value, Tensor) else list(value) if isinstance(value, tuple) else value
+
+    return {key: plain(group[key]) for key in OPTIONS if key in group}

@@ -1,0 +1,230 @@
+"""Every call of a model from the user's code: its mode, what goes in and comes out, and what becomes of it."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules import module as machinery
+
+from .data import NormSeen, Pass
+from .facts import facts, fingerprint, rows, sample, tensors
+from .models import NORMS
+from .series import thin
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+#: passes kept of a model
+MAX_PASSES = 256
+#: python frames in which torch calls a module
+CALLS = {nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__}
+#: modules that compute in another way while function modes are on; the mode is off inside them
+OPAQUE = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder, torch.jit.ScriptModule)
+#: outputs whose use is followed
+PENDING = 64
+
+
+@dataclass
+class Running:
+    """A module that is being called."""
+
+    module: nn.Module
+    root: bool
+    #: whether it is a model or part of one, and no loss
+    model: bool = True
+    opaque: bool = False
+    #: first module inside it that made values which are not finite
+    nonfinite: str = ""
+
+
+@dataclass
+class Waiting:
+    """A pass whose output may still be used."""
+
+    seen: Pass
+    outputs: list[weakref.ref[Tensor]] = field(default_factory=list)
+
+    def alive(self) -> bool:
+        return any(output() is not None for output in self.outputs)
+
+
+class Passes:
+    """Watches modules through torch's global hooks while a close look lasts."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._stack: list[Running] = []
+        self._waiting: list[Waiting] = []
+        self._handles: list[Any] = []
+        self._made: dict[int, weakref.ref[Tensor]] = {}
+        self._ids: weakref.ref[Tensor] | None = None
+        #: root calls since the close look began
+        self.count = 0
+        #: losses without gradients since the last step
+        self.pending_validation: list[float] = []
+        #: the last call of a model with gradients, kept to find where a value that is not finite was born
+        self.last: tuple[nn.Module, tuple[Any, ...], dict[str, Any]] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether a module is being called."""
+        return any(running.model for running in self._stack)
+
+    def turn(self, on: bool) -> None:
+        """Add the hooks or take them away."""
+        self.count = 0
+        if on and not self._handles:
+            self._stack.clear()
+            self._handles = [
+                machinery.register_module_forward_pre_hook(self._before),
+                machinery.register_module_forward_hook(self._after, with_kwargs=True, always_call=True),
+            ]
+        elif not on and self._handles:  # their stack is cleared when they come back
+            for handle in self._handles:
+                handle.remove()
+            self._handles = []
+
+    def _before(self, module: nn.Module, args: Any) -> None:
+        if not self._watcher.at_home():
+            return
+        root = not self.running and not _inside_a_module()
+        opaque = isinstance(module, OPAQUE) or type(module).__name__ == "OptimizedModule"
+        model = not root or self._watcher.guarded(self._watcher.models.know, module) is not None
+        self._stack.append(Running(module, root, model, opaque))
+        if opaque:
+            self._watcher.mode.turn(False)
+
+    def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        if not self._watcher.at_home() or not any(running.module is module for running in self._stack):
+            return
+        while self._stack[-1].module is not module:  # an inner call ended in an error that was caught
+            self._stack.pop()
+        running = self._stack.pop()
+        if running.opaque and not any(outer.opaque for outer in self._stack):
+            self._watcher.mode.turn(self._watcher.close)
+        self._watcher.guarded(self._inner, running, out)
+        if running.root and out is not None:
+            self._watcher.guarded(self._root, running, args, kwargs, out)
+
+    def _inner(self, running: Running, out: Any) -> None:
+        """Where values that are not finite are born, and how many values a batch norm takes a mean over."""
+        if isinstance(out, Tensor) and self._stack and not self._stack[0].nonfinite:
+            values = sample(out, 4096)
+            if values.is_floating_point() and not bool(values.isfinite().all()):
+                whole = self._stack[0].module
+                self._stack[0].nonfinite = next(
+                    (name for name, part in whole.named_modules() if part is running.module), ""
+                )
+        if isinstance(running.module, NORMS) and running.module.training and isinstance(out, Tensor):
+            known: NormSeen | None = self._watcher.models.norm(running.module)
+            if known is not None:
+                values_in_mean = out.numel() // max(out.shape[1], 1) if out.ndim > 1 else out.numel()
+                known.values = min(known.values, values_in_mean) if known.values else values_in_mean
+
+    def _root(self, running: Running, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+        watcher, module = self._watcher, running.module
+        known = watcher.models.know(module)
+        if known is None:
+            return
+        self.count += 1
+        made, given = list(tensors(out))[:8], [*args, *kwargs.values()]
+        grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in made)
+        inputs = list(tensors(given))[:4]
+        for tensor in made:
+            self._remember(tensor)
+        self._ids = next(
+            (weakref.ref(t) for t in inputs if t.ndim == 2 and t.dtype in (torch.int64, torch.int32)), None
+        )
+        if grad:
+            self.last = (module, args, kwargs)
+        seen = Pass(
+            step=watcher.trace.steps,
+            place=watcher.places.here(4),
+            grad=grad,
+            training=module.training,
+            active=known.layers(True),
+            idle=known.layers(False),
+            batch=fingerprint(given),
+            rows=rows(given),
+            inputs=tuple(facts(tensor) for tensor in inputs),
+            output=facts(made[0], 1 if made[0].ndim > 1 else None) if made else None,
+            loader=watcher.loaders.fresh(),
+            nonfinite=running.nonfinite,
+        )
+        known.seen.count += 1
+        known.seen.passes.append(seen)
+        thin(known.seen.passes, MAX_PASSES)
+        self.settle()
+        self._waiting.append(Waiting(seen, [weakref.ref(tensor) for tensor in made]))
+        if len(self._waiting) > PENDING:
+            self._waiting.pop(0)
+
+    def _remember(self, tensor: Tensor) -> None:
+        if len(self._made) > 4 * PENDING:
+            self._made = {key: ref for key, ref in self._made.items() if ref() is not None}
+        self._made[id(tensor)] = weakref.ref(tensor)
+
+    def made(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a model's output or was computed from one with gradients."""
+        ref = self._made.get(id(tensor))
+        return (ref is not None and ref() is tensor) or tensor.grad_fn is not None
+
+    def derive(self, args: Iterable[Any], out: Any) -> None:
+        """A result computed without gradients from a model's output counts as its output too."""
+        if isinstance(out, Tensor) and any(isinstance(x, Tensor) and self.made(x) for x in args):
+            self._remember(out)
+
+    def ids(self) -> Tensor | None:
+        """The token ids that the last model got, (N, T); None where it got no such thing."""
+        return self._ids() if self._ids is not None else None
+
+    def used(self, args: Iterable[Any]) -> None:
+        """A call looked at these; they may be outputs of models."""
+        if not self._waiting or self.running:
+            return
+        given = {id(tensor) for tensor in tensors(list(args), 2)}
+        for waiting in self._waiting:
+            if any(ref() is not None and id(ref()) in given for ref in waiting.outputs):
+                waiting.seen.used = True
+
+    def settle(self) -> None:
+        """Outputs that are still held are used somewhere; those that are gone were used or never will be."""
+        for waiting in self._waiting:
+            waiting.seen.used |= waiting.alive()
+        self._waiting = [waiting for waiting in self._waiting if waiting.alive()]
+
+    def backward(self) -> None:
+        """A backward was called: the passes with gradients before it have been trained on."""
+        for waiting in self._waiting:
+            if waiting.seen.grad:
+                waiting.seen.trained = waiting.seen.used = True
+
+    def validated(self, value: float) -> None:
+        """A loss without gradients was computed."""
+        if len(self.pending_validation) < 4096:
+            self.pending_validation.append(value)
+
+    def stepped(self) -> None:
+        """An optimizer stepped: what was validated before belongs together."""
+        if self.pending_validation:
+            mean = sum(self.pending_validation) / len(self.pending_validation)
+            self._watcher.trace.validation.add(self._watcher.trace.steps, mean)
+            self.pending_validation = []
+
+
+def _inside_a_module() -> bool:
+    """Whether torch is calling a module further up, begun before this close look."""
+    frame, met = sys._getframe(2), 0
+    own = 2  # the frames of the call that is being looked at
+    while frame is not None:
+        met += frame.f_code in CALLS
+        if met > own:
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False

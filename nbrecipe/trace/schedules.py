@@ -1,0 +1,97 @@
+"""Learning-rate schedulers: which optimizer each drives, when it is stepped, and those that never are."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from .data import SchedulerSeen
+from .patches import Patches
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+OPTIONS = (
+    "T_max", "eta_min", "step_size", "gamma", "milestones", "total_iters", "total_steps", "T_0", "T_mult", "mode",
+    "factor", "patience", "last_epoch", "start_factor", "end_factor", "power",
+)  # fmt: skip
+
+
+class Schedules:
+    """Stands around the `step` of every kind of scheduler."""
+
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._known: dict[int, tuple[Any, SchedulerSeen]] = {}
+        self._depth = 0
+
+    def install(self, patches: Patches) -> None:
+        """Replace what is called; `patches` puts it back."""
+        for kind in (LRScheduler, *_kinds(LRScheduler)):
+            if "step" in vars(kind):
+                patches.put(kind, "step", self._around(vars(kind)["step"]))
+
+    def _around(self, old: Any) -> Any:
+        schedules = self
+
+        def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+            __tracebackhide__ = True
+            if not schedules._watcher.at_home():
+                return old(self, *args, **kwargs)
+            schedules._depth += 1
+            try:
+                out = old(self, *args, **kwargs)
+            finally:
+                schedules._depth -= 1
+            if not schedules._depth and sys._getframe(1).f_code.co_name != "_initial_step":
+                schedules._watcher.guarded(schedules._stepped, self, args, kwargs)
+            return out
+
+        # torch asks whether `optimizer.step` came first by attributes of the function that it knows
+        step.__name__, step.__doc__, step.__dict__ = old.__name__, old.__doc__, dict(vars(old))
+        return step
+
+    def know(self, scheduler: Any) -> SchedulerSeen:
+        """The scheduler, taken in at first sight."""
+        known = self._known.get(id(scheduler))
+        if known is None:
+            watcher = self._watcher
+            name = watcher.names.of(scheduler, watcher.places.frame(4))
+            seen = SchedulerSeen(name, type(scheduler).__name__, watcher.names.of(scheduler.optimizer))
+            known = self._known[id(scheduler)] = (scheduler, seen)
+            watcher.trace.schedulers.append(seen)
+        return known[1]
+
+    def _stepped(self, scheduler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        watcher, seen = self._watcher, self.know(scheduler)
+        if not seen.place:
+            seen.place = watcher.places.here(4)
+        optimizer = watcher.optimizers.of(scheduler.optimizer)
+        seen.calls.add(seen.steps, optimizer.seen.steps if optimizer is not None else 0)
+        seen.steps += 1
+        metric = kwargs.get("metrics", args[0] if args else None)
+        if isinstance(scheduler, ReduceLROnPlateau) and isinstance(metric, (int, float, Tensor)):
+            watcher.readings.add(seen.metric, watcher.trace.steps, metric)
+        watcher.happened(f"schedule:{seen.name}")
+
+    def end(self, reachable: Iterator[Any]) -> None:
+        """Take in the schedulers that were never stepped, where the user can reach them; note what they hold."""
+        for thing in reachable:
+            if isinstance(thing, LRScheduler) and id(thing) not in self._known:
+                self.know(thing)
+        for scheduler, seen in self._known.values():
+            seen.options = {key: _plain(vars(scheduler)[key]) for key in OPTIONS if key in vars(scheduler)}
+
+
+def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
+    for inner in type.__subclasses__(kind):
+        yield inner
+        yield from _kinds(inner)
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (int, float, str, bool)) else str(value)
