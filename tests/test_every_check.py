@@ -188,6 +188,11 @@ def draws_from_what_was_seen(trial: Trial) -> None:
 PROMISES: tuple[Callable[[Trial], None], ...] = (leaves_the_bench_untouched, speaks_json, draws_from_what_was_seen)
 
 
+def keeps(tried: Trial, *promises: Callable[[Trial], None]) -> None:
+    for promise in promises:
+        promise(tried)
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 class TestAPage:
     def test_the_id_is_the_name_of_the_file(self, check):
@@ -216,18 +221,12 @@ class TestAPage:
 
 @pytest.mark.parametrize(("check", "example"), BROKEN)
 def test_flags_what_is_broken_and_keeps_every_promise(check, example):
-    tried = trial(check, example)
-    flags_a_fault(tried)
-    for promise in PROMISES:
-        promise(tried)
+    keeps(trial(check, example), flags_a_fault, *PROMISES)
 
 
 @pytest.mark.parametrize(("check", "example"), HEALTHY)
 def test_accepts_what_holds_and_keeps_every_promise(check, example):
-    tried = trial(check, example)
-    raises_no_false_alarm(tried)
-    for promise in PROMISES:
-        promise(tried)
+    keeps(trial(check, example), raises_no_false_alarm, *PROMISES)
 
 
 @pytest.mark.parametrize(("check", "example"), HEALTHY)

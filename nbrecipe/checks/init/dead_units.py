@@ -17,6 +17,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok
 from ...probes.passage import Layer
+from ...probes.shares import draw_shares
 from ...probes.signal import is_fresh, quiet_units, signal, spelled
 
 if TYPE_CHECKING:
@@ -88,15 +89,9 @@ def _chance(off: int, units: int) -> float:
 def draw(ax: Axes, seen: Seen) -> None:
     """The share of dead units by layer."""
     shares = [off / units for off, units in zip(seen["off"], seen["units"], strict=True)]
-    places = range(len(shares))
-    ax.barh(list(places), shares, color=["C1" if share >= LOOK else "C0" for share in shares])
-    for place, (share, off) in enumerate(zip(shares, seen["off"], strict=True)):
-        ax.text(share, place, f" {off} of {seen['units'][place]}", va="center", fontsize=7)
-    ax.set_yticks(list(places), seen["layers"])
-    ax.set_xlim(0, 1.6)
-    ax.set_xticks([])
+    told = [f"{off} of {units}" for off, units in zip(seen["off"], seen["units"], strict=True)]
+    draw_shares(ax, seen["layers"], shares, told, LOOK)
     ax.set_xlabel("off on every example")
-    ax.invert_yaxis()
 
 
 @check.breaks

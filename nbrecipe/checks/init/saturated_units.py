@@ -17,6 +17,7 @@ from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok
 from ...probes.flow import line_for
 from ...probes.passage import Layer, Units
+from ...probes.shares import draw_shares
 from ...probes.signal import Signal, is_fresh, signal, spelled
 
 if TYPE_CHECKING:
@@ -95,17 +96,10 @@ def _cause(name: str, units: Units, seen: Signal) -> tuple[str, str, str]:
 @check.draw
 def draw(ax: Axes, seen: Seen) -> None:
     """The share at their ends by layer, and the share of a matching init."""
-    shares, limit = seen["shares"], LOOK * seen["limit"]
-    places = range(len(shares))
-    ax.barh(list(places), shares, color=["C1" if share >= limit else "C0" for share in shares])
+    told = [f"{share:.0%}" for share in seen["shares"]]
+    draw_shares(ax, seen["layers"], seen["shares"], told, LOOK * seen["limit"])
     ax.axvline(seen["expected"], color="C2", lw=1)
-    for place, share in zip(places, shares, strict=True):
-        ax.text(share, place, f" {share:.0%}", va="center", fontsize=7)
-    ax.set_yticks(list(places), seen["layers"])
-    ax.set_xlim(0, 1.2)
-    ax.set_xticks([])
     ax.set_xlabel("share at the ends")
-    ax.invert_yaxis()
 
 
 def _scaled(net: nn.Sequential, std: float) -> nn.Sequential:

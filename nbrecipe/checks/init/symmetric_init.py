@@ -17,6 +17,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok, skipped
 from ...probes.flow import line_for
+from ...probes.shares import draw_shares
 from ...probes.signal import signal, spelled
 from ...probes.twins import lasting_twins
 
@@ -79,16 +80,10 @@ def draw(ax: Axes, seen: Seen) -> None:
         ax.barh(["copies"], [0], color="C0")
         ax.text(0, 0, " none", va="center", fontsize=7)
         return
-    places = range(len(seen["copies"]))
     shares = [copies / units for copies, units in zip(seen["copies"], seen["units"], strict=True)]
-    ax.barh(list(places), shares, color="C1")
-    for place, share in enumerate(shares):
-        ax.text(share, place, f" {seen['copies'][place]} of {seen['units'][place]}", va="center", fontsize=7)
-    ax.set_yticks(list(places), seen["layers"])
-    ax.set_xlim(0, 1.6)
-    ax.set_xticks([])
+    told = [f"{copies} of {units}" for copies, units in zip(seen["copies"], seen["units"], strict=True)]
+    draw_shares(ax, seen["layers"], shares, told, 0.0)
     ax.set_xlabel("units that stay copies")
-    ax.invert_yaxis()
 
 
 def _constant(net: nn.Module, value: float) -> nn.Module:
