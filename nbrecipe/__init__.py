@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from .verbs import recipe as recipe
     from .verbs import report as report
     from .verbs import seed as seed
+    from .watched import watch as watch
 
-__all__ = ["bind", "check_init", "explain", "overfit_batch", "recipe", "report", "seed"]
+__all__ = ["bind", "check_init", "explain", "overfit_batch", "recipe", "report", "seed", "watch"]
 
 
 class _Package(ModuleType):
@@ -39,7 +40,7 @@ sys.modules[__name__].__class__ = _Package
 def __getattr__(name: str) -> Any:
     """Import torch and the checks only when a verb is used."""
     if name in __all__:
-        return getattr(importlib.import_module(".verbs", __name__), name)
+        return getattr(importlib.import_module(".watched" if name == "watch" else ".verbs", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -61,3 +61,68 @@ class Film:
     #: the unit of a regression's axes or the range of an image: (low, high)
     limits: tuple[float, float] | None = None
     notes: dict[str, Any] = field(default_factory=dict)
+
+
+#: frames below which nothing is said of how predictions move, and values of a frame that are looked at
+FEW_FRAMES, SAMPLE = 8, 512
+#: a mean move of a probability by less than 0.02 over a whole run is none; by 0.05 from frame to frame, plain to see
+STILL, PLAIN = 0.02, 0.05
+
+
+@dataclass(frozen=True)
+class Jitter:
+    """How predictions on the fixed batch move, in probability or in standard deviations of the targets.
+
+    With frames f_1 … f_n and moves d_i = f_{i+1} - f_i: `early` and `late` are the mean |d_i| of the first and the
+    second half, `far` is the largest mean |f_i - f_1|, and `turn` is the correlation of one move with the next late in
+    the run, sum d_i·d_{i+1} / sqrt(sum |d_i|² sum |d_{i+1}|²): 1 for a steady drift, 0 for a random walk, -1/2 for
+    noise about one place, -1 for swinging between two.
+    """
+
+    word: str
+    early: float
+    late: float
+    far: float
+    turn: float
+
+
+def jitter(film: Film) -> Jitter | None:
+    """How much the predictions still move late in a run, or None where the film is too short to say.
+
+    "wiggles": late moves are plain to see and turn back, by two standard errors (1/sqrt(moves), all predictions taken
+    as one) more than a random walk does; "barely moves": nothing went anywhere in the whole run; "settles": late moves
+    are a third of the early ones, or too small to see; else "moves".
+    """
+    import numpy as np
+
+    if len(film.frames) < FEW_FRAMES or film.kind is Kind.LOSS:
+        return None
+    every = max(1, film.frames[0].size // SAMPLE)
+    frames = np.stack([frame.ravel()[::every] for frame in film.frames]).astype("f8") / _unit(film)
+    frames = frames[:, np.isfinite(frames).all(axis=0)]
+    if not frames.size:
+        return None
+    moves, half = np.diff(frames, axis=0), (len(frames) - 1) // 2
+    early, late = (float(np.abs(part).mean()) for part in (moves[:half], moves[half:]))
+    one, other = moves[half:-1], moves[half + 1 :]
+    size = float(np.sqrt((one**2).sum() * (other**2).sum()))
+    turn = float((one * other).sum()) / size if size > 0 else 0.0
+    far = float(np.abs(frames - frames[0]).mean(axis=1).max())
+    if late >= PLAIN and turn <= -max(0.25, 2 / len(one) ** 0.5):
+        word = "wiggles"
+    elif far < STILL:
+        word = "barely moves"
+    elif late < min(PLAIN, max(early / 3, STILL / 2)):
+        word = "settles"
+    else:
+        word = "moves"
+    return Jitter(word, early, late, far, turn)
+
+
+def _unit(film: Film) -> float:
+    """What counts as 1: a probability, the spread of the targets, the range of an image."""
+    if film.kind is Kind.IMAGES and film.limits is not None:
+        return float(film.limits[1] - film.limits[0]) or 1.0
+    if film.kind in (Kind.REGRESSION, Kind.IMAGES):
+        return float(film.targets.std()) or 1.0
+    return 1.0

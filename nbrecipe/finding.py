@@ -50,16 +50,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class Result:
-    """A finding with the id and title of its check and the seconds it took."""
+    """A finding with the id and title of its check, the seconds it took, and the kind of cell it was seen in."""
 
     id: str
     title: str
     finding: Finding
     seconds: float = 0.0
+    #: "training" or "evaluation" for what was seen of a watched cell
+    occasion: str = ""
 
     @property
     def verdict(self) -> Verdict:
         return self.finding.verdict
+
+    @property
+    def key(self) -> str:
+        """What tells it from other results: the id, and the occasion where it has one."""
+        return f"{self.id} ({self.occasion})" if self.occasion else self.id
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON-ready data, without the film."""
@@ -75,6 +82,7 @@ class Result:
             "where": found.where,
             "seen": json_ready(found.seen),
             "seconds": round(self.seconds, 4),
+            "occasion": self.occasion,
         }
 
 

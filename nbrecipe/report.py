@@ -21,7 +21,7 @@ WORST: tuple[Verdict, ...] = (Verdict.BAD, Verdict.CRASHED, Verdict.HINT, Verdic
 
 @dataclass
 class Report:
-    """Results by check; a later result of the same check replaces the earlier one."""
+    """Results by check and occasion; a later result of the same check on the same occasion replaces the earlier one."""
 
     title: str = "nbrecipe"
     results: dict[str, Result] = field(default_factory=dict)
@@ -30,12 +30,21 @@ class Report:
     seconds: float = 0.0
 
     def add(self, results: Iterable[Result]) -> Report:
-        """Take in results; what was skipped does not replace what was seen."""
+        """Take in results; what was skipped does not replace what was seen, on any occasion, and gives way to it."""
         for result in results:
-            if result.verdict is Verdict.SKIPPED and result.id in self.results:
+            others = [other for other in self.results.values() if other.id == result.id]
+            if result.verdict is Verdict.SKIPPED and others:
                 continue
-            self.results[result.id] = result
+            for other in others:
+                if other.verdict is Verdict.SKIPPED:
+                    del self.results[other.key]
+            self.results[result.key] = result
         return self
+
+    def drop(self, ids: Iterable[str]) -> None:
+        """Forget what these checks said."""
+        gone = set(ids)
+        self.results = {key: result for key, result in self.results.items() if result.id not in gone}
 
     def __iter__(self) -> Iterator[Result]:
         order = {name: i for i, name in enumerate(all_checks())}

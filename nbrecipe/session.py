@@ -5,29 +5,31 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
 from .batches import BadInput
-from .bench import Bench, Missing
+from .bench import Bench, Cell, Missing
 from .check import Check
-from .finding import Result, number
+from .finding import Result, Verdict, number, skipped
 from .probes.prior import Applied, apply_prior
 from .registry import all_checks, get_check
 from .report import Report
 from .runner import run_each
+from .trace import Trace
 
 #: the chapter that `check_init` runs, whole
 INIT = "init"
 UNCHANGED = "your model is as it was"
+NOTHING = "no model was called and nothing trained in this cell"
 
 
 @dataclass
 class Session:
-    """Runs checks on benches and keeps the latest result of each."""
+    """Runs checks on benches and keeps the latest result of each, for each occasion."""
 
     bound: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -43,8 +45,7 @@ class Session:
     def silence(self, ids: Iterable[str]) -> None:
         """Leave these checks out from now on, and what they said before; the notes say so."""
         self.silenced = frozenset(ids) & all_checks().keys()
-        for name in self.silenced:
-            self.report.results.pop(name, None)
+        self.report.drop(self.silenced)
         self.report.note = self._noted("")
 
     def _noted(self, note: str) -> str:
@@ -57,7 +58,9 @@ class Session:
         chosen = [check for check in checks if check.id not in self.silenced]
         enough: Callable[[], bool] = lambda: budget is not None and time.monotonic() - start > budget  # noqa: E731
         results = []
-        for result in run_each(chosen, bench, enough=enough):
+        for check, result in zip(chosen, run_each(chosen, bench, enough=enough), strict=True):
+            if "trace" in check.needs and bench.trace is not None:
+                result = replace(result, occasion="training" if bench.trace.trained else "evaluation")
             self.report.add([result])  # kept one by one, so that an interrupt loses nothing
             results.append(result)
         return results
@@ -90,10 +93,37 @@ class Session:
         if bench.cells:
             self.run([check for check in all_checks().values() if "cells" in check.needs], bench)
 
+    def judge_trace(self, trace: Trace, bench: Callable[[], Bench], cells: tuple[Cell, ...] = ()) -> list[Result]:
+        """Every check of a watched loop; the bench is only asked for where one of them needs more than the trace.
+
+        Of a cell in which nothing happened, nothing is kept, and each check says so.
+        """
+        checks = [check for check in reading_traces() if check.id not in self.silenced]
+        if not happened(trace):
+            return [Result(check.id, check.title, skipped(NOTHING)) for check in checks]
+        more = any({*check.needs, *check.wants} - {"trace", "cells"} for check in checks)
+        return self.run(checks, (bench() if more else Bench(cells=cells)).replace(trace=trace))
+
+    def glance(self, trace: Trace) -> Report:
+        """The faults and hints that the trace of a running loop shows already; none of them is kept."""
+        quick = [c for c in reading_traces() if c.needs == ("trace",) and not c.wants and c.cost == "instant"]
+        results = run_each([c for c in quick if c.id not in self.silenced], Bench(trace=trace))
+        return Report().add(r for r in results if r.verdict in (Verdict.BAD, Verdict.HINT))
+
     def run_all(self, bench: Bench, *, budget: float) -> None:
         """Everything that applies now, the instant ones first, experiments last, within `budget` seconds."""
         costs = ("instant", "scan", "trains")
         self.run(sorted(all_checks().values(), key=lambda check: costs.index(check.cost)), bench, budget=budget)
+
+
+def reading_traces() -> list[Check]:
+    """The checks that judge a watched loop."""
+    return [check for check in all_checks().values() if "trace" in check.needs]
+
+
+def happened(trace: Trace) -> bool:
+    """Whether a watched cell trained or called a model."""
+    return trace.trained or any(model.count or model.passes for model in trace.models)
 
 
 def _told(done: Applied | str) -> str:

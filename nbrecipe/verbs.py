@@ -49,6 +49,11 @@ class Answer(Report):
             return render.explain.html(self.page)
         return render.board.html(self) if self.view == "board" else render.html.findings(self)
 
+    def picture(self) -> bytes | None:
+        """The still picture of its film, where it has one."""
+        films = [result.finding.film for result in self if result.finding.film is not None]
+        return render.film.png(films[0]) if films else None
+
     def save_html(self, path: str | Path) -> Path:
         """Write a self-contained page, readable without network; returns its path."""
         place = Path(path)

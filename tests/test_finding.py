@@ -109,6 +109,7 @@ def test_a_result_becomes_the_dict_that_reports_are_made_of():
         "where": "",
         "seen": {"loss": 4.5},
         "seconds": 0.1235,
+        "occasion": "",
     }
 
 

@@ -24,11 +24,12 @@ ARROWS["toys"] = {"bench", "trace"}
 ARROWS["checks"] = {"check", "toys", "recipe", "probes", "experiments", "trace", *ARROWS["probes"]}
 ARROWS["registry"] = {"check", "checks", "recipe"}
 ARROWS["runner"] = {"registry", "check", "bench", "batches", "finding"}
-ARROWS["report"] = {"runner", "registry", "check", "finding", "recipe", "film"}
-ARROWS["render"] = {"report", "finding", "film", "recipe"}
-ARROWS["session"] = {"report", "runner", "registry", "check", "probes", "bench", "batches", "finding"}
+ARROWS["report"] = {"runner", "registry", "check", "finding", "recipe", "film", "trace"}
+ARROWS["render"] = {"report", "finding", "film", "recipe", "trace"}
+ARROWS["session"] = {"report", "runner", "registry", "check", "probes", "bench", "batches", "finding", "trace"}
 ARROWS["verbs"] = {*ARROWS, "render"}
-ARROWS["__init__"] = {"verbs", "notebook"}
+ARROWS["watched"] = {*ARROWS, "verbs"}
+ARROWS["__init__"] = {"verbs", "watched", "notebook"}
 for edge in ("notebook", "cli", "catalogue"):
     ARROWS[edge] = {*ARROWS, "notebook", "__init__"} - {"cli", "catalogue"}
 #: rooms whose files stand alone

@@ -22,7 +22,7 @@ def run(shell: Any, body: str) -> None:
     blank = len(body) - len(body.lstrip())
     # one line for the magic's own, so that a traceback counts as the user does
     source = "\n" * (1 + body[:blank].count("\n")) + shell.transform_cell(body)
-    name = shell.compile.cache(source, _number(shell, body))
+    name = shell.compile.cache(source, number(shell, body))
     tree = shell.transform_ast(shell.compile.ast_parse(source, filename=name))
     shown = []
     if tree.body and isinstance(tree.body[-1], ast.Expr) and not body.rstrip().endswith(";"):
@@ -83,7 +83,7 @@ def _bound(node: ast.AST, inner: bool = False) -> Iterator[str]:
         yield from _bound(child, inner or isinstance(node, COMPREHENSIONS))
 
 
-def _number(shell: Any, body: str) -> int:
+def number(shell: Any, body: str) -> int:
     """The number of the running cell; `execution_count` is one ahead of it in some versions of IPython."""
     sources = shell.history_manager.input_hist_raw
     return len(sources) - 1 if body.strip() in sources[-1] else 0

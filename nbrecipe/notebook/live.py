@@ -18,7 +18,6 @@ from IPython.display import DisplayHandle, display
 
 from .. import verbs
 from ..bench import Bench
-from ..render import film as drawn
 
 if TYPE_CHECKING:
     from ..experiments.overfit import Frame
@@ -50,8 +49,7 @@ class Showing:
     def __init__(self, live: bool) -> None:
         self.live = live
         self.stop = threading.Event()
-        self._panel: FilmPanel | None = None
-        self._handle: DisplayHandle | None = None
+        self._place = Place()
         self._film: Film | None = None
         self._filled = 0.0
 
@@ -64,13 +62,13 @@ class Showing:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._interrupts.__exit__(None, None, None)
-        if self._panel is not None:  # an error came in between
-            self._replace("error", {"text/plain": f"ended by {kind.__name__ if kind else 'an error'}"})
+        # where the panel still stands, an error came in between
+        self._replace("error", {"text/plain": f"ended by {kind.__name__ if kind else 'an error'}"})
 
     @property
     def shown(self) -> bool:
         """Whether the user has seen the run."""
-        return self._handle is not None
+        return self._place.opened
 
     def frame(self, frame: Frame) -> None:
         """Show the state of the run; it comes no more often than a front end draws."""
@@ -78,7 +76,7 @@ class Showing:
         anew, self._film = frame.film is not self._film, frame.film
         if not self.live:
             return
-        panel = self._panel or self._open()
+        panel = self._place.panel or self._open()
         if anew or now - self._filled > BACKFILL:
             self._filled = now
             panel.fill(frame.film, total=frame.total, run=next(RUNS) if anew else panel.run)
@@ -87,22 +85,45 @@ class Showing:
 
     def end(self, answer: verbs.Answer) -> None:
         """Put what stays in a saved notebook in the place of the panel."""
-        if self._panel is not None:
+        if self._place.panel is not None:
             self._replace("stopped" if self.stop.is_set() else "done", bundle(answer))
 
     def _open(self) -> FilmPanel:
         from .panel import FilmPanel
 
-        self._panel = FilmPanel(self.stop, state="running")
-        self._handle = display(self._panel, display_id=True)
-        return self._panel
+        panel: FilmPanel = self._place.open(FilmPanel(self.stop, state="running"))
+        return panel
 
     def _replace(self, state: str, data: Mapping[str, str]) -> None:
-        panel, self._panel = self._panel, None
+        panel = self._place.panel
+        if panel is not None and self._film is not None:
+            panel.fill(self._film, run=panel.run)
+        self._place.replace(state, data)
+
+
+class Place:
+    """Where one run is shown: a live panel and, in its place, what stays of the run in a saved notebook."""
+
+    def __init__(self) -> None:
+        self.panel: Any = None
+        self._handle: DisplayHandle | None = None
+
+    @property
+    def opened(self) -> bool:
+        """Whether anything has been shown."""
+        return self._handle is not None
+
+    def open(self, panel: Any) -> Any:
+        """Show a panel, and return it."""
+        self.panel = panel
+        self._handle = display(panel, display_id=True)
+        return panel
+
+    def replace(self, state: str, data: Mapping[str, str]) -> None:
+        """Put what stays in the place of the panel, where there is one."""
+        panel, self.panel = self.panel, None
         if panel is None or self._handle is None:
             return
-        if self._film is not None:
-            panel.fill(self._film, run=panel.run)
         panel.state = state
         self._handle.update(dict(data), raw=True)
         panel.close()
@@ -111,9 +132,9 @@ class Showing:
 def bundle(answer: verbs.Answer) -> dict[str, str]:
     """An answer as text, self-contained HTML and, where there is a film, a picture."""
     data = {"text/plain": str(answer), "text/html": answer._repr_html_()}
-    films = [result.finding.film for result in answer if result.finding.film is not None]
-    if films:
-        data["image/png"] = base64.b64encode(drawn.png(films[0])).decode()
+    picture = answer.picture()
+    if picture is not None:
+        data["image/png"] = base64.b64encode(picture).decode()
     return data
 
 

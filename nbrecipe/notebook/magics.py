@@ -172,12 +172,23 @@ class RecipeMagics(Magics):
             verbs.seed(args.number)
 
     @no_var_expand
+    @needs_local_scope
     @cell_magic
-    def watch(self, line: str, cell: str) -> None:
-        """Run the cell as it is; what it will tell about the loop is still to come."""
+    @magic_arguments("%watch")  # its help then says %%watch
+    @argument("--probe", metavar="EXPR", help="a batch whose predictions are shown as they move")
+    @argument("--every", type=int, metavar="N", help="look closely at every N steps, beside those chosen by themselves")
+    @argument("--no-panel", action="store_true", help="no live panel, only what stays in a saved notebook")
+    @argument("--tensorboard", metavar="DIR", help="also write scalars and histograms for TensorBoard")
+    @_shown
+    def watch(self, line: str, cell: str, local_ns: Locals = None) -> Answer | None:
+        """Run the cell as it is, show what its training or evaluation loop really does, and judge it."""
         __tracebackhide__ = True
-        self._run(cell)
-        print("%%watch is not there yet: the cell ran as it is")
+        args = parse(RecipeMagics.watch, line)
+        from .watching import Watching
+
+        with Watching(self, args, cell, local_ns) as run:
+            self._run(cell)
+        return deliver(self, run.answer, args, seen=run.shown)
 
     def _run(self, cell: str) -> None:
         __tracebackhide__ = True

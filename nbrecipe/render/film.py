@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
-import uuid
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..film import Film, Kind
 from ..finding import json_ready
-from .fragment import image, script
+from .fragment import image, replayed, script
 from .still import outcome, png
 
 if TYPE_CHECKING:
@@ -71,20 +70,14 @@ def frame_buffers(film: Film, frame: np.ndarray, guess: np.ndarray | None = None
 
 def html(film: Film) -> str:
     """A snapshot: the still picture, which a script, where scripts run, replaces by the panel."""
-    name = f"nbr-{uuid.uuid4().hex[:12]}"
-    script = base64.b64encode(module().encode()).decode()
-    return f"""<div class="nbr-shot" id="{name}">{image(png(film), outcome(film))}</div>
-<script type="module">
-const root = document.getElementById("{name}");
-const code = Uint8Array.from(atob("{script}"), (letter) => letter.charCodeAt(0));
-import(URL.createObjectURL(new Blob([code], {{ type: "text/javascript" }})))
-  .then((film) => film.snapshot(root, "{base64.b64encode(packed(film)).decode()}"))
-  .catch((error) => {{ root.dataset.failed = error; }}); // the picture stays
-</script>"""
+    return replayed(module(), image(png(film), outcome(film)), packed(film))
 
 
-def packed(film: Film) -> bytes:
-    """State, frames and guesses as `film.js` reads them, deflated; frames are thinned until they fit `BUDGET`."""
+def packed(film: Film, *, budget: int = BUDGET, more: Mapping[str, Any] | None = None, points: bytes = b"") -> bytes:
+    """State, frames and guesses as `recording.js` reads them, deflated; frames are thinned until they fit the budget.
+
+    `more` goes beside the film's state, `points` after everything else.
+    """
     import numpy as np
 
     shown = _small(film)
@@ -95,10 +88,11 @@ def packed(film: Film) -> bytes:
         levels = 65535 if shown.kind is Kind.REGRESSION else 255
         scaled = (np.nan_to_num(frames, nan=low, posinf=high, neginf=low) - low) * (levels / ((high - low) or 1.0))
         whole = _bytes(np.rint(scaled), "<u2" if levels > 255 else "u1")
-        head = {"film": state(shown), "low": low, "high": high, "levels": levels, "split": len(whole)}
+        head = {"film": state(shown), "low": low, "high": high, "levels": levels, "split": len(whole), **(more or {})}
+        head |= {"points": len(points)} if points else {}
         guesses = b"".join(_bytes(guess, "<i4") for guess in shown.guesses)
-        data = zlib.compress(json.dumps(head, separators=(",", ":")).encode() + b"\n" + whole + guesses, 9)
-        if len(data) <= BUDGET or len(shown.frames) <= 8:
+        data = zlib.compress(json.dumps(head, separators=(",", ":")).encode() + b"\n" + whole + guesses + points, 9)
+        if len(data) <= budget or len(shown.frames) <= 8:
             return data
         shown = _thinned(shown)
 

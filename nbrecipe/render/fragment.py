@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import re
+import uuid
 from html import escape
 from pathlib import Path
 
@@ -77,3 +78,17 @@ def image(png: bytes, words: str) -> str:
     data = base64.b64encode(png).decode()
     told = escape(words.replace("**", "").replace("`", ""))
     return f'<img src="data:image/png;base64,{data}" width="{width}" height="{height}" alt="{told}">'
+
+
+def replayed(module: str, picture: str, packed: bytes) -> str:
+    """A picture that a script, where scripts run, replaces by what `module` makes of the packed run."""
+    name = f"nbr-{uuid.uuid4().hex[:12]}"
+    code = base64.b64encode(module.encode()).decode()
+    return f"""<div class="nbr-shot" id="{name}">{picture}</div>
+<script type="module">
+const root = document.getElementById("{name}");
+const code = Uint8Array.from(atob("{code}"), (letter) => letter.charCodeAt(0));
+import(URL.createObjectURL(new Blob([code], {{ type: "text/javascript" }})))
+  .then((run) => run.snapshot(root, "{base64.b64encode(packed).decode()}"))
+  .catch((error) => {{ root.dataset.failed = error; }}); // the picture stays
+</script>"""

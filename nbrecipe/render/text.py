@@ -13,16 +13,20 @@ WIDTH = 88
 
 def findings(report: Report) -> str:
     """A header with the counts, then faults, hints, what held and what could not run."""
-    parts = [header(report)]
-    parts += [finding(result) for verdict in READING for result in report.of(verdict)]
+    return "\n\n".join([header(report), *rows(report)])
+
+
+def rows(report: Report) -> list[str]:
+    """The same without the header, a piece for each thing said."""
+    parts = [finding(result) for verdict in READING for result in report.of(verdict)]
     held, lacks = report.of(Verdict.OK), lacking(report.of(Verdict.SKIPPED))
     if held:
-        parts.append(_each(held) if len(parts) == 1 else _held(held))
+        parts.append(_held(held) if parts else _each(held))
     if lacks:
         parts.append("\n".join(_lack(*lack) for lack in lacks))
     if told := report.of(Verdict.BAD, Verdict.HINT):
         parts.append(wrap(f"To silence: {silence(*told)}", "  "))
-    return "\n\n".join(parts)
+    return parts
 
 
 def header(report: Report) -> str:

@@ -16,7 +16,7 @@ function scale(spec, top, bottom) {
   if (zero) high *= 1.08; // a level at the very top would be cut off
   const bend = (value) => (log ? Math.log10(Math.max(value, low)) : value), spread = bend(high) - bend(low) || 1;
   const y = (value) => bottom - ((bend(value) - bend(low)) / spread) * (bottom - top);
-  return { y, shows, low, high, ticks: log ? decades(low, high) : nice(low, high, bottom - top < 150 ? 3 : 4) };
+  return { y, shows, low, high, ticks: log ? decades(low, high, bottom - top < 150 ? 1 : 2) : nice(low, high, bottom - top < 150 ? 3 : 4) };
 }
 
 // runs of neighbouring points that have all their values; one that is not finite leaves a gap
@@ -48,11 +48,13 @@ function apart(places, low, high) {
   return moved;
 }
 
-function names(root, curves, right, y, top, bottom) {
-  const named = curves.filter(({ name, points }) => name && runs(points).length);
-  const places = apart(named.map(({ points }) => y(runs(points).at(-1).at(-1)[1]) + 4), top + 4, bottom);
-  named.forEach(({ name, tone = 0 }, i) => {
-    root.append(s("text", { x: right + 7, y: places[i], class: `nbr-name nbr-tone${tone}` }, s("title", {}, name), short(name, NAMES / 7)));
+function names(root, curves, beside, most, right, y, top, bottom) {
+  const ended = curves.filter(({ name, points }) => name && runs(points).length);
+  const named = [...ended.map((each) => ({ ...each, value: runs(each.points).at(-1).at(-1)[1] })), ...beside];
+  const places = apart(named.map(({ value }) => y(value) + 4), top + 4, bottom);
+  named.forEach(({ name, tone = 0, style = "" }, i) => {
+    const kind = `nbr-name nbr-tone${tone} ${style && `nbr-${style}`}`;
+    root.append(s("text", { x: right + 7, y: places[i], class: kind }, s("title", {}, name), short(name, Math.floor(most / 7))));
   });
 }
 
@@ -63,7 +65,9 @@ export const valueAt = (points, step) => points.findLast(([x]) => x <= step)?.[1
 export function chart(width, spec, last, height = HEIGHT) {
   const top = 20, bottom = height - 24, root = plot(width, height), { curves, areas = [], levels = [], band } = spec;
   const { y, ticks, shows, low, high } = scale(spec, top, bottom), marks = ticks.map((tick) => figures(tick));
-  const right = width - 8 - Math.min(NAMES, letters(curves.map(({ name }) => name ?? ""))), left = letters(marks) + 10;
+  const beside = levels.filter(({ value, side, name }) => side === "beside" && shows(value) && name).map((level) => ({ ...level, tone: 4 }));
+  const most = Math.min(NAMES, 0.34 * width), left = letters(marks) + 10;
+  const right = width - 8 - Math.min(most, letters([...curves, ...beside].map(({ name }) => name ?? "")));
   const x = (step) => left + ((right - left) * step) / Math.max(1, last);
   if (band) {
     const [from, to] = band.map((value) => y(clamp(value, low, high)));
@@ -79,10 +83,11 @@ export function chart(width, spec, last, height = HEIGHT) {
   root.append(...areas.map((each) => area(each, x, y)), ...curves.map((each) => curve(each, x, y)));
   for (const { value, name, side } of levels.filter(({ value }) => shows(value))) {
     root.append(line(left, y(value), right, y(value), "nbr-dashed"));
+    if (side === "beside") continue;
     const [place, end] = side === "left" ? [left + 4, ""] : [right - 6, "nbr-end"];
     root.append(words(place, y(value) - 5, `${name} ${figures(value)}`, `nbr-halo ${end}`));
   }
-  names(root, curves, right, y, top, bottom);
+  names(root, curves, beside, most, right, y, top, bottom);
   const cursor = line(0, top - 8, 0, bottom, "nbr-cursor"), bold = curves.filter(({ style }) => style !== "thin");
   const dots = bold.map(({ tone = 0 }) => s("circle", { r: 3.5, class: `nbr-dot nbr-tone${tone}` }));
   root.append(cursor, ...dots);

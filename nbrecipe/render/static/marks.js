@@ -36,13 +36,14 @@ export const nice = (low, high, most = 5) => {
   const first = Math.ceil(low / step), count = Math.floor(high / step) - first + 1;
   return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toPrecision(12)));
 };
-export const decades = (low, high) => {
+// powers of ten, or finer where there are no more than `few` of them
+export const decades = (low, high, few = 2) => {
   const from = Math.floor(Math.log10(low)), to = Math.ceil(Math.log10(high));
   const powers = Array.from({ length: to - from + 1 }, (_, i) => Number(`1e${from + i}`));
-  const within = (marks) => marks.filter((mark) => mark >= low && mark <= high);
+  const within = (marks) => marks.filter((mark) => mark >= low * (1 - 1e-6) && mark <= high * (1 + 1e-6));
   const every = Math.max(1, Math.ceil((to - from) / 6));
   const whole = within(powers.filter((_, i) => (from + i) % every === 0));
-  if (whole.length > 2) return whole;
+  if (whole.length > few) return whole;
   const finer = within(powers.flatMap((power) => [power, 2 * power, 5 * power]));
   return finer.length > 2 ? finer : nice(low, high, 4);
 };

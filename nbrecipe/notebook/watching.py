@@ -1,0 +1,169 @@
+"""`%%watch`: the cell runs as it is, the panel moves meanwhile, and what the loop really did stays in its place."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.error import UsageError
+from IPython.display import display
+
+from .. import verbs
+from ..bench import Bench
+from ..render import watching as drawn
+from ..session import happened
+from ..trace import Trace
+from ..trace import watch as record
+from ..watched import Watched, conclude, recording, require
+from . import cells
+from .kinds import BY_FLAG
+from .live import Place, bundle, can_show
+from .names import Variables
+
+if TYPE_CHECKING:
+    from .magics import RecipeMagics
+    from .panel import WatchPanel
+
+#: seconds that a cell runs before the panel opens: a shorter one shows what stays alone
+QUICK = 0.3
+#: seconds between two looks at what the checks say already, and how many times their own cost that must be
+GLANCE, RARE = 3.0, 400
+
+
+class Watching:
+    """One watched cell: a context to run it in; afterwards `answer` holds what was seen and found.
+
+    Raises UsageError, in one sentence, before the cell runs, for a flag that is not right.
+    """
+
+    def __init__(
+        self, magics: RecipeMagics, args: argparse.Namespace, cell: str, local_ns: Mapping[str, Any] | None
+    ) -> None:
+        self.magics, self.args, self.cell, self.local = magics, args, cell, local_ns
+        self.answer = Watched()
+        self.hidden = args.quiet or magics.quiet
+        shell: Any = magics.shell
+        options = _options(shell, args, local_ns)
+        self._history = cells.history(shell)
+        self._live = can_show(shell) and not (self.hidden or args.no_panel or magics.static)
+        if self._live:
+            from . import panel  # noqa: F401  (slow the first time: not in the middle of the user's loop)
+        self._place = Place()
+        self._pace = Pace()
+        self._glanced, self._wait, self._found = time.monotonic(), GLANCE, ""
+        number = cells.number(shell, cell)
+        self._recorder = record(
+            **recording(
+                shell.user_ns,
+                source=self._history[-1].source if number and self._history else cell,
+                where=f"cell {number}" if number else "",
+                on_tick=self._tick if self._live else None,
+                label=lambda name: label(shell, name),
+                **options,
+            )
+        )
+        self.answer.trace = self._recorder.trace
+
+    def __enter__(self) -> Watching:
+        self._recorder.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._recorder.__exit__(kind, error, trace)
+        verbs.SESSION.silence(cells.silenced(self._history))
+        conclude(self.answer, self._bench, self._history, self.args.tensorboard)
+        seen = happened(self.answer.trace)
+        if self.args.out and kind is not None and seen:
+            self.magics.shell.user_ns[self.args.out] = self.answer  # type: ignore[union-attr]
+        if self._place.panel is not None:
+            state = "done" if kind is None else "interrupted" if kind is KeyboardInterrupt else "error"
+            self._place.replace(state, bundle(self.answer))
+        elif kind is not None and seen and not self.hidden:  # no answer will be returned that could show itself
+            display(bundle(self.answer), raw=True)
+
+    @property
+    def shown(self) -> bool:
+        """Whether the user has seen the answer."""
+        return self._place.opened
+
+    def _bench(self) -> Bench:
+        given = argparse.Namespace()
+        return self.magics._bench("%%watch", given, self.local, cell=self.cell, board=True)
+
+    def _tick(self, trace: Trace) -> None:
+        """Show the state of the run; it is called no more often than the eye asks for, from inside the user's loop."""
+        if not trace.trained or trace.seconds < QUICK:
+            return
+        panel = self._place.panel or self._open()
+        panel.show(drawn.board(trace, found=self._findings(trace), pace=self._pace.told(trace)), trace.film)
+
+    def _open(self) -> WatchPanel:
+        from .panel import WatchPanel
+
+        panel: WatchPanel = self._place.open(WatchPanel(state="running"))
+        return panel
+
+    def _findings(self, trace: Trace) -> str:
+        """The faults and hints so far, as HTML; looked for anew ever so often."""
+        start = time.monotonic()
+        if start - self._glanced > self._wait:
+            report = verbs.SESSION.glance(trace)
+            self._found = drawn.live_rows(report) if report.results else ""
+            self._glanced = time.monotonic()
+            self._wait = max(GLANCE, RARE * (self._glanced - start))
+        return self._found
+
+
+class Pace:
+    """How fast the loader that is trained on is read: what is left of the pass, where its length is known."""
+
+    def __init__(self) -> None:
+        self._pass, self._since, self._from = 0, 0.0, 0
+
+    def told(self, trace: Trace) -> str:
+        """The pass and, once that can be told, the seconds left in it; of passes to come nothing is claimed."""
+        loader = drawn.loader_of(trace)
+        if loader is None or not loader.length:
+            return ""
+        done = loader.batches - (loader.passes - 1) * loader.length
+        if not 0 <= done <= loader.length:  # an earlier pass was not read to its end
+            return f"pass {loader.passes}"
+        if loader.passes != self._pass:
+            self._pass, self._since, self._from = loader.passes, trace.seconds, done
+        told = f"pass {loader.passes}: {done} of {loader.length} batches"
+        took, read = trace.seconds - self._since, done - self._from
+        if took < 1 or read < 2:
+            return told
+        return f"{told}, {max(1, round((loader.length - done) * took / read))} s left in it"
+
+
+def label(shell: Any, filename: str) -> str:
+    """What the user calls a file of code: "cell 3", or its name."""
+    numbers = getattr(shell.compile, "_filename_map", {})
+    match = re.match(r"<ipython-input-(\d+)-", filename)
+    number = numbers.get(filename) or (int(match[1]) if match else 0)
+    return f"cell {number}" if number else Path(filename).name
+
+
+def _options(shell: Any, args: argparse.Namespace, local_ns: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The recorder's options as the line gives them, refused in one sentence where they are not right."""
+    if args.every is not None and args.every < 1:
+        raise UsageError(f"--every takes a number of steps, 1 or more; {args.every} was given")
+    if args.tensorboard is not None:
+        try:
+            require("tensorboard", "--tensorboard")
+        except ImportError as error:
+            raise UsageError(str(error)) from None
+    if args.probe is None:
+        return {"every": args.every}
+    batch, kind = Variables.of_shell(shell, local_ns).value(args.probe), BY_FLAG["batch"]
+    if not kind.could(batch):
+        raise UsageError(f"`{args.probe}` is of type {type(batch).__name__}; --probe takes {kind.takes}")
+    return {"every": args.every, "probe": batch}

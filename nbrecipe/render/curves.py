@@ -1,0 +1,97 @@
+"""The curves of a watched run as a still picture, with the last predictions beside the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..film import Film
+from .charts import Chart, Curve
+from .figure import EXPECTED, TEXT, WRONG, YOURS, styled
+from .still import DRAWN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: mid-tones for curves of one kind, by `Curve.tone`; none of them is the colour of what is wrong
+TONES = (YOURS, "#138a7e", "#9a5fc9", "#946f10", EXPECTED)
+#: inches: the width, and the heights of the first row and the second
+WIDTH, TALL, FLAT = 9.4, 2.9, 1.9
+
+
+def figure(charts: Sequence[Chart], film: Film | None = None, moving: str = "") -> Figure:
+    """The loss and the predictions, or the next chart, in the first row; the others in the second."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    drawing = DRAWN.get(film.kind) if film is not None and film.frames else None
+    upper = list(charts[: 1 if drawing else 2])
+    lower = list(charts[len(upper) :])
+    with styled(9.0):
+        drawn = Figure(figsize=(WIDTH, TALL + (FLAT if lower else 0)), dpi=100, layout="constrained")
+        FigureCanvasAgg(drawn)
+        grid = drawn.add_gridspec(2 if lower else 1, 1, height_ratios=[TALL, FLAT] if lower else None)
+        first = grid[0].subgridspec(1, len(upper) + bool(drawing))
+        for place, chart in enumerate(upper):
+            _draw(drawn.add_subplot(first[place]), chart)
+        if drawing is not None and film is not None:
+            ax = drawn.add_subplot(first[-1])
+            drawing(ax, film)
+        if lower:
+            second = grid[1].subgridspec(1, len(lower))
+            for place, chart in enumerate(lower):
+                _draw(drawn.add_subplot(second[place]), chart)
+        if moving:
+            drawn.supxlabel(moving.replace("**", ""), x=0.01, ha="left", color=TEXT, fontsize=9.0)
+    return drawn
+
+
+def _draw(ax: Axes, chart: Chart) -> None:
+    if chart.log:
+        ax.set_yscale("log", nonpositive="mask")
+        ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    for area in chart.areas:
+        ax.fill_between(*area.points.T, color=TONES[area.tone], alpha=0.15, linewidth=0)
+    for curve in chart.curves:
+        _curve(ax, curve)
+    low, high = ax.get_ylim()
+    ax.set_ylim(0 if chart.zero and low < high else low, high)
+    if chart.band is not None:
+        low, high = ax.get_ylim()
+        ax.axhspan(max(low, chart.band[0]), min(high, chart.band[1]), color=EXPECTED, alpha=0.09, linewidth=0)
+        ax.set_ylim(low, high)
+    for value, name in chart.levels:
+        ax.axhline(value, color=EXPECTED, linewidth=0.8, linestyle=(0, (3, 3)))
+        if name:
+            ax.annotate(
+                f"{name} {value:g}", (1, value), (4, 0), ("axes fraction", "data"), textcoords="offset points",
+                va="center", annotation_clip=False,
+            )  # fmt: skip
+    ax.set_xlim(0, max(1, chart.last))
+    ax.set_xlabel("step", loc="right")
+    ax.spines[["left", "bottom"]].set_visible(False)
+    ax.tick_params(length=0)
+    ax.locator_params(axis="x", nbins=4, integer=True)
+    ax.set_title(chart.title + chart.rest, loc="left")
+
+
+def _curve(ax: Axes, curve: Curve) -> None:
+    x, y = curve.points.T
+    colour = WRONG if curve.style == "wrong" else TONES[curve.tone]
+    thin = {"linewidth": 0.6, "alpha": 0.45} if curve.style == "thin" else {}
+    ax.plot(
+        x, np.where(np.isfinite(y), y, np.nan), color=colour,
+        linestyle=(0, (4, 2)) if curve.style == "dash" else "-",
+        drawstyle="steps-post" if curve.style == "steps" else "default", **thin,  # type: ignore[arg-type]
+    )  # fmt: skip
+    seen = np.flatnonzero(np.isfinite(y))
+    if curve.name and len(seen):
+        at = (x[seen[-1]], y[seen[-1]])
+        name = curve.name if len(curve.name) < 16 else f"…{curve.name[-14:]}"
+        ax.annotate(
+            name.replace("$", r"\$"), at, (4, 0), textcoords="offset points", va="center", color=colour,
+            annotation_clip=False,
+        )  # fmt: skip
