@@ -27,6 +27,11 @@ class Clipping:
         self._scaled: tuple[weakref.ref[Tensor], Tensor] | None = None
         self._unscaled = True
 
+    @property
+    def scaling(self) -> bool:
+        """Whether a scaler is at work."""
+        return self._scaled is not None
+
     def install(self, patches: Patches) -> None:
         """Replace what is called; `patches` puts it back."""
         clip = torch.nn.utils.clip_grad

@@ -17,7 +17,8 @@ from .series import Series
 
 __all__ = [
     "NOWHERE", "BackwardSeen", "ClipSeen", "Facts", "LoadSeen", "LoaderSeen", "LossCall", "LossSeen", "ModelSeen",
-    "NormSeen", "OpSeen", "OptimizerSeen", "Order", "ParameterSeen", "Pass", "Place", "SchedulerSeen", "Trace", "Update",
+    "NormSeen", "OpSeen", "OptimizerSeen", "Order", "ParameterSeen", "Pass", "Place", "SchedulerSeen", "Trace",
+    "Update",
 ]  # fmt: skip
 
 #: how many different orders of calls, and how many places of a kind, are told apart
@@ -116,11 +117,12 @@ class OptimizerSeen:
     #: steps whose rate was 0 in every group: all of them, and those before the first that was not
     zero_rate: int = 0
     zero_at_start: int = 0
-    #: steps with gradients of the step before still in them
+    #: steps followed finely; of these: with gradients of the step before still in them, …
+    followed: int = 0
     leftover: int = 0
-    #: steps that found no gradient although a backward had made some
+    #: … that found no gradient although a backward had made some, …
     emptied: int = 0
-    #: steps before which no gradient had been made
+    #: … and before which no gradient had been made
     idle: int = 0
     updates: list[Update] = field(default_factory=list)
     #: names of its parameters that another optimizer stepped too
@@ -223,7 +225,10 @@ class LoadSeen:
 
 @dataclass
 class Order:
-    """Calls from one optimizer step to the next, in order: "batch zero:opt backward:loss step:opt"."""
+    """Calls from one optimizer step to the next: "batch:dl zero:opt backward:loss step:opt"; "+" for repeated.
+
+    Of the steps followed finely: all of the first ones, and a few in a row now and then.
+    """
 
     text: str
     count: int = 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 #: autograd nodes looked at from the root down
 NODES = 24
+#: the code of `Tensor.backward`, which stands between the user's line and ours
+TENSOR_BACKWARD = Tensor.backward.__code__
 SAID = re.compile(r"([A-Za-z_]\w*)[\])\s]*\.backward\b|\bbackward\(\s*([A-Za-z_]\w*)")
 
 
@@ -26,6 +30,10 @@ class Gradients:
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._seen: dict[tuple[str, int], BackwardSeen] = {}
+        #: the same by code and line, with the code, so that its id stays its own
+        self._quick: dict[tuple[int, int], tuple[Any, BackwardSeen]] = {}
+        self._told: dict[str, str] = {}
+        self._thread, self._looking = get_ident(), watcher.looking
         self._inside = False
         self.clipping = Clipping(watcher)
 
@@ -39,11 +47,12 @@ class Gradients:
 
     def _around_backward(self, tensors: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        watcher = self._watcher
-        if self._inside or not watcher.at_home():
+        if self._inside or get_ident() != self._thread:
+            return self._backward(tensors, *args, **kwargs)
+        if not self._looking.fine and self._quickly(tensors):
             return self._backward(tensors, *args, **kwargs)
         self._inside = True
-        seen = None
+        seen, watcher = None, self._watcher
         try:
             seen = watcher.guarded(self._before, tensors)
             out = self._backward(tensors, *args, **kwargs)
@@ -53,30 +62,64 @@ class Gradients:
             watcher.guarded(self._after, seen, tensors)
         return out
 
+    def _quickly(self, root: Any) -> bool:
+        """Take down the loss of a line that is known, and no more; False where that is not enough."""
+        frame = sys._getframe(2)
+        if frame.f_code is TENSOR_BACKWARD and frame.f_back is not None:
+            frame = frame.f_back
+        found = self._quick.get((id(frame.f_code), frame.f_lineno))
+        if found is None or root.__class__ is not Tensor or not root.is_cpu or self.clipping.scaling:
+            return False
+        seen, trace = found[1], self._watcher.trace
+        seen.count += 1
+        trace.backwards += 1
+        if root.grad_fn is None:
+            seen.leaf += 1
+        if root.numel() == 1:
+            seen.values.push((trace.steps, root.item()))
+        last = self._watcher.loaders.last
+        if last is not None:
+            last.trained += 1
+        return True
+
+    def _place(self) -> BackwardSeen | None:
+        frame = self._watcher.places.frame(4)
+        key = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+        seen = self._seen.get(key)
+        if seen is None and len(self._seen) < MAX_KINDS:
+            place = self._watcher.places.here(4)
+            seen = self._seen[key] = BackwardSeen(_said(place.text), place)
+            self._told[seen.name] = f"backward:{seen.name}"
+            self._watcher.trace.backward.append(seen)
+        if seen is not None and frame is not None:
+            self._quick[id(frame.f_code), frame.f_lineno] = (frame.f_code, seen)
+        return seen
+
     def _before(self, tensors: Any) -> BackwardSeen | None:
         watcher = self._watcher
         root = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
         if not isinstance(root, Tensor):
             return None
-        frame = watcher.places.frame(3)
-        key = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
-        seen = self._seen.get(key)
+        seen = self._place()
         if seen is None:
-            if len(self._seen) >= MAX_KINDS:
-                return None
-            place = watcher.places.here(3)
-            seen = self._seen[key] = BackwardSeen(_said(place.text), place)
-            watcher.trace.backward.append(seen)
+            return None
         for known in watcher.optimizers.followed:
             known.grip.enter()
         seen.count += 1
         watcher.trace.backwards += 1
         seen.leaf += root.grad_fn is None
         watcher.readings.add(seen.values, watcher.trace.steps, self.clipping.unscaled(root))
-        watcher.happened(f"backward:{seen.name}")
+        watcher.backward_since_step = True
+        watcher.loaders.trained()
+        watcher.happened(self._told[seen.name])
         if watcher.close:
             self._look(seen, root)
         return seen
+
+    def fold(self) -> None:
+        """Thin the curves."""
+        for seen in self._watcher.trace.backward:
+            seen.values.fold()
 
     def _look(self, seen: BackwardSeen, root: Tensor) -> None:
         watcher = self._watcher
@@ -100,7 +143,6 @@ class Gradients:
             seen.unreached += bool(watcher.optimizers.followed) and not held
             if _clamped(_chain(tensors if isinstance(tensors, Tensor) else tensors[0])):
                 seen.silenced += all(not known.grip.alive() for known in watcher.optimizers.followed)
-        watcher.tick()
 
     def _around_zero(self, old: Any) -> Any:
         gradients = self
@@ -108,9 +150,10 @@ class Gradients:
         def zero_grad(self: Any, *args: Any, **kwargs: Any) -> Any:
             __tracebackhide__ = True
             out = old(self, *args, **kwargs)
-            watcher = gradients._watcher
-            if watcher.at_home() and not watcher.optimizers.stepping:
-                watcher.guarded(gradients._cleared, self)
+            if gradients._looking.fine:
+                watcher = gradients._watcher
+                if watcher.at_home() and watcher.optimizers.stepping is None:
+                    watcher.guarded(gradients._cleared, self)
             return out
 
         zero_grad.__doc__ = old.__doc__
@@ -123,7 +166,7 @@ class Gradients:
             known.seen.cleared += 1
             if not known.seen.clear_place:
                 known.seen.clear_place = watcher.places.here(4)
-            watcher.happened(f"zero:{known.seen.name}")
+            watcher.happened(known.told_cleared)
         else:
             watcher.happened("zero")
 

@@ -8,57 +8,69 @@ if TYPE_CHECKING:
     from .optimizers import Known
 
 
+Mark = tuple[int, int]
+
+
 class Grip:
-    """Follows the gradients of a few parameters of an optimizer at every step, by their storage and version."""
+    """Follows the gradient of one parameter of an optimizer at every step, by its storage and version."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self._held: list[Any] = []
-        self._marks: list[tuple[int, int] | None] = []
+        self._held: Any = None
+        self._mark: Mark | None = None
         #: gradients of an earlier step are still there; a backward has made some since the last step
         self.stale = False
         self.made = False
+        #: whether the step before was followed too
+        self.sure = False
 
-    def _read(self) -> list[tuple[int, int] | None]:
-        grads = (parameter.grad for parameter in self._held)
-        return [None if grad is None or grad.is_sparse else (grad.data_ptr(), grad._version) for grad in grads]
+    def _read(self) -> Mark | None:
+        if self._held is None:
+            self._hold()
+        grad = self._held.grad if self._held is not None else None
+        return None if grad is None or grad.is_sparse else (grad.data_ptr(), grad._version)
+
+    def begin(self) -> None:
+        """Following begins anew: nothing is known of the steps before."""
+        self.after_step()
+        self.stale = self.sure = False
 
     def enter(self) -> None:
         """A backward begins: gradients that were cleared or changed since are of no earlier step."""
-        if self.stale and self._read() != self._marks:
-            self.stale = False
+        now = self._read()
+        if now != self._mark:
+            self.stale, self._mark = False, now
 
     def leave(self) -> None:
         """A backward has ended."""
-        if not self._held:
-            self._hold()
         now = self._read()
-        if now != self._marks and any(mark is not None for mark in now):
-            self.made = True
-        self._marks = now
+        if now != self._mark:
+            self.made |= now is not None
+            self._mark = now
 
     def before_step(self) -> tuple[bool, bool]:
         """Whether gradients of an earlier step are in these, and whether some were made and are gone."""
+        if not self.made:
+            return False, False
         now = self._read()
-        gone = self.made and bool(now) and all(mark is None for mark in now)
-        if self.made and not gone and now != self._marks and self._known.watcher.due:
+        gone = now is None
+        if now != self._mark and not gone and self._known.watcher.looking.due:
             gone = not self.alive()
-        return self.stale and self.made and not gone, gone
+        return self.stale and not gone, gone
 
     def after_step(self) -> None:
         """The step is over: what is there now belongs to it."""
-        if not self._held:
-            self._hold()
-        self._marks = self._read()
-        self.stale = any(mark is not None for mark in self._marks)
-        self.made = False
+        self._mark = self._read()
+        self.stale = self._mark is not None
+        self.made, self.sure = False, True
 
     def alive(self) -> bool:
         """Whether some gradient of the optimizer is not zero."""
         grads = [parameter.grad for parameter in self._known.parameters() if parameter.grad is not None]
-        return any(bool(grad.detach().any()) for grad in grads if not grad.is_sparse) or any(g.is_sparse for g in grads)
+        return any(grad.is_sparse or bool(grad.detach().any()) for grad in grads)
 
     def _hold(self) -> None:
-        """The first and the last parameter that have a gradient."""
-        graded = [parameter for parameter in self._known.parameters() if parameter.grad is not None]
-        self._held = [graded[0], graded[-1]] if len(graded) > 1 else graded
+        """The last parameter that has a gradient: every loss reaches the head."""
+        for parameter in self._known.parameters():
+            if parameter.grad is not None:
+                self._held = parameter

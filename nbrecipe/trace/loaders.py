@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import weakref
+from dataclasses import dataclass
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,16 +25,25 @@ PASSES, BATCHES = 6, 8
 LABELLED, LABELS = 64, 1000
 
 
+@dataclass
+class Reading:
+    """One pass over a loader."""
+
+    seen: LoaderSeen
+    iterator: weakref.ref[Any]
+    drawn: int = 0
+
+
 class Loaders:
     """Stands around the iteration of loaders."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._known: dict[int, tuple[Any, LoaderSeen]] = {}
-        self._of: weakref.WeakKeyDictionary[Any, LoaderSeen] = weakref.WeakKeyDictionary()
-        #: batches drawn in the pass that is going on
-        self._drawn: dict[int, int] = {}
-        self._last: LoaderSeen | None = None
+        self._reading: dict[int, Reading] = {}
+        #: the loader that gave the last batch
+        self.last: LoaderSeen | None = None
+        self._thread, self._looking = get_ident(), watcher.looking
         self._fresh = False
 
     def install(self, patches: Patches) -> None:
@@ -48,8 +59,15 @@ class Loaders:
 
         def __next__(self: Any) -> Any:
             batch = after(self)
-            if loaders._watcher.at_home():
-                loaders._watcher.guarded(loaders._drew, self, batch)
+            reading = loaders._reading.get(id(self))
+            if reading is None or get_ident() != loaders._thread or reading.iterator() is not self:
+                return batch
+            seen = reading.seen
+            seen.batches += 1
+            reading.drawn += 1
+            loaders.last, loaders._fresh = seen, True
+            if loaders._looking.fine or loaders._watcher.close or reading.drawn <= BATCHES or not seen.trained:
+                loaders._watcher.guarded(loaders._drew, reading, batch)
             return batch
 
         patches.put(DataLoader, "__iter__", __iter__)
@@ -69,16 +87,11 @@ class Loaders:
         seen.passes += 1
         if seen.passes <= PASSES:
             seen.orders.append([])
-        self._of[iterator] = seen
-        self._drawn[id(seen)] = 0
+        self._reading = {key: reading for key, reading in self._reading.items() if reading.iterator() is not None}
+        self._reading[id(iterator)] = Reading(seen, weakref.ref(iterator))
 
-    def _drew(self, iterator: Any, batch: Any) -> None:
-        seen = self._of.get(iterator)
-        if seen is None:
-            return
-        self._last, self._fresh = seen, True
-        seen.batches += 1
-        drawn = self._drawn[id(seen)] = self._drawn.get(id(seen), 0) + 1
+    def _drew(self, reading: Reading, batch: Any) -> None:
+        seen, drawn = reading.seen, reading.drawn
         if drawn <= BATCHES and seen.passes <= PASSES:
             seen.orders[-1].append(fingerprint(batch))
         if drawn <= LABELLED and seen.passes <= PASSES:
@@ -100,13 +113,13 @@ class Loaders:
 
     def trained(self) -> None:
         """A backward was called: the batch before it was trained on."""
-        if self._last is not None:
-            self._last.trained += 1
+        if self.last is not None:
+            self.last.trained += 1
 
     def fresh(self) -> str:
         """The name of the loader that has just given a batch, asked once a batch."""
         fresh, self._fresh = self._fresh, False
-        return self._last.name if fresh and self._last is not None else ""
+        return self.last.name if fresh and self.last is not None else ""
 
 
 def _seen(loader: Any, name: str) -> LoaderSeen:

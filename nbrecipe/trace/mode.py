@@ -29,8 +29,6 @@ class Mode(TorchFunctionMode):
         self._home = (os.getpid(), get_ident())
         #: calls under way: while there are some, the stack must stay as it is
         self.depth = 0
-        #: whether the calls are those of the watching itself
-        self.own = False
         self.on = False
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
@@ -38,10 +36,8 @@ class Mode(TorchFunctionMode):
         self.depth += 1
         try:
             out = func(*args, **kwargs)
-            if not self.own and (os.getpid(), get_ident()) == self._home:
-                self.own = True
+            if (os.getpid(), get_ident()) == self._home:
                 self._see(func, args, kwargs, out)
-                self.own = False
         finally:
             self.depth -= 1
         return out

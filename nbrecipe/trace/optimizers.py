@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from threading import get_ident
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -39,6 +41,8 @@ class Known:
         self.watcher = watcher
         self.optimizer = optimizer
         self.seen = seen
+        #: how its steps and clearings are told in the order of calls
+        self.told, self.told_cleared = f"step:{seen.name}", f"zero:{seen.name}"
         self.grip = Grip(self)
         self.last_rate = -1.0
         self.before: list[tuple[Any, Tensor]] = []
@@ -57,8 +61,9 @@ class Optimizers:
         self._handles: list[Any] = []
         #: those whose gradients are followed
         self.followed: list[Known] = []
-        #: steps under way: closures call backward inside them
-        self.stepping = 0
+        #: the optimizer whose step is under way: closures call backward inside it
+        self.stepping: Optimizer | None = None
+        self._thread, self._looking = get_ident(), watcher.looking
 
     def __iter__(self) -> Iterator[Known]:
         return iter(self._known.values())
@@ -94,23 +99,39 @@ class Optimizers:
         return known
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._watcher.at_home():
-            self.stepping += 1
-            if self.stepping == 1:
-                self._watcher.guarded(self._prepare, optimizer, bool(args[1:] or kwargs))
+        if get_ident() != self._thread or self.stepping not in (None, optimizer):
+            return
+        self.stepping = optimizer
+        known = self._known.get(id(optimizer))
+        if known is not None and not self._looking.fine:
+            rate = optimizer.param_groups[0].get("lr")
+            if rate.__class__ is float and rate == known.last_rate != 0:
+                known.seen.rate.push((self._watcher.trace.steps, rate))
+                return
+        self._watcher.guarded(self._prepare, optimizer, bool(args[1:] or kwargs))
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._watcher.at_home():
-            self.stepping = max(self.stepping - 1, 0)
-            if not self.stepping:
-                self._watcher.guarded(self._finish, optimizer, bool(args[1:] or kwargs))
+        if self.stepping is not optimizer or get_ident() != self._thread:
+            return
+        self.stepping = None
+        looking, watcher, known = self._looking, self._watcher, self._known.get(id(optimizer))
+        if known is None or looking.fine:
+            watcher.guarded(self._finish, optimizer, bool(args[1:] or kwargs))
+            return
+        now = perf_counter()
+        known.seen.steps += 1
+        watcher.trace.steps += 1
+        looking.plain.append(now - looking.stretch)
+        looking.stretch = now
+        if watcher.trace.steps >= looking.wake or looking.changed or now >= watcher.tick_at:
+            watcher.guarded(watcher.stepped, known, now)
 
     def _prepare(self, optimizer: Optimizer, closure: bool) -> None:
-        known, watcher = self.know(optimizer), self._watcher
+        known = self.know(optimizer)
         self._rate(known)
-        if not closure:
+        if self._looking.fine and not closure:
             self._judge(known)
-        if watcher.due:
+        if self._looking.due:
             known.before = [(parameter, sample(parameter, VALUES).clone()) for parameter in known.parameters()]
 
     def _finish(self, optimizer: Optimizer, closure: bool) -> None:
@@ -123,26 +144,42 @@ class Optimizers:
             known.before = []
         known.grip.after_step()
         known.seen.steps += 1
-        watcher.stepped(known)
+        watcher.trace.steps += 1
+        if not known.seen.place:
+            known.seen.place = watcher.places.here(4)
+        watcher.happened(known.told)
+        watcher.stepped(known, perf_counter())
 
     def _judge(self, known: Known) -> None:
         """What became of the gradients since the last step."""
         leftover, gone = known.grip.before_step()
+        known.seen.followed += known.grip.sure
         known.seen.leftover += leftover
-        known.seen.emptied += gone
-        known.seen.idle += not known.grip.made
+        known.seen.emptied += gone and known.grip.sure
+        known.seen.idle += known.grip.sure and not known.grip.made
+
+    def follow(self) -> None:
+        """Begin to follow the gradients of every optimizer."""
+        for known in self.followed:
+            known.grip.begin()
+
+    def fold(self) -> None:
+        """Thin the curves."""
+        for known in self.followed:
+            known.seen.rate.fold()
 
     def _rate(self, known: Known) -> None:
         seen, groups = known.seen, known.optimizer.param_groups
-        rates = [float(group["lr"]) for group in groups if "lr" in group]
-        if not rates:
+        rate = groups[0].get("lr")
+        if rate is None:
             return
-        seen.rate.add(self._watcher.trace.steps, rates[0])
-        if not any(rates):
+        rate = float(rate)
+        seen.rate.add(self._watcher.trace.steps, rate)
+        if rate == 0 and not any(float(group["lr"]) for group in groups):
             seen.zero_rate += 1
             seen.zero_at_start += seen.zero_rate == seen.steps + 1
-        last, known.last_rate = known.last_rate, rates[0]
-        if last > 0 and not last / JUMP <= rates[0] <= last * JUMP:
+        last, known.last_rate = known.last_rate, rate
+        if last > 0 and not last / JUMP <= rate <= last * JUMP:
             self._watcher.changed()
 
     def _update(self, known: Known) -> Update:

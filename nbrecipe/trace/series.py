@@ -13,39 +13,62 @@ MAX_POINTS = 2048
 class Series:
     """(step, value) points of one curve. Past `MAX_POINTS` every second one goes, and later ones come half as often."""
 
-    __slots__ = ("_last", "_stride", "count", "steps", "values")
+    __slots__ = ("_count", "_kept", "_last", "_new", "_stride", "push")
 
     def __init__(self) -> None:
-        self.steps: list[int] = []
-        self.values: list[float] = []
-        #: points that were handed in, kept or not
-        self.count = 0
-        self._stride = 1
+        self._kept: list[tuple[int, float]] = []
+        self._new: list[tuple[int, float]] = []
+        self._count, self._stride = 0, 1
         self._last: tuple[int, float] | None = None
+        #: takes in a point (step, value) at the cost of an append; who pushes many calls `fold` now and then
+        self.push = self._new.append
 
     def add(self, step: int, value: float) -> None:
         """Take in one point; the last one is always kept."""
-        if self.count % self._stride == 0:
-            self.steps.append(step)
-            self.values.append(value)
-            if len(self.steps) > MAX_POINTS:
-                self.steps, self.values = self.steps[::2], self.values[::2]
-                self._stride *= 2
-        self.count += 1
-        self._last = (step, value)
+        self.push((step, value))
+        if len(self._new) >= MAX_POINTS:
+            self.fold()
+
+    def fold(self) -> None:
+        """Thin what came in since."""
+        for point in self._new:
+            if self._count % self._stride == 0:
+                self._kept.append(point)
+                if len(self._kept) > MAX_POINTS:
+                    self._kept = self._kept[::2]
+                    self._stride *= 2
+            self._count += 1
+        if self._new:
+            self._last = self._new[-1]
+            self._new.clear()
 
     def points(self) -> list[tuple[int, float]]:
         """Every point kept, in order, with the last."""
-        kept = list(zip(self.steps, self.values, strict=True))
-        if self._last is not None and (not kept or kept[-1] != self._last):
-            kept.append(self._last)
-        return kept
+        self.fold()
+        if self._last is not None and (not self._kept or self._kept[-1] != self._last):
+            return [*self._kept, self._last]
+        return list(self._kept)
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the points kept."""
+        return [step for step, _ in self.points()]
+
+    @property
+    def values(self) -> list[float]:
+        """The values of the points kept."""
+        return [value for _, value in self.points()]
+
+    @property
+    def count(self) -> int:
+        """Points that were handed in, kept or not."""
+        return self._count + len(self._new)
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
         return iter(self.points())
 
     def __len__(self) -> int:
-        return len(self.steps)
+        return len(self.points())
 
     def __repr__(self) -> str:
         return f"<series of {self.count} points>"
@@ -53,11 +76,13 @@ class Series:
     @property
     def first(self) -> float:
         """The first value; nan where there is none."""
-        return self.values[0] if self.values else math.nan
+        self.fold()
+        return self._kept[0][1] if self._kept else math.nan
 
     @property
     def last(self) -> float:
         """The last value; nan where there is none."""
+        self.fold()
         return self._last[1] if self._last is not None else math.nan
 
     def finite(self) -> list[tuple[int, float]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +17,7 @@ from .checkpoints import Checkpoints
 from .data import MAX_KINDS, LoaderSeen, Order, Trace
 from .gradients import Gradients
 from .loaders import Loaders
+from .looking import Looking
 from .mode import Mode
 from .models import Models
 from .optimizers import Known, Optimizers
@@ -26,12 +27,10 @@ from .places import Names, Places
 from .readings import Readings
 from .schedules import Schedules
 
-#: steps at the start that are all looked at closely, and calls of models in one close look
-FIRST, PASSES = 4, 12
-#: share of the running time that close looks may take later on, beside some seconds once; and the panel's ticks
-SHARE, ONCE, TICKS = 0.01, 0.04, 0.01
-#: evaluations that are looked at whatever it costs, and calls of models in each
-EVALUATIONS, SOME = 6, 4
+#: calls of models in one close look, and in one of an evaluation
+PASSES, SOME = 12, 4
+#: share of the running time that ticks may take
+TICKS = 0.01
 #: seconds between two ticks: the eye asks for no more
 INTERVAL = 0.1
 #: calls told in the order of one step
@@ -62,27 +61,28 @@ class Watcher:
     ) -> None:
         self.namespace: Mapping[str, Any] = {} if namespace is None else namespace
         self.trace = Trace(source, where)
+        self.looking = Looking(every)
         self.places, self.names = Places(label), Names(self.namespace)
         self.readings = Readings()
         self.calls, self.passes, self.models = Calls(self), Passes(self), Models(self)
         self.optimizers, self.gradients = Optimizers(self), Gradients(self)
         self.loaders, self.schedules, self.checkpoints = Loaders(self), Schedules(self), Checkpoints(self)
         self.mode = Mode(self.calls.see)
-        #: whether a close look goes on, and whether the next step is measured
-        self.close = self.due = False
+        #: whether a close look goes on
+        self.close = False
         self.backward_since_step = False
-        self._every, self._on_tick = every, on_tick
+        self._on_tick = on_tick
         self._patches = Patches()
         self._home = (os.getpid(), get_ident())
         self._order: list[str] = []
-        self._changed = False
-        self._next, self._spent, self._plain = FIRST, 0.0, [0.0]
-        self._begun = self._stretch = self._ticked = 0.0
-        self._pause = INTERVAL
-        self._failures = self._evaluations = 0
+        self._orders: dict[tuple[str, ...], Order] = {}
+        #: when to tell of the trace again
+        self.tick_at = math.inf
+        self._failures = 0
 
     def __enter__(self) -> Watcher:
-        self._begun = self._stretch = self._ticked = time.perf_counter()
+        self.looking.begun = self.looking.stretch = now = time.perf_counter()
+        self.tick_at = now + INTERVAL if self._on_tick is not None else math.inf
         try:
             self.gradients.install(self._patches)
             self.loaders.install(self._patches)
@@ -90,7 +90,6 @@ class Watcher:
             self.checkpoints.install(self._patches)
             self._install()
             self.optimizers.install()
-            self.due = True
             self._turn(True)
         except BaseException:
             self._remove()
@@ -101,7 +100,7 @@ class Watcher:
         self._remove()
         if kind is not None:
             self.trace.error = f"{kind.__name__}: {error}" if str(error) else kind.__name__
-        self.trace.seconds = time.perf_counter() - self._begun
+        self.trace.seconds = time.perf_counter() - self.looking.begun
         for end in (self._finish, self.models.end, self.optimizers.end, self.checkpoints.end):
             self.guarded(end)
         self.trace.ended = True
@@ -152,14 +151,14 @@ class Watcher:
 
     def guarded(self, call: Callable[..., Answer], *args: Any) -> Answer | None:
         """The answer of a call of our own; a bug in it must not reach the user's cell."""
-        outer, self.mode.own = self.mode.own, True
         try:
-            return call(*args)
+            if not self.mode.on:
+                return call(*args)
+            with torch._C.DisableTorchFunction():  # what the watching itself computes is not to be seen
+                return call(*args)
         except Exception as error:
             self.failed(error)
             return None
-        finally:
-            self.mode.own = outer
 
     def failed(self, error: Exception) -> None:
         """Take note of a bug of our own; after many, stop looking."""
@@ -168,34 +167,32 @@ class Watcher:
             self.trace.notes.append(f"a bug of nbrecipe: {type(error).__name__}: {error}")
         if self._failures == FAILURES:
             self._turn(False)
-            self.due = False
+            self.looking.due = False
 
     # events ---------------------------------------------------------------------------------------------------------
 
     def happened(self, call: str) -> None:
         """Take down a call in the order of this step; repetitions of the last one are told once."""
-        if call.startswith("backward"):
-            self.backward_since_step = True
-            self.loaders.trained()
         order = self._order
-        if order and order[-1].rstrip("+") == call:
+        if order and order[-1] == call:
             order[-1] = f"{call}+"
-        elif len(order) < CALLS:
+        elif len(order) < CALLS and not (order and order[-1][:-1] == call):
             order.append(call)
 
-    def stepped(self, known: Known) -> None:
+    def stepped(self, known: Known, now: float) -> None:
         """An optimizer has stepped: one stretch ends, the next begins."""
-        trace = self.trace
-        if not known.seen.place:
-            known.seen.place = self.places.here(4)
-        self.happened(f"step:{known.seen.name}")
         self._close_order()
         self.passes.stepped()
-        trace.steps += 1
         self.backward_since_step = False
-        now = time.perf_counter()
-        self._account(now)
-        self._decide(now)
+        was_fine, looking = self.looking.fine, self.looking
+        due = looking.decide(self.trace.steps, now, self.close)
+        self.trace.looks += due
+        self._turn(due)
+        if looking.fine and not was_fine:
+            self.optimizers.follow()
+        if not looking.fine:
+            self.optimizers.fold()
+            self.gradients.fold()
         self.tick(now)
 
     def drew(self, loader: LoaderSeen) -> None:
@@ -210,18 +207,18 @@ class Watcher:
 
     def changed(self) -> None:
         """Something is new: the next step is looked at closely."""
-        self._changed = True
+        self.looking.changed = True
 
     def tick(self, now: float | None = None) -> None:
         """Tell of the trace when it is time."""
         now = now or time.perf_counter()
-        if self._on_tick is None or now - self._ticked < self._pause:
+        if self._on_tick is None or now < self.tick_at:
             return
         self.readings.flush()
-        self.trace.seconds = now - self._begun
+        self.trace.seconds = now - self.looking.begun
         self.guarded(self._on_tick, self.trace)
-        self._ticked = time.perf_counter()
-        self._pause = max(INTERVAL, (self._ticked - now) / TICKS)
+        done = time.perf_counter()
+        self.tick_at = done + max(INTERVAL, (done - now) / TICKS)
 
     def _switched(self, module: Any, mode: bool) -> None:
         known = self.models.met(module)
@@ -240,34 +237,9 @@ class Watcher:
 
     def _look_for_a_while(self) -> None:
         """A close look at the next few calls of models, which may be an evaluation."""
-        if self._evaluations < EVALUATIONS or self.affordable():
-            self._evaluations += 1
+        if self.looking.evaluation():
             self._turn(True)
             self.passes.count = PASSES - SOME
-
-    # when to look closely -------------------------------------------------------------------------------------------
-
-    def affordable(self) -> bool:
-        """Whether close looks have taken less than their share so far."""
-        return self._spent < SHARE * (time.perf_counter() - self._begun) + ONCE
-
-    def _account(self, now: float) -> None:
-        took, self._stretch = now - self._stretch, now
-        if self.close or self.due:
-            self._spent += max(0.0, took - statistics.median(self._plain))
-        else:
-            self._plain = [*self._plain[-14:], took]
-
-    def _decide(self, now: float) -> None:
-        steps = self.trace.steps
-        due = steps < FIRST or self._changed or bool(self._every and steps % self._every == 0)
-        if not due and steps >= self._next and self.affordable():
-            due, self._next = True, steps + max(1, steps // 16)
-        if due:
-            self.trace.looks += 1
-        self._changed = False
-        self.due = due
-        self._turn(due)
 
     def _turn(self, on: bool) -> None:
         if self._failures >= FAILURES:
@@ -279,13 +251,15 @@ class Watcher:
     def _close_order(self) -> None:
         if not self._order:
             return
-        text, orders = " ".join(self._order), self.trace.orders
-        self._order = []
-        if text not in orders:
-            if len(orders) >= MAX_KINDS:
+        key = tuple(self._order)
+        self._order.clear()
+        order = self._orders.get(key)
+        if order is None:
+            if len(self._orders) >= MAX_KINDS:
                 return
-            orders[text] = Order(text, 0, self.trace.steps)
-        orders[text].count += 1
+            order = self._orders[key] = Order(" ".join(key), 0, self.trace.steps)
+            self.trace.orders[order.text] = order
+        order.count += 1
 
     def _reachable(self) -> Iterator[Any]:
         """What the user can reach by a variable, or by an attribute of one."""

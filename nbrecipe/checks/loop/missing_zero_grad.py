@@ -29,17 +29,16 @@ def run(trace: Trace) -> Finding:
     if not stepped:
         return skipped("the cell made no optimizer step")
     worst = max(stepped, key=lambda optimizer: optimizer.leftover)
-    # the first step has none before it
-    if worst.leftover < STEPS or worst.leftover < SHARE * (worst.steps - 1):
+    if worst.leftover < STEPS or worst.leftover < SHARE * worst.followed:
         return ok(f"gradients were cleared between the {sum(o.steps for o in stepped)} steps")
     return bad(
-        f"**{worst.leftover}** of {worst.steps} steps of `{worst.name}` still had the gradients of the step before in "
-        "them; they are added up, step after step",
+        f"**{worst.leftover}** of {worst.followed} steps of `{worst.name}` still had the gradients of the step before "
+        "in them; they are added up, step after step",
         fix=f"Clear the gradients before `{trace.backward[0].name}.backward()`.",
         code=f"{worst.name}.zero_grad()",
         where=str(worst.place),
         leftover=worst.leftover,
-        steps=worst.steps,
+        followed=worst.followed,
     )
 
 
