@@ -13,7 +13,7 @@ from torch import nn
 from nbrecipe import toys
 from nbrecipe.checks.evaluation.cannot_overfit import check, judge
 from nbrecipe.experiments.overfit import overfit
-from nbrecipe.finding import Verdict, plain
+from nbrecipe.finding import Verdict, number, plain
 from nbrecipe.runner import run
 
 SEEDS = range(20)
@@ -51,7 +51,7 @@ def test_the_message_says_how_many_met_their_labels_when_and_how_low_the_loss_ca
     finding = judge(outcome, toys.classify())
     assert plain(finding.message) == (
         f"16 of 16 predictions meet their labels from step {outcome.aligned} on; "
-        f"loss {outcome.end:.4f}, lowest possible 0"
+        f"loss {number(outcome.end)}, lowest possible 0"
     )
     assert finding.film is outcome.film
     assert finding.why == "with Adam at 0.001"
@@ -211,7 +211,7 @@ def test_an_optimizer_that_comes_to_rest_too_early_is_a_hint_with_both_numbers()
     assert finding.verdict is Verdict.HINT
     assert (
         plain(finding.message)
-        == "SGD at 1e-06 came to rest at 1.605 after 300 steps; Adam at 0.001 comes to 0.0046 after 255"
+        == "SGD at 1e-06 came to rest at 1.605 after 300 steps; Adam at 0.001 comes to 0.00464 after 255"
     )
 
 

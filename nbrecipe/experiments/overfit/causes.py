@@ -55,7 +55,7 @@ def after_training(bench: Bench, first: Passes, aim: Aim, attempts: list[Attempt
             "Look for units that are all dead, a signal that vanishes with depth, or an input that is not used.",
             waits=True,
         )
-    return _symmetry(bench)
+    return _symmetry(bench, first)
 
 
 def _graph(bench: Bench, first: Passes, aim: Aim, name: str) -> Cause | None:
@@ -173,23 +173,29 @@ def _inputs_differ(first: Passes) -> bool:
     return any(bool((x != x[:1]).any()) for x in inputs)
 
 
-def _symmetry(bench: Bench) -> Cause | None:
-    """A hidden layer whose units started equal and still are."""
+def _symmetry(bench: Bench, first: Passes) -> Cause | None:
+    """A hidden layer that is trained and whose units started equal and still are."""
     layers = [
         (path, module)
         for path, module in bench.get("model").named_modules()
         if isinstance(module, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)) and module.weight.requires_grad
     ]
-    for path, module in layers[:-1]:
-        rows = module.weight.detach().flatten(1)
-        grad = module.weight.grad
-        if len(rows) > 1 and grad is not None and bool((rows == rows[:1]).all()) and bool(grad.any()):
+    equal = [(path, module) for path, module in layers[:-1] if _are_equal(module.weight.detach().flatten(1))]
+    if equal:
+        first.run()[1].backward()  # type: ignore[no-untyped-call]
+    for path, module in equal:
+        rows, grad = module.weight, module.weight.grad
+        if grad is not None and bool(grad.any()):
             return Cause(
                 f"all {len(rows)} units of `{_place(bench, path)}` started equal and stay equal",
                 "Draw the weights at random, as PyTorch does by default.",
                 f"nn.init.kaiming_normal_({_place(bench, path)}.weight)",
             )
     return None
+
+
+def _are_equal(rows: Tensor) -> bool:
+    return len(rows) > 1 and bool((rows == rows[:1]).all())
 
 
 def _place(bench: Bench, path: str) -> str:

@@ -69,6 +69,7 @@ class Loop:
         # on an accelerator every look at a number waits for the device
         every = 1 if passes.loss.device.type == "cpu" else FETCH
         step, begin = 0, time.perf_counter()
+        optimizer.zero_grad()
         while True:
             due = recorder.due(step)
             if passes.place is not None and (due or self._in_a_row):
@@ -87,9 +88,9 @@ class Loop:
                 return self._attempt(step, ending, scores)
             if step == every > 1 and time.perf_counter() - begin >= SLOW * step:
                 every = 1
-            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
+            optimizer.zero_grad()  # before the next pass, which then takes the memory of the gradients
             step += 1
 
     def _fetch(self) -> None:
