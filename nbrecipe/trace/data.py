@@ -7,12 +7,11 @@ looked at closely: the first ones, ever fewer later, and again when something ch
 from __future__ import annotations
 
 import dataclasses
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..film import Film
-from .moments import NOWHERE, Facts, LossCall, LossSeen, OpSeen, Pass, Place
+from .moments import NOWHERE, Facts, LossCall, LossSeen, OpSeen, Pass, Place, Update
 from .series import Series
 
 __all__ = [
@@ -42,6 +41,8 @@ class ParameterSeen:
     optimizers: list[str] = field(default_factory=list)
     #: whether the model has another parameter of this name by now
     replaced: bool = False
+    #: a table whose rows are looked up by ids
+    table: bool = False
 
 
 @dataclass
@@ -70,32 +71,6 @@ class ModelSeen:
     count: int = 0
     #: train() and eval() calls: (step, mode)
     modes: list[tuple[int, bool]] = field(default_factory=list)
-
-
-@dataclass
-class Update:
-    """One step of one optimizer, seen closely; lists run over `layers`."""
-
-    step: int
-    layers: list[str]
-    #: norms of gradient (None where there was none), weight and change of weight
-    gradients: list[float | None]
-    weights: list[float]
-    changes: list[float]
-    #: share of weights with a gradient that the step left as they were, bit for bit
-    unchanged: list[float]
-    rates: list[float] = field(default_factory=list)
-
-    @property
-    def ratio(self) -> float | None:
-        """Change over weight of all layers together."""
-        whole = math.hypot(*self.weights)
-        return math.hypot(*self.changes) / whole if whole > 0 else None
-
-    @property
-    def gradient(self) -> float:
-        """Norm of all gradients together."""
-        return math.hypot(*(g for g in self.gradients if g is not None))
 
 
 @dataclass
@@ -198,14 +173,20 @@ class BackwardSeen:
     leaf: int = 0
     #: autograd nodes from the root down, at the first close look
     chain: tuple[str, ...] = ()
-    #: root over the loss function's value: 0.25 where it was divided by 4
+    #: root over the loss function's value, at the first close look and at all: 0.25 where it was divided by 4
     scale: float | None = None
+    scales: list[float] = field(default_factory=list)
     #: close looks in which no parameter of an optimizer got a gradient from it
     unreached: int = 0
     looked: int = 0
     #: close looks in which a clamp lay between loss and root, and those in which it took the whole gradient away
     clamped: int = 0
     silenced: int = 0
+    #: highest value that a clamp lets a loss have on its way to the root; the share above it at each close look; and
+    #: whether these are squares taken by hand, not values of a loss function
+    ceiling: float | None = None
+    above: list[float] = field(default_factory=list)
+    by_hand: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +46,8 @@ class Facts:
     requires_grad: bool = False
     #: the autograd node that made it, "SoftmaxBackward0"; empty where none did
     maker: str = ""
+    #: the same, with what only reshapes, picks or casts left out
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,11 @@ class LossCall:
     options: dict[str, Any] = field(default_factory=dict)
     #: targets equal to the model's token ids at this lag: {0: 0.1, 1: 1.0}; empty where the model got no such ids
     lags: dict[int, float] = field(default_factory=dict)
+    #: places past its own up to which the output at a place depends on the token ids; None where it was not asked
+    reach: int | None = None
+    #: length of the rows of token ids; share of the targets that count although the input there is padding
+    length: int = 0
+    padding: float = 0.0
     #: counts of the most frequent targets that count in the loss, by value; empty for real-valued targets
     counts: dict[int, int] = field(default_factory=dict)
     #: share of right answers in this call, for classes; and the same after the best renaming of the classes
@@ -96,8 +104,9 @@ class OpSeen:
     #: range of the left operand over all calls
     low: float = 0.0
     high: float = 0.0
-    #: whether an operand came out of a model seen in this cell
+    #: whether an operand came out of a model seen in this cell, and whether it is the output itself
     from_model: bool = False
+    direct: bool = False
     #: limits of a clamp
     limits: tuple[float | None, float | None] = (None, None)
     #: times the left operand was this place's own result of an earlier step, after a backward: a kept graph
@@ -128,3 +137,33 @@ class Pass:
     loader: str = ""
     #: first module whose output was not finite, its inputs being finite
     nonfinite: str = ""
+
+
+@dataclass
+class Update:
+    """One step of one optimizer, seen closely; lists run over `layers`."""
+
+    step: int
+    layers: list[str]
+    #: norms of gradient (None where there was none), weight and change of weight
+    gradients: list[float | None]
+    weights: list[float]
+    changes: list[float]
+    #: share of weights with a gradient that the step left as they were, bit for bit
+    unchanged: list[float]
+    rates: list[float] = field(default_factory=list)
+    #: share of the rows of a table (an embedding) that got a gradient; None for other layers
+    rows: list[float | None] = field(default_factory=list)
+    #: cosine between all gradients and all weights: 1 where the gradient does nothing but shrink the weights
+    along: float | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        """Change over weight of all layers together."""
+        whole = math.hypot(*self.weights)
+        return math.hypot(*self.changes) / whole if whole > 0 else None
+
+    @property
+    def gradient(self) -> float:
+        """Norm of all gradients together."""
+        return math.hypot(*(g for g in self.gradients if g is not None))
