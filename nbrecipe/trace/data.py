@@ -37,6 +37,8 @@ class ParameterSeen:
     #: whether it ever held a gradient, took part in a forward pass, changed its values
     gradient: bool = False
     changed: bool = False
+    #: of one that got gradients and did not change: its values are spread as torch draws them
+    fresh: bool = False
     #: optimizers that hold it, stepped in this cell or not
     optimizers: list[str] = field(default_factory=list)
     #: whether the model has another parameter of this name by now

@@ -109,11 +109,24 @@ class Models:
         """What is known of a parameter, and the first model met that has it."""
         return self._parameters.get(id(parameter))
 
-    def look(self) -> None:
-        """Which parameters hold a gradient now."""
+    def held(self, ids: set[int], optimizer: str) -> set[int]:
+        """The parameters among these, by id, that a model has; each is told which optimizer holds it."""
+        found = set()
         for known in self._known.values():
             for parameter, seen, _, _ in known.parameters:
+                if id(parameter) in ids:
+                    found.add(id(parameter))
+                    if optimizer not in seen.optimizers:
+                        seen.optimizers.append(optimizer)
+        return found
+
+    def look(self) -> None:
+        """Which parameters hold a gradient now, and which have changed."""
+        for known in self._known.values():
+            for parameter, seen, kept, version in known.parameters:
                 seen.gradient |= parameter.grad is not None
+                if not seen.changed and parameter._version != version:
+                    seen.changed = not _same(sample(parameter, KEPT), kept)
 
     def end(self) -> None:
         """Compare everything with its first sight."""
@@ -123,6 +136,7 @@ class Models:
                 seen.trainable_after = parameter.requires_grad
                 seen.replaced = now.get(seen.name) is not parameter
                 seen.changed = parameter._version != version and not _same(sample(parameter, KEPT), kept)
+                seen.fresh = seen.gradient and not seen.changed and _fresh(parameter, kept)
             for part, norm, kept_mean in known.norms:
                 mean = getattr(part, "running_mean", None)
                 if isinstance(mean, Tensor) and kept_mean is not None:
@@ -131,3 +145,17 @@ class Models:
 
 def _same(one: Tensor, other: Tensor) -> bool:
     return one.shape == other.shape and torch.equal(one.nan_to_num(), other.nan_to_num())
+
+
+def _fresh(parameter: Tensor, kept: Tensor) -> bool:
+    """Whether values are spread as torch draws the weights of a linear layer or a convolution: evenly in ±1/√fan_in.
+
+    64 even draws stay within ±1/√fan_in and their standard deviation lies within 20 % of its value; trained or normal
+    weights go beyond.
+    """
+    if parameter.ndim < 2 or len(kept) < 64:
+        return False
+    bound = (parameter.numel() / parameter.shape[0]) ** -0.5
+    spread = float(kept.float().std()) * 3**0.5 / bound
+    inside: bool = float(kept.abs().max()) <= bound * (1 + 1e-3)
+    return inside and 0.8 < spread < 1.2

@@ -133,6 +133,7 @@ class Optimizers:
             self._judge(known)
         if self._looking.due:
             known.before = [(parameter, sample(parameter, VALUES).clone()) for parameter in known.parameters()]
+            self._watcher.schedules.meet()
 
     def _finish(self, optimizer: Optimizer, closure: bool) -> None:
         known, watcher = self.know(optimizer), self._watcher
@@ -142,6 +143,7 @@ class Optimizers:
             known.seen.updates.append(self._update(known))
             thin(known.seen.updates, MAX_UPDATES)
             known.before = []
+            self._hold(known.optimizer, known.seen)
         known.grip.after_step()
         known.seen.steps += 1
         watcher.trace.steps += 1
@@ -196,7 +198,6 @@ class Optimizers:
         changes = _norms([new.float() - old.float() for new, old in zip(after, before, strict=True)])
         graded = iter(_norms([grad for grad in grads if grad is not None]))
         gradients = [None if grad is None else next(graded) for grad in grads]
-        known.seen.groups = [_options(group) for group in known.optimizer.param_groups]
         return Update(
             step=self._watcher.trace.steps,
             layers=[self._watcher.models.called(parameter) for parameter in parameters],
@@ -207,19 +208,23 @@ class Optimizers:
             rates=[float(group["lr"]) for group in known.optimizer.param_groups if "lr" in group],
         )
 
+    def _hold(self, optimizer: Optimizer, seen: OptimizerSeen) -> None:
+        """What an optimizer holds, against the models that were called."""
+        held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+        seen.groups = [_options(group) for group in optimizer.param_groups]
+        seen.parameters = len(held)
+        seen.strangers = len(held) - len(self._watcher.models.held(held, seen.name))
+
     def end(self) -> None:
-        """What each optimizer holds, against the models that were called and against the others."""
+        """What each optimizer holds, also those in reach that never stepped; and what two of them share."""
         for known in self._known.values():
-            held = list(known.parameters())
-            known.seen.parameters = len(held)
-            known.seen.groups = [_options(group) for group in known.optimizer.param_groups]
-            found = [self._watcher.models.parameter(parameter) for parameter in held]
-            known.seen.strangers = sum(one is None for one in found)
-            for one in found:
-                if one is not None and known.seen.name not in one[0].optimizers:
-                    one[0].optimizers.append(known.seen.name)
+            self._hold(known.optimizer, known.seen)
             others = {id(p) for other in self._known.values() if other is not known for p in other.parameters()}
-            known.seen.shared = [self._watcher.models.called(p) for p in held if id(p) in others]
+            known.seen.shared = [self._watcher.models.called(p) for p in known.parameters() if id(p) in others]
+        for thing in self._watcher.reachable():
+            if isinstance(thing, Optimizer) and id(thing) not in self._known:
+                name = self._watcher.names.of(thing)
+                self._hold(thing, OptimizerSeen(name, type(thing).__name__))
 
 
 def _norms(values: list[Tensor]) -> list[float]:
@@ -235,4 +240,4 @@ def _options(group: dict[str, Any]) -> dict[str, Any]:
     def plain(value: Any) -> Any:
         return float(value) if isinstance(value, Tensor) else list(value) if isinstance(value, tuple) else value
 
-    return {key: plain(group[key]) for key in OPTIONS if key in group}
+    return {key: plain(group[key]) for key in OPTIONS if key in group} | {"tensors": len(group["params"])}

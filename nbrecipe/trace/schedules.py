@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from .data import SchedulerSeen
@@ -19,6 +18,8 @@ OPTIONS = (
     "T_max", "eta_min", "step_size", "gamma", "milestones", "total_iters", "total_steps", "T_0", "T_mult", "mode",
     "factor", "patience", "last_epoch", "start_factor", "end_factor", "power",
 )  # fmt: skip
+#: schedulers that wait for a name at most
+MADE = 64
 
 
 class Schedules:
@@ -28,6 +29,8 @@ class Schedules:
         self._watcher = watcher
         self._known: dict[int, tuple[Any, SchedulerSeen]] = {}
         self._depth = 0
+        #: schedulers that were made a moment ago, before the user's code has a name for them
+        self._made: list[Any] = []
 
     def install(self, patches: Patches) -> None:
         """Replace what is called; `patches` puts it back."""
@@ -47,8 +50,11 @@ class Schedules:
                 out = old(self, *args, **kwargs)
             finally:
                 schedules._depth -= 1
-            if not schedules._depth and sys._getframe(1).f_code.co_name != "_initial_step":
-                schedules._watcher.guarded(schedules._stepped, self, args, kwargs)
+            if not schedules._depth:
+                if sys._getframe(1).f_code.co_name != "_initial_step":
+                    schedules._watcher.guarded(schedules._stepped, self, args, kwargs)
+                elif len(schedules._made) < MADE:
+                    schedules._made.append(self)
             return out
 
         # torch asks whether `optimizer.step` came first by attributes of the function that it knows
@@ -62,9 +68,15 @@ class Schedules:
             watcher = self._watcher
             name = watcher.names.of(scheduler, watcher.places.frame(4))
             seen = SchedulerSeen(name, type(scheduler).__name__, watcher.names.of(scheduler.optimizer))
+            seen.options = _options(scheduler)
             known = self._known[id(scheduler)] = (scheduler, seen)
             watcher.trace.schedulers.append(seen)
         return known[1]
+
+    def meet(self) -> None:
+        """Take in the schedulers made since, now that the user's code names them."""
+        while self._made:
+            self.know(self._made.pop(0))
 
     def _stepped(self, scheduler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         watcher, seen = self._watcher, self.know(scheduler)
@@ -74,7 +86,7 @@ class Schedules:
         seen.calls.add(seen.steps, optimizer.seen.steps if optimizer is not None else 0)
         seen.steps += 1
         metric = kwargs.get("metrics", args[0] if args else None)
-        if isinstance(scheduler, ReduceLROnPlateau) and isinstance(metric, (int, float, Tensor)):
+        if isinstance(scheduler, ReduceLROnPlateau) and metric is not None and hasattr(metric, "__float__"):
             watcher.readings.add(seen.metric, watcher.trace.steps, metric)
         watcher.happened(f"schedule:{seen.name}")
 
@@ -83,14 +95,19 @@ class Schedules:
         for thing in reachable:
             if isinstance(thing, LRScheduler) and id(thing) not in self._known:
                 self.know(thing)
+        self.meet()
         for scheduler, seen in self._known.values():
-            seen.options = {key: _plain(vars(scheduler)[key]) for key in OPTIONS if key in vars(scheduler)}
+            seen.options = _options(scheduler)
 
 
 def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
     for inner in type.__subclasses__(kind):
         yield inner
         yield from _kinds(inner)
+
+
+def _options(scheduler: Any) -> dict[str, Any]:
+    return {key: _plain(vars(scheduler)[key]) for key in OPTIONS if key in vars(scheduler)}
 
 
 def _plain(value: Any) -> Any:

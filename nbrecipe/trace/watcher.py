@@ -115,7 +115,7 @@ class Watcher:
         self._close_order()
         self.passes.settle()
         self.passes.stepped()
-        self.schedules.end(self._reachable())
+        self.schedules.end(self.reachable())
         self.readings.flush()
 
     def _install(self) -> None:
@@ -261,11 +261,13 @@ class Watcher:
             self.trace.orders[order.text] = order
         order.count += 1
 
-    def _reachable(self) -> Iterator[Any]:
-        """What the user can reach by a variable, or by an attribute of one."""
+    def reachable(self) -> Iterator[Any]:
+        """What the user can reach by a variable, in a list or as an attribute of one."""
         for name, value in list(self.namespace.items()):
             if name.startswith("_") or isinstance(value, type(sys)):
                 continue
             yield value
-            if hasattr(value, "__dict__") and not isinstance(value, (type, torch.nn.Module)):
+            if isinstance(value, (list, tuple, dict)) and len(value) <= 64:
+                yield from list(value.values() if isinstance(value, dict) else value)
+            elif hasattr(value, "__dict__") and not isinstance(value, (type, torch.nn.Module)):
                 yield from list(vars(value).values())
