@@ -118,7 +118,8 @@ def draw_profile(ax: Axes, seen: Mapping[str, Any], color: str) -> None:
             if end == 0 and points[0][1] < points[-1][1]:
                 side = "top"  # below a line that rises
             ax.plot(*zip(*points, strict=True), style, color=shade, ms=3, lw=1)
-            ax.annotate(word, points[end], (5, 0), textcoords="offset points", color=shade, fontsize=7, va=side)
+            at = points[0] if end == 0 else (layers[-1], points[-1][1])  # beside the last layer, where no line runs
+            ax.annotate(word, at, (5, 0), textcoords="offset points", color=shade, fontsize=7, va=side)
     ax.set_yscale("log")
     ax.margins(y=0.15)
     ax.set_xlim(0.9, len(layers) * 1.35 + 0.3)

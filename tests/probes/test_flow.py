@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from nbrecipe import toys
-from nbrecipe.probes.flow import flow, profile
+from nbrecipe.probes.flow import draw_profile, flow, profile
 from nbrecipe.probes.signal import signal
 
 
@@ -51,3 +51,11 @@ def test_the_gradient_is_told_over_that_at_the_last_layer():
     seen = profile_of(1.0)
     assert seen["gradient"][-1] == 1
     assert len(seen["gradient"]) == len(seen["layers"]) == len(seen["signal"])
+
+
+def test_the_names_of_lines_stand_beside_the_last_layer_where_no_line_runs():
+    from matplotlib.figure import Figure
+
+    ax = Figure().add_subplot()
+    draw_profile(ax, profile_of(1e-4, bias=1.0), "C1")
+    assert {text.get_text(): text.xy[0] for text in ax.texts} == {"He": 4, "Xavier": 4, "signal": 4, "gradient": 1}
