@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import sys
 import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .answers import Tables
 from .data import MAX_KINDS, LossCall, LossSeen, OpSeen, Place
 from .facts import facts, fingerprint, sample
 from .reading import accuracy, counts, lags
@@ -19,6 +22,8 @@ from .series import thin
 if TYPE_CHECKING:
     from .watcher import Watcher
 
+#: the attribute that is looked up for a gradient, and where torch's own code lies
+GRAD, TORCH = Tensor.grad, f"{os.path.dirname(torch.__file__)}{os.sep}"
 #: loss calls kept of one place
 MAX_CALLS = 48
 LOSSES = (
@@ -34,6 +39,10 @@ CLAMP = ("clamp", "clamp_min", "clamp_max", "clip", "minimum", "maximum", "hardt
 #: names under which the same operation comes: `a - b`, `a.sub(b)`, `torch.sub(a, b)`, `b.__rsub__(a)`
 PLAIN = {"true_divide": "div", "truediv": "div", "subtract": "sub", "multiply": "mul", "divide": "div", "rsub": "sub"}
 ALIASES = {"less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "not_equal": "ne"}
+
+
+#: attributes that are a tensor's own values
+VALUES = (Tensor.data, Tensor.T)
 
 
 def plain_name(func: Any) -> str:
@@ -57,6 +66,7 @@ class Calls:
         self._sums: dict[Place, tuple[weakref.ref[Tensor], int]] = {}
         #: values of loss functions since the last step, by the tensor that they returned
         self.values: list[tuple[weakref.ref[Tensor], float]] = []
+        self.tables = Tables(watcher)
         self._handlers: dict[str, Callable[..., None]] = dict.fromkeys(LOSSES, self._loss)
         self._handlers |= dict.fromkeys((*COMPARE, *PAIR, *CLAMP), self._operation)
 
@@ -64,14 +74,16 @@ class Calls:
         """Look at one call that was made."""
         name = plain_name(func)
         if name == "get":  # an attribute such as .shape
-            return
+            if getattr(func, "__self__", None) is GRAD and not sys._getframe(2).f_code.co_filename.startswith(TORCH):
+                self._watcher.trace.reads += 1
+            if getattr(func, "__self__", None) not in VALUES:
+                return
         try:
-            self._watcher.passes.used(args)
             handler = self._handlers.get(name)
             if handler is not None and isinstance(out, Tensor):
                 handler(name, func, args, kwargs, out)
-            if not torch.is_grad_enabled() and not self._watcher.passes.running:
-                self._watcher.passes.derive(args, out)
+            if not self._watcher.passes.running:
+                self._watcher.passes.uses.call(name, [*args, *kwargs.values()], out)
         except Exception as error:
             self._watcher.failed(error)
 
@@ -96,6 +108,9 @@ class Calls:
             del self.values[:-16]
             if not grad:
                 watcher.passes.validated(value)
+                watcher.passes.uses.scored(output, target, "loss")
+        seen.source = seen.source or watcher.passes.uses.source(output)
+        self.tables.scores(name, output, target, grad)
         seen.calls.append(self._call(name, output, target, given, value, grad))
         thin(seen.calls, MAX_CALLS)
 
@@ -131,6 +146,10 @@ class Calls:
         left, right = operands[0], operands[1] if len(operands) > 1 else None
         if name == "add":
             self._sum(left, right, out)
+        elif name in ("eq", "ne", "sub") and isinstance(right, Tensor):
+            self._watcher.passes.uses.scored(left, right, "difference" if name == "sub" else "match")
+            if name == "eq":
+                self.tables.compared(left, right)
         if name in PAIR and not (isinstance(right, Tensor) and pairs(left, right, out)):
             return
         if name in CLAMP and not out.requires_grad:
@@ -151,7 +170,10 @@ class Calls:
         if seen.count > 1 and name in COMPARE and left.numel():
             values = sample(left).float()
             seen.low, seen.high = min(seen.low, float(values.min())), max(seen.high, float(values.max()))
-        seen.from_model |= any(watcher.passes.made(x) for x in (left, right) if isinstance(x, Tensor))
+        made = [watcher.passes.made(x) for x in (left, right) if isinstance(x, Tensor)]
+        seen.from_model |= any(made)
+        seen.both |= all(made)
+        seen.source = seen.source or watcher.passes.uses.source(left)
 
     def _sum(self, left: Tensor, right: Any, out: Tensor) -> None:
         """A running sum: its left operand is its own result of before."""

@@ -103,11 +103,21 @@ class Clipping:
         seen.tensors = min(seen.tensors, graded) if seen.count else graded
         seen.count += 1
         seen.empty += not held
-        seen.after_step += not watcher.backward_since_step
+        if watcher.looking.fine:
+            seen.followed += 1
+            seen.after_step += not watcher.backward_since_step and not self._pending(held)
+            watcher.happened("clip")
         seen.scaled += self._scaled is not None and not self._unscaled
         if isinstance(norm, Tensor):
             watcher.readings.add(seen.norms, watcher.trace.steps, norm)
-        watcher.happened("clip")
+
+    def _pending(self, held: list[Any]) -> bool:
+        """Whether an optimizer of these has new gradients still: another one has stepped since the backward."""
+        given = {id(parameter) for parameter in held}
+        return any(
+            known.grip.made and any(id(parameter) in given for parameter in known.parameters())
+            for known in self._watcher.optimizers.followed
+        )
 
     def _around_scale(self, old: Any) -> Any:
         clipping = self

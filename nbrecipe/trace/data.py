@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..film import Film
-from .moments import NOWHERE, Facts, LossCall, LossSeen, OpSeen, Pass, Place, Update
+from .moments import NOWHERE, AliasSeen, Facts, LoadSeen, LossCall, LossSeen, OpSeen, Pass, Place, Update
 from .series import Series
 
 __all__ = [
-    "NOWHERE", "BackwardSeen", "ClipSeen", "Facts", "LoadSeen", "LoaderSeen", "LossCall", "LossSeen", "ModelSeen",
+    "NOWHERE", "AliasSeen", "BackwardSeen", "ClipSeen", "Facts", "LoadSeen", "LoaderSeen", "LossCall", "LossSeen", "ModelSeen",
     "NormSeen", "OpSeen", "OptimizerSeen", "Order", "ParameterSeen", "Pass", "Place", "SchedulerSeen", "Trace",
     "Update",
 ]  # fmt: skip
@@ -56,8 +56,9 @@ class NormSeen:
     moved: bool = False
     #: fewest values that a mean was taken over in train mode; 0 while unseen
     values: int = 0
-    #: batches it counted before this cell, where it counts
+    #: batches it counted before this cell, where it counts; whether its statistics were those of a new layer
     tracked: int | None = None
+    fresh: bool = False
 
 
 @dataclass
@@ -143,6 +144,8 @@ class LoaderSeen:
     #: entropy of integer labels in a batch (nats), and of the labels over all batches seen
     label_entropy: Series = field(default_factory=Series)
     labels: dict[int, int] = field(default_factory=dict)
+    #: the line that began the first pass
+    place: Place = NOWHERE
 
 
 @dataclass
@@ -155,10 +158,12 @@ class ClipSeen:
     count: int = 0
     #: tensors with a gradient that it was given, fewest over its calls
     tensors: int = 0
+    #: calls that were given nothing; calls on scaled gradients
     empty: int = 0
-    #: calls after which no step came before the gradients were cleared or made anew; calls on scaled gradients
-    after_step: int = 0
     scaled: int = 0
+    #: calls followed finely; of these: with no backward between the last step and the clipping
+    followed: int = 0
+    after_step: int = 0
     #: norm before clipping (kind "norm")
     norms: Series = field(default_factory=Series)
 
@@ -189,21 +194,6 @@ class BackwardSeen:
     ceiling: float | None = None
     above: list[float] = field(default_factory=list)
     by_hand: bool = False
-
-
-@dataclass(frozen=True)
-class LoadSeen:
-    """One call of `load_state_dict`, as it began."""
-
-    model: str
-    place: Place
-    step: int
-    #: the variable that holds the state dict, where one does
-    variable: str
-    #: tensors of the model; those given that it has; and those of them that are the model's own memory
-    tensors: int
-    matched: int
-    shared: int
 
 
 @dataclass
@@ -244,8 +234,12 @@ class Trace:
     #: loss without gradients (validation), by step: the mean of one pass over its batches seen closely
     validation: Series = field(default_factory=Series)
     loads: list[LoadSeen] = field(default_factory=list)
-    #: state dicts kept in variables that share storage with live weights: (variable, model)
-    aliases: list[tuple[str, str]] = field(default_factory=list)
+    aliases: list[AliasSeen] = field(default_factory=list)
+    #: losses of the first close looks that went through backward and are still held with their graph at the end; the
+    #: list in the user's variables that holds them, and how many such tensors it holds
+    kept: tuple[int, str, int] = (0, "", 0)
+    #: times that code outside of torch read a gradient, in close looks
+    reads: int = 0
     #: where the first value that is not finite was born: "module", or "loss"; and its step
     nonfinite: tuple[int, str] | None = None
     film: Film | None = None

@@ -40,6 +40,8 @@ class Grip:
         now = self._read()
         if now != self._mark:
             self.stale, self._mark = False, now
+        elif self.stale:  # `p.grad.data.zero_()` leaves the version as it was
+            self.stale = bool(self._held.grad.detach().any())
 
     def leave(self) -> None:
         """A backward has ended."""
@@ -53,9 +55,9 @@ class Grip:
         if not self.made:
             return False, False
         now = self._read()
-        gone = now is None
-        if now != self._mark and not gone and self._known.watcher.looking.due:
-            gone = not self.alive()
+        gone = False
+        if now is None or (now != self._mark and self._known.watcher.looking.due):
+            gone = not self.alive()  # another loss may have reached other parameters
         return self.stale and not gone, gone
 
     def after_step(self) -> None:

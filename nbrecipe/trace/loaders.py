@@ -85,6 +85,8 @@ class Loaders:
             watcher.changed()
         seen = known[1]
         seen.passes += 1
+        if not seen.place:
+            seen.place = self._watcher.places.here(4)
         if seen.passes <= PASSES:
             seen.orders.append([])
         self._reading = {key: reading for key, reading in self._reading.items() if reading.iterator() is not None}

@@ -88,6 +88,8 @@ class Models:
         tracked = getattr(part, "num_batches_tracked", None)
         seen = NormSeen(path, frozen=weight is not None and not weight.requires_grad)
         seen.tracked = int(tracked) if isinstance(tracked, Tensor) else None
+        if isinstance(mean, Tensor) and isinstance(part.running_var, Tensor):
+            seen.fresh = not bool(mean.any()) and bool((part.running_var == 1).all())
         known.seen.norms.append(seen)
         known.norms.append((part, seen, sample(mean, KEPT).clone() if isinstance(mean, Tensor) else None))
         self._norms[id(part)] = seen
@@ -135,7 +137,8 @@ class Models:
             for parameter, seen, kept, version in known.parameters:
                 seen.trainable_after = parameter.requires_grad
                 seen.replaced = now.get(seen.name) is not parameter
-                seen.changed = parameter._version != version and not _same(sample(parameter, KEPT), kept)
+                # `p.data -= …` leaves the version as it was
+                seen.changed = not _same(sample(parameter, KEPT), kept)
                 seen.fresh = seen.gradient and not seen.changed and _fresh(parameter, kept)
             for part, norm, kept_mean in known.norms:
                 mean = getattr(part, "running_mean", None)

@@ -87,6 +87,26 @@ class LossSeen:
     grad: bool
     count: int = 0
     calls: list[LossCall] = field(default_factory=list)
+    #: the model whose output it was given, values as they came
+    source: str = ""
+
+
+@dataclass
+class Answers:
+    """Classes predicted at one place against the targets: of the last evaluation, or late in training where `grad`."""
+
+    place: Place
+    grad: bool
+    model: str
+    loader: str
+    #: step at which the counting began
+    step: int = 0
+    #: how often each class was predicted, by target: {target: {predicted: count}}
+    table: dict[int, dict[int, int]] = field(default_factory=dict)
+    #: (rows, right) of the first batches
+    batches: list[tuple[int, int]] = field(default_factory=list)
+    #: largest standard deviation of the scores
+    spread: float = 0.0
 
 
 @dataclass
@@ -107,6 +127,10 @@ class OpSeen:
     #: whether an operand came out of a model seen in this cell, and whether it is the output itself
     from_model: bool = False
     direct: bool = False
+    #: whether all operands came out of models
+    both: bool = False
+    #: the model whose output the left operand is, values as they came, in whatever shape
+    source: str = ""
     #: limits of a clamp
     limits: tuple[float | None, float | None] = (None, None)
     #: times the left operand was this place's own result of an earlier step, after a backward: a kept graph
@@ -133,9 +157,15 @@ class Pass:
     #: whether a backward went through it, and whether anything looked at its output
     trained: bool = False
     used: bool = False
+    #: without gradients, what its output met: "loss", "match" (== targets), "difference" (from them), "decision"; and
+    #: whether it entered something that has gradients, as a teacher's does
+    scored: str = ""
+    taught: bool = False
+    #: some inputs, and not all, came out of the same model before the last step
+    carried: bool = False
     #: whether a loader had just given a batch, and its name
     loader: str = ""
-    #: first module whose output was not finite, its inputs being finite
+    #: first module inside whose output was NaN or infinitely large
     nonfinite: str = ""
 
 
@@ -167,3 +197,31 @@ class Update:
     def gradient(self) -> float:
         """Norm of all gradients together."""
         return math.hypot(*(g for g in self.gradients if g is not None))
+
+
+@dataclass(frozen=True)
+class LoadSeen:
+    """One call of `load_state_dict`, as it began."""
+
+    model: str
+    place: Place
+    step: int
+    #: the variable that holds the state dict, where one does
+    variable: str
+    #: tensors of the model; those given that it has; and those of them that are the model's own memory
+    tensors: int
+    matched: int
+    shared: int
+    #: step at which it was taken by `state_dict()`, in this cell; None where it was not
+    taken: int | None = None
+
+
+@dataclass(frozen=True)
+class AliasSeen:
+    """A state dict in a variable that is, at the end of the cell, the live weights themselves."""
+
+    variable: str
+    model: str
+    #: where and at which step `state_dict()` gave it; None where not in this cell
+    place: Place = NOWHERE
+    taken: int | None = None
