@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..film import Film
-from .moments import NOWHERE, AliasSeen, Facts, LoadSeen, LossCall, LossSeen, OpSeen, Pass, Place, Update
+from .moments import NOWHERE, AliasSeen, Answers, Facts, LoadSeen, LossCall, LossSeen, OpSeen, Pass, Place, Update
 from .series import Series
 
 __all__ = [
-    "NOWHERE", "AliasSeen", "BackwardSeen", "ClipSeen", "Facts", "LoadSeen", "LoaderSeen", "LossCall", "LossSeen", "ModelSeen",
-    "NormSeen", "OpSeen", "OptimizerSeen", "Order", "ParameterSeen", "Pass", "Place", "SchedulerSeen", "Trace",
-    "Update",
+    "NOWHERE", "AliasSeen", "Answers", "BackwardSeen", "ClipSeen", "Facts", "LoadSeen", "LoaderSeen", "LossCall",
+    "LossSeen", "ModelSeen", "NormSeen", "OpSeen", "OptimizerSeen", "Order", "ParameterSeen", "Pass", "Place",
+    "SchedulerSeen", "Trace", "Update",
 ]  # fmt: skip
 
 #: how many different orders of calls, and how many places of a kind, are told apart
@@ -230,6 +230,7 @@ class Trace:
     backward: list[BackwardSeen] = field(default_factory=list)
     clips: list[ClipSeen] = field(default_factory=list)
     ops: list[OpSeen] = field(default_factory=list)
+    answers: list[Answers] = field(default_factory=list)
     orders: dict[str, Order] = field(default_factory=dict)
     #: loss without gradients (validation), by step: the mean of one pass over its batches seen closely
     validation: Series = field(default_factory=Series)

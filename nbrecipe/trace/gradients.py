@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import weakref
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: autograd nodes looked at from the root down
 NODES = 24
+#: losses of which is asked at the end whether somebody holds them still
+ROOTS = 8
 #: the code of `Tensor.backward`, which stands between the user's line and ours
 TENSOR_BACKWARD = Tensor.backward.__code__
 SAID = re.compile(r"([A-Za-z_]\w*)[\])\s]*\.backward\b|\bbackward\(\s*([A-Za-z_]\w*)")
@@ -35,6 +38,8 @@ class Gradients:
         self._told: dict[str, str] = {}
         self._thread, self._looking = get_ident(), watcher.looking
         self._inside = False
+        #: losses of the first close looks
+        self._roots: list[weakref.ref[Tensor]] = []
         self.clipping = Clipping(watcher)
 
     def install(self, patches: Patches) -> None:
@@ -127,11 +132,26 @@ class Gradients:
         seen.chain = seen.chain or chain
         seen.looked += 1
         seen.clamped += _clamped(chain)
+        if len(self._roots) < ROOTS:
+            self._roots.append(weakref.ref(root))
         if root.numel() == 1:
             values = [value for _, value in watcher.calls.values]
             if values and values[-1] and seen.scale is None:
                 seen.scale = float(root.detach()) / values[-1]
-        watcher.passes.backward()
+        watcher.passes.uses.backward()
+
+    def end(self) -> None:
+        """Losses that are held still, with their graph, after the backward that was to be their end."""
+        alive = [root for ref in self._roots if (root := ref()) is not None and root.grad_fn is not None]
+        if len(alive) < 2:  # one is the variable of the last step
+            return
+        name, number = "", 0
+        for key, value in self._watcher.holders():
+            held = [one for one in value if isinstance(one, Tensor) and one.grad_fn is not None]
+            if any(one is alive[0] for one in held):
+                name, number = key, len(held)
+                break
+        self._watcher.trace.kept = (len(alive), name, number)
 
     def _after(self, seen: BackwardSeen, tensors: Any) -> None:
         watcher = self._watcher

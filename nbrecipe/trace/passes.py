@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import weakref
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +16,7 @@ from .data import NormSeen, Pass
 from .facts import facts, fingerprint, rows, sample, tensors
 from .models import NORMS
 from .series import thin
+from .uses import Uses
 
 if TYPE_CHECKING:
     from .watcher import Watcher
@@ -26,8 +27,8 @@ MAX_PASSES = 256
 CALLS = {nn.Module._call_impl.__code__, nn.Module._wrapped_call_impl.__code__}
 #: modules that compute in another way while function modes are on; the mode is off inside them
 OPAQUE = (nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerEncoder, torch.jit.ScriptModule)
-#: outputs whose use is followed
-PENDING = 64
+#: losses of one evaluation that count: it may be looked at for as many batches and no more
+FIRST_LOSSES = 4
 
 
 @dataclass
@@ -39,19 +40,10 @@ class Running:
     #: whether it is a model or part of one, and no loss
     model: bool = True
     opaque: bool = False
-    #: first module inside it that made values which are not finite
+    #: first module inside it that made values which are NaN, or infinitely large
     nonfinite: str = ""
-
-
-@dataclass
-class Waiting:
-    """A pass whose output may still be used."""
-
-    seen: Pass
-    outputs: list[weakref.ref[Tensor]] = field(default_factory=list)
-
-    def alive(self) -> bool:
-        return any(output() is not None for output in self.outputs)
+    #: whether a loss was computed inside it
+    scored: bool = False
 
 
 class Passes:
@@ -60,14 +52,15 @@ class Passes:
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._stack: list[Running] = []
-        self._waiting: list[Waiting] = []
         self._handles: list[Any] = []
-        self._made: dict[int, weakref.ref[Tensor]] = {}
         self._ids: weakref.ref[Tensor] | None = None
         #: root calls since the close look began
         self.count = 0
-        #: losses without gradients since the last step
-        self.pending_validation: list[float] = []
+        self.uses = Uses()
+        #: first losses without gradients since the last step, on data that is trained on and on other
+        self._pending: dict[bool, list[float]] = {True: [], False: []}
+        #: the loader whose batch the last call of a model took
+        self._loader = ""
         #: the last call of a model with gradients, kept to find where a value that is not finite was born
         self.last: tuple[nn.Module, tuple[Any, ...], dict[str, Any]] | None = None
 
@@ -88,6 +81,7 @@ class Passes:
         elif not on and self._handles:  # their stack is cleared when they come back
             for handle in self._handles:
                 handle.remove()
+                machinery._global_forward_hooks_with_kwargs.pop(handle.id, None)  # which torch forgets
             self._handles = []
 
     def _before(self, module: nn.Module, args: Any) -> None:
@@ -100,7 +94,9 @@ class Passes:
         if opaque:
             self._watcher.mode.turn(False)
 
-    def _after(self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
+    def _after(self, module: nn.Module, args: tuple[Any, ...], *rest: Any) -> None:
+        # (kwargs, out); after an error in the module torch leaves out the first
+        kwargs, out = rest if len(rest) == 2 else ({}, None)
         if not self._watcher.at_home() or not any(running.module is module for running in self._stack):
             return
         while self._stack[-1].module is not module:  # an inner call ended in an error that was caught
@@ -116,7 +112,8 @@ class Passes:
         """Where values that are not finite are born, and how many values a batch norm takes a mean over."""
         if isinstance(out, Tensor) and self._stack and not self._stack[0].nonfinite:
             values = sample(out, 4096)
-            if values.is_floating_point() and not bool(values.isfinite().all()):
+            # minus infinity is what a mask is made of
+            if values.is_floating_point() and bool((values.isnan() | (values == math.inf)).any()):
                 whole = self._stack[0].module
                 self._stack[0].nonfinite = next(
                     (name for name, part in whole.named_modules() if part is running.module), ""
@@ -136,8 +133,8 @@ class Passes:
         made, given = list(tensors(out))[:8], [*args, *kwargs.values()]
         grad = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in made)
         inputs = list(tensors(given))[:4]
-        for tensor in made:
-            self._remember(tensor)
+        carried = self.uses.carried(inputs, known.seen.name, watcher.trace.steps)
+        self.uses.entered(inputs, grad)
         self._ids = next(
             (weakref.ref(t) for t in inputs if t.ndim == 2 and t.dtype in (torch.int64, torch.int32)), None
         )
@@ -156,66 +153,40 @@ class Passes:
             output=facts(made[0], 1 if made[0].ndim > 1 else None) if made else None,
             loader=watcher.loaders.fresh(),
             nonfinite=running.nonfinite,
+            carried=carried,
+            scored="loss" if running.scored and not grad else "",
         )
+        self._loader = seen.loader
         known.seen.count += 1
         known.seen.passes.append(seen)
         thin(known.seen.passes, MAX_PASSES)
-        self.settle()
-        self._waiting.append(Waiting(seen, [weakref.ref(tensor) for tensor in made]))
-        if len(self._waiting) > PENDING:
-            self._waiting.pop(0)
+        self.uses.settle()
+        self.uses.output(made, seen, known.seen.name)
 
-    def _remember(self, tensor: Tensor) -> None:
-        if len(self._made) > 4 * PENDING:
-            self._made = {key: ref for key, ref in self._made.items() if ref() is not None}
-        self._made[id(tensor)] = weakref.ref(tensor)
-
-    def made(self, tensor: Tensor) -> bool:
-        """Whether a tensor is a model's output or was computed from one with gradients."""
-        ref = self._made.get(id(tensor))
-        return (ref is not None and ref() is tensor) or tensor.grad_fn is not None
-
-    def derive(self, args: Iterable[Any], out: Any) -> None:
-        """A result computed without gradients from a model's output counts as its output too."""
-        if isinstance(out, Tensor) and any(isinstance(x, Tensor) and self.made(x) for x in args):
-            self._remember(out)
+    def made(self, tensor: Any) -> bool:
+        """Whether a tensor is a model's output, or was computed from one or from parameters."""
+        return isinstance(tensor, Tensor) and (self.uses.find(tensor) is not None or tensor.grad_fn is not None)
 
     def ids(self) -> Tensor | None:
         """The token ids that the last model got, (N, T); None where it got no such thing."""
         return self._ids() if self._ids is not None else None
 
-    def used(self, args: Iterable[Any]) -> None:
-        """A call looked at these; they may be outputs of models."""
-        if not self._waiting or self.running:
-            return
-        given = {id(tensor) for tensor in tensors(list(args), 2)}
-        for waiting in self._waiting:
-            if any(ref() is not None and id(ref()) in given for ref in waiting.outputs):
-                waiting.seen.used = True
-
-    def settle(self) -> None:
-        """Outputs that are still held are used somewhere; those that are gone were used or never will be."""
-        for waiting in self._waiting:
-            waiting.seen.used |= waiting.alive()
-        self._waiting = [waiting for waiting in self._waiting if waiting.alive()]
-
-    def backward(self) -> None:
-        """A backward was called: the passes with gradients before it have been trained on."""
-        for waiting in self._waiting:
-            if waiting.seen.grad:
-                waiting.seen.trained = waiting.seen.used = True
-
     def validated(self, value: float) -> None:
         """A loss without gradients was computed."""
-        if len(self.pending_validation) < 4096:
-            self.pending_validation.append(value)
+        if self.running:
+            self._stack[0].scored = True
+        trained = any(
+            seen.trained for seen in self._watcher.trace.loaders if self._loader and seen.name == self._loader
+        )
+        if len(self._pending[trained]) < FIRST_LOSSES:
+            self._pending[trained].append(value)
 
     def stepped(self) -> None:
         """An optimizer stepped: what was validated before belongs together."""
-        if self.pending_validation:
-            mean = sum(self.pending_validation) / len(self.pending_validation)
-            self._watcher.trace.validation.add(self._watcher.trace.steps, mean)
-            self.pending_validation = []
+        values = self._pending[False] or self._pending[True]
+        if values:
+            self._watcher.trace.validation.add(self._watcher.trace.steps, sum(values) / len(values))
+            self._pending = {True: [], False: []}
 
 
 def _inside_a_module() -> bool:

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from threading import get_ident
 from typing import Any, TypeVar
@@ -101,7 +102,7 @@ class Watcher:
         if kind is not None:
             self.trace.error = f"{kind.__name__}: {error}" if str(error) else kind.__name__
         self.trace.seconds = time.perf_counter() - self.looking.begun
-        for end in (self._finish, self.models.end, self.optimizers.end, self.checkpoints.end):
+        for end in (self._finish, self.gradients.end, self.models.end, self.optimizers.end, self.checkpoints.end):
             self.guarded(end)
         self.trace.ended = True
         self.calls.values.clear()
@@ -113,7 +114,7 @@ class Watcher:
 
     def _finish(self) -> None:
         self._close_order()
-        self.passes.settle()
+        self.passes.uses.settle()
         self.passes.stepped()
         self.schedules.end(self.reachable())
         self.readings.flush()
@@ -271,3 +272,15 @@ class Watcher:
                 yield from list(value.values() if isinstance(value, dict) else value)
             elif hasattr(value, "__dict__") and not isinstance(value, (type, torch.nn.Module)):
                 yield from list(vars(value).values())
+
+    def holders(self) -> Iterator[tuple[str, Any]]:
+        """Lists, dicts and the like in the user's variables, in dicts of theirs and in attributes, by name."""
+        for name, value in list(self.namespace.items()):
+            if name.startswith("_"):
+                continue
+            inner: dict[str, Any] = {name: value}
+            if isinstance(value, Mapping):
+                inner |= {f"{name}[{key!r}]": item for key, item in list(value.items())[:64]}
+            elif hasattr(value, "__dict__") and not isinstance(value, (type, type(sys), torch.nn.Module)):
+                inner |= {f"{name}.{key}": item for key, item in list(vars(value).items())}
+            yield from ((key, item) for key, item in inner.items() if isinstance(item, (list, tuple, deque, Mapping)))
