@@ -16,8 +16,9 @@ from torch.nn import functional
 from .answers import Tables
 from .data import MAX_KINDS, LossCall, LossSeen, OpSeen, Place
 from .facts import facts, fingerprint, sample
-from .reading import accuracy, counts, lags
+from .reading import accuracy, counts
 from .series import thin
+from .tokens import Tokens
 
 if TYPE_CHECKING:
     from .watcher import Watcher
@@ -67,7 +68,9 @@ class Calls:
         #: values of loss functions since the last step, by the tensor that they returned
         self.values: list[tuple[weakref.ref[Tensor], float]] = []
         self.tables = Tables(watcher)
+        self.tokens = Tokens(watcher)
         self._handlers: dict[str, Callable[..., None]] = dict.fromkeys(LOSSES, self._loss)
+        self._handlers |= dict.fromkeys(("embedding", "embedding_bag"), self.tokens.looked_up)
         self._handlers |= dict.fromkeys((*COMPARE, *PAIR, *CLAMP), self._operation)
 
     def see(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
@@ -82,6 +85,8 @@ class Calls:
             handler = self._handlers.get(name)
             if handler is not None and isinstance(out, Tensor):
                 handler(name, func, args, kwargs, out)
+            elif name in ("register_hook", "retain_grad"):
+                self.tokens.heard = True
             if not self._watcher.passes.running:
                 self._watcher.passes.uses.call(name, [*args, *kwargs.values()], out)
         except Exception as error:
@@ -133,10 +138,10 @@ class Calls:
             grad=grad,
             from_model=watcher.passes.made(output),
             options={key: option for key, option in options.items() if option is not None},
-            lags=lags(watcher.passes.ids(), target) if classes else {},
             counts=counts(target, given.get("ignore_index", -100)) if classes else {},
             accuracy=accuracy(output, target, axis) if classes else None,
             batch=fingerprint(target),
+            **(self.tokens.read(output, target, given, place) if classes else {}),
         )
 
     def _operation(self, name: str, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Tensor) -> None:
@@ -173,6 +178,7 @@ class Calls:
         made = [watcher.passes.made(x) for x in (left, right) if isinstance(x, Tensor)]
         seen.from_model |= any(made)
         seen.both |= all(made)
+        seen.direct |= any(watcher.passes.uses.whole(x) for x in (left, right))
         seen.source = seen.source or watcher.passes.uses.source(left)
 
     def _sum(self, left: Tensor, right: Any, out: Tensor) -> None:
@@ -196,8 +202,11 @@ class Calls:
 
 
 def pairs(left: Tensor, right: Tensor, out: Tensor) -> bool:
-    """Whether as many values on either side made a table of each with each: (N, 1) and (N,) make (N, N)."""
-    return left.numel() == right.numel() > 1 and out.numel() == left.numel() * right.numel()
+    """Whether as many values on either side met all of the others: (N, 1) and (N,) make (N, N), and so for rows."""
+    if left.numel() != right.numel() or out.numel() <= left.numel():
+        return False
+    whole = out.numel() == left.numel() * right.numel()
+    return whole or [n for n in left.shape if n != 1] == [n for n in right.shape if n != 1]
 
 
 def _arguments(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,11 @@ from .data import Facts
 SAMPLE = 16_384
 #: rows looked at to tell probabilities from scores
 ROWS = 256
+#: nodes that only reshape, pick or cast
+RESHAPING = (
+    "View", "UnsafeView", "Reshape", "Squeeze", "Unsqueeze", "Transpose", "TBackward", "Permute", "Select", "Slice",
+    "Index", "ToCopy", "Clone", "Alias", "Expand", "Unbind", "Split", "Stack", "Cat", "AsStrided", "Gather",
+)  # fmt: skip
 #: how far a sum of probabilities may be from 1: float16 rounds each of a thousand terms to 5e-4 of itself
 TOLERANCE = 1e-3
 
@@ -40,7 +45,7 @@ def facts(tensor: Tensor, axis: int | None = None) -> Facts:
     """The tensor in numbers; `axis` is the one that runs over classes, where there is one."""
     shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
     maker = type(tensor.grad_fn).__name__ if tensor.grad_fn is not None else ""
-    more: dict[str, Any] = {"requires_grad": tensor.requires_grad, "maker": maker}
+    more: dict[str, Any] = {"requires_grad": tensor.requires_grad, "maker": maker, "origin": _origin(tensor)}
     plain = tensor.detach()
     if plain.is_sparse or plain.is_complex() or plain.is_quantized or plain.numel() == 0 or plain.is_meta:
         return Facts(shape, dtype, math.nan, math.nan, math.nan, math.nan, **more)
@@ -56,6 +61,16 @@ def facts(tensor: Tensor, axis: int | None = None) -> Facts:
         more |= _sums(plain, axis)
     low, high, mean, std = numbers
     return Facts(shape, dtype, low, high, mean, std, nonfinite, **more)
+
+
+def _origin(tensor: Tensor) -> str:
+    """The node that made the values, whatever shape they were brought into since."""
+    node: Any = tensor.grad_fn
+    for _ in range(16):
+        if node is None or not type(node).__name__.startswith(RESHAPING) or not node.next_functions:
+            break
+        node = node.next_functions[0][0]
+    return type(node).__name__ if node is not None else ""
 
 
 def _sums(tensor: Tensor, axis: int) -> dict[str, bool]:

@@ -14,12 +14,16 @@ from torch import Tensor, nn
 from .clipping import Clipping
 from .data import MAX_KINDS, BackwardSeen
 from .patches import Patches
+from .roots import ceiling
+from .series import thin
 
 if TYPE_CHECKING:
     from .watcher import Watcher
 
 #: autograd nodes looked at from the root down
 NODES = 24
+#: close looks kept of one backward
+MAX_LOOKS = 256
 #: losses of which is asked at the end whether somebody holds them still
 ROOTS = 8
 #: the code of `Tensor.backward`, which stands between the user's line and ours
@@ -136,8 +140,15 @@ class Gradients:
             self._roots.append(weakref.ref(root))
         if root.numel() == 1:
             values = [value for _, value in watcher.calls.values]
-            if values and values[-1] and seen.scale is None:
-                seen.scale = float(root.detach()) / values[-1]
+            if values and values[-1]:
+                seen.scales.append(float(self.clipping.unscaled(root).detach()) / values[-1])
+                seen.scale = seen.scales[0]
+                thin(seen.scales, MAX_LOOKS)
+            met = ceiling(root)
+            if met is not None:
+                seen.ceiling, seen.by_hand = met.limit, met.by_hand
+                seen.above.append(met.above)
+                thin(seen.above, MAX_LOOKS)
         watcher.passes.uses.backward()
 
     def end(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from threading import get_ident
 from time import perf_counter
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 #: close looks kept of an optimizer, and values of a weight looked at in each
 MAX_UPDATES, VALUES = 256, 2048
+#: rows of a table, and columns of each, that are looked at for a gradient
+ROWS, COLUMNS = 4096, 8
 #: options of a group that are plain numbers
 OPTIONS = (
     "lr", "initial_lr", "weight_decay", "momentum", "dampening", "nesterov", "betas", "eps", "amsgrad", "maximize",
@@ -206,7 +209,18 @@ class Optimizers:
             changes=[c * s for c, s in zip(changes, scales, strict=True)],
             unchanged=[float(equal.float().mean()) if len(equal) else 0.0 for equal in still],
             rates=[float(group["lr"]) for group in known.optimizer.param_groups if "lr" in group],
+            rows=[self._rows(parameter) for parameter in parameters],
+            along=_along(before, grads, scales),
         )
+
+    def _rows(self, parameter: Any) -> float | None:
+        """The share of a table's rows that have a gradient."""
+        found = self._watcher.models.parameter(parameter)
+        grad = parameter.grad
+        if found is None or not found[0].table or grad is None or grad.is_sparse or grad.ndim != 2:
+            return None
+        picked = grad.detach()[:: max(1, len(grad) // ROWS), :COLUMNS]
+        return float((picked != 0).any(1).float().mean())
 
     def _hold(self, optimizer: Optimizer, seen: OptimizerSeen) -> None:
         """What an optimizer holds, against the models that were called."""
@@ -225,6 +239,16 @@ class Optimizers:
             if isinstance(thing, Optimizer) and id(thing) not in self._known:
                 name = self._watcher.names.of(thing)
                 self._hold(thing, OptimizerSeen(name, type(thing).__name__))
+
+
+def _along(weights: list[Tensor], grads: list[Tensor | None], scales: list[float]) -> float | None:
+    """The cosine between all gradients and all weights."""
+    both = [(w.float(), g.float(), s * s) for w, g, s in zip(weights, grads, scales, strict=True) if g is not None]
+    if not both:
+        return None
+    sums = torch.stack([torch.stack([w @ g, w @ w, g @ g]).cpu() * s for w, g, s in both]).sum(0).tolist()
+    length = math.sqrt(sums[1] * sums[2])
+    return sums[0] / length if length > 0 else None
 
 
 def _norms(values: list[Tensor]) -> list[float]:

@@ -88,6 +88,7 @@ class Passes:
         if not self._watcher.at_home():
             return
         root = not self.running and not _inside_a_module()
+        self._watcher.calls.tokens.inside()
         opaque = isinstance(module, OPAQUE) or type(module).__name__ == "OptimizedModule"
         model = not root or self._watcher.guarded(self._watcher.models.know, module) is not None
         self._stack.append(Running(module, root, model, opaque))

@@ -2,36 +2,88 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
 #: lags of a next-token target that are told apart: its input itself, one ahead (right), two ahead
 LAGS = (-1, 0, 1, 2)
+#: a lag of this share of the targets is the one
+SURE = 0.99
 #: targets looked at, and values counted of them
 MOST, KINDS = 65_536, 64
+#: rows that end in a run of at least two of one token which stands nowhere else: no text does that by chance
+PADDED, RUN = 3, 2
 
 
-def lags(ids: Tensor | None, target: Tensor) -> dict[int, float]:
-    """Share of targets equal to the token `lag` places after their own; ids and target of shape (N, T)."""
-    if ids is None or ids.ndim != 2 or target.numel() == 0:
-        return {}
-    rows, length = ids.shape
-    if target.numel() == ids.numel():
-        table, offset = target.detach().reshape(ids.shape), 0
-    elif target.numel() == rows * (length - 1) and length > 1:  # a loss on logits[:, :-1]
-        table, offset = target.detach().reshape(rows, length - 1), 0
-    else:
-        return {}
-    width, found = table.shape[1], {}
+@dataclass
+class Match:
+    """Targets beside the token ids of the same places, both with time along the rows."""
+
+    ids: Tensor
+    table: Tensor
+    counted: Tensor
+    #: the axis of the ids that time runs along
+    axis: int
+    #: share of targets equal to the token `lag` places after their own
+    lags: dict[int, float]
+
+
+def match(ids: Tensor, target: Tensor, counted: Tensor) -> Match | None:
+    """Targets of shape (N, T), (T, N) or flat, or one place shorter, beside ids; None where the sizes do not fit."""
+    along = _match(ids, target, counted, 1)
+    if along is None or max((share for lag, share in along.lags.items() if lag), default=0.0) <= SURE:
+        across = _match(ids, target, counted, 0)
+        if across is not None and max((share for lag, share in across.lags.items() if lag), default=0.0) > SURE:
+            return across
+    return along
+
+
+def _match(ids: Tensor, target: Tensor, counted: Tensor, axis: int) -> Match | None:
+    ids, shape = ids.detach().to(target.device), list(ids.shape)
+    if target.numel() != ids.numel():
+        shape[axis] -= 1  # a loss on logits[:, :-1]
+    if min(shape) < 1 or target.numel() != shape[0] * shape[1]:
+        return None
+    table, counts = target.detach().reshape(shape), counted.reshape(shape)
+    if axis == 0:
+        ids, table, counts = ids.T, table.T, counts.T
+    rows = max(1, MOST // ids.shape[1])
+    ids, table, counts = ids[:rows], table[:rows], counts[:rows]
+    return Match(ids, table, counts, axis, _lags(ids, table, counts))
+
+
+def _lags(ids: Tensor, table: Tensor, counted: Tensor) -> dict[int, float]:
+    (width, length), found = (table.shape[1], ids.shape[1]), {}
     for lag in LAGS:
         start, stop = max(0, -lag), min(width, length - lag)
-        if stop - start < 2:
+        counts = counted[:, start:stop]
+        if stop - start < 2 or not bool(counts.any()):
             continue
-        ahead, said = ids[:, start + lag + offset : stop + lag + offset], table[:, start:stop]
-        counted = said >= 0
-        if bool(counted.any()):
-            found[lag] = float((ahead.to(said.device) == said)[counted].float().mean())
+        ahead, said = ids[:, start + lag : stop + lag], table[:, start:stop]
+        found[lag] = float((ahead == said)[counts].float().mean())
     return found
+
+
+def padding(matched: Match) -> float:
+    """Share of the targets that count although the input at their place is padding, on the right or on the left."""
+    ids, counted = matched.ids, matched.counted
+    number = int(counted.sum())
+    for tail in (_tail(ids), _tail(ids.flip(1)).flip(1)):
+        if bool(tail.any()) and number:
+            return int((tail[:, : counted.shape[1]] & counted).sum()) / number
+    return 0.0
+
+
+def _tail(ids: Tensor) -> Tensor:
+    """Places of a padding token at the ends of rows; none where no token is one."""
+    token = ids[:, -1].mode().values
+    same = ids == token
+    tail = same.flip(1).long().cumprod(1).flip(1).bool()
+    lengths = tail.sum(1)
+    ragged = bool((lengths != lengths[0]).any()) and int((lengths >= RUN).sum()) >= PADDED
+    return tail if ragged and torch.equal(tail, same) else torch.zeros_like(tail)
 
 
 def counts(target: Tensor, ignored: int) -> dict[int, int]:

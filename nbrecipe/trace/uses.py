@@ -73,6 +73,11 @@ class Uses:
         made = self.find(tensor)
         return made.model if made is not None and made.raw else ""
 
+    def whole(self, tensor: Any) -> bool:
+        """Whether this is a model's output, in the shape that it came in."""
+        made = self.find(tensor)
+        return made is not None and made.raw and made.seen.output is not None and made.seen.output.shape == tensor.shape
+
     def call(self, name: str, args: Iterable[Any], out: Any) -> None:
         """A call took these and gave that."""
         given = [made for x in tensors(list(args), 2) if (made := self.find(x)) is not None]
