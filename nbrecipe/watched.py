@@ -41,7 +41,7 @@ class Watched(Answer):
 
     def picture(self) -> bytes | None:
         """The curves as a still picture, where there are any."""
-        return render.watching.png(self.trace) if render.charts.charts(self.trace) else None
+        return render.watching.png(self.trace) if render.loop.charts(self.trace) else None
 
     def save_html(self, path: str | Path) -> Path:
         """Write a self-contained page, readable without network; returns its path."""
@@ -51,7 +51,7 @@ class Watched(Answer):
 
     def plot(self) -> Figure:
         """The curves, and the last predictions on the fixed batch, as a figure."""
-        return render.curves.figure(render.charts.charts(self.trace), self.trace.film)
+        return render.curves.figure(render.loop.charts(self.trace), self.trace.film)
 
     def to_frame(self) -> Any:
         """Every curve as a column of a DataFrame, by step; a value that was not taken at a step is NaN.

@@ -16,7 +16,7 @@ from IPython.display import display
 from .. import verbs
 from ..bench import Bench
 from ..render import watching as drawn
-from ..session import happened
+from ..session import happened, reading_traces
 from ..trace import Trace
 from ..trace import watch as record
 from ..watched import Watched, conclude, recording, require
@@ -52,7 +52,10 @@ class Watching:
         self._history = cells.history(shell)
         self._live = can_show(shell) and not (self.hidden or args.no_panel or magics.static)
         if self._live:
-            from . import panel  # noqa: F401  (slow the first time: not in the middle of the user's loop)
+            # slow the first time: not in the middle of the user's loop
+            from . import panel  # noqa: F401
+
+            reading_traces()
         self._place = Place()
         self._pace = Pace()
         self._glanced, self._wait, self._found = time.monotonic(), GLANCE, ""

@@ -84,6 +84,7 @@ def _curve(ax: Axes, curve: Curve) -> None:
     thin = {"linewidth": 0.6, "alpha": 0.45} if curve.style == "thin" else {}
     ax.plot(
         x, np.where(np.isfinite(y), y, np.nan), color=colour,
+        marker="." if len(x) <= 16 and curve.style != "steps" else "",
         linestyle=(0, (4, 2)) if curve.style == "dash" else "-",
         drawstyle="steps-post" if curve.style == "steps" else "default", **thin,  # type: ignore[arg-type]
     )  # fmt: skip

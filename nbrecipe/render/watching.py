@@ -12,9 +12,10 @@ from ..finding import number
 from ..report import Report
 from . import curves, html, text
 from . import film as films
-from .charts import Chart, Curve, charts
+from .charts import Chart, Curve
 from .figure import encoded, few_colours
 from .fragment import fragment, image, replayed, rich, script, static
+from .loop import charts
 from .still import outcome
 from .words import sentence
 

@@ -1,7 +1,7 @@
 // Curves by step: thin ones for what was seen, bold ones to read, areas, levels; one cursor through all of them.
 import { HEIGHT, bounds, clamp, decades, figures, letters, line, nice, plot, s, short, words } from "./marks.js";
 
-const GAP = 15, NAMES = 110;
+const GAP = 15, NAMES = 110, SPARSE = 16;
 
 export const isLog = (points) => points.every(([, y]) => y == null || !(y < 0)) && points.some(([, y]) => y > 0);
 
@@ -81,6 +81,10 @@ export function chart(width, spec, last, height = HEIGHT) {
   }
   root.append(words(right, height - 6, "step", "nbr-end"));
   root.append(...areas.map((each) => area(each, x, y)), ...curves.map((each) => curve(each, x, y)));
+  for (const { points, tone = 0 } of curves.filter(({ points, steps }) => !steps && points.length <= SPARSE)) {
+    const seen = points.filter(([, value]) => shows(value)).map(([step, value]) => [x(step), y(value)]);
+    root.append(...seen.map(([cx, cy]) => s("circle", { cx, cy, r: 2, class: `nbr-point nbr-tone${tone}` })));
+  }
   for (const { value, name, side } of levels.filter(({ value }) => shows(value))) {
     root.append(line(left, y(value), right, y(value), "nbr-dashed"));
     if (side === "beside") continue;
