@@ -18,7 +18,7 @@ ARROWS: dict[str, set[str]] = {name: set() for name in ("recipe", "finding", "fi
 ARROWS["task"] = {"batches"}
 ARROWS["bench"] = {"task", "batches", "guard", "finding", "film"}
 ARROWS["probes"] = ARROWS["experiments"] = {"bench", *ARROWS["bench"]}
-ARROWS["trace"] = {"film"}
+ARROWS["trace"] = {"film", "guard"}
 ARROWS["check"] = {"bench", "finding", "recipe"}
 ARROWS["toys"] = {"bench", "trace"}
 ARROWS["checks"] = {"check", "toys", "recipe", "probes", "experiments", "trace", *ARROWS["probes"]}

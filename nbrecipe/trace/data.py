@@ -45,6 +45,13 @@ class ParameterSeen:
     replaced: bool = False
     #: a table whose rows are looked up by ids
     table: bool = False
+    #: it was not there at first sight of the model
+    late: bool = False
+    #: close looks at which the model had yet another parameter of this name; and at which that was in no optimizer
+    renewed: int = 0
+    lost: int = 0
+    #: close looks at which an optimizer moved it by an old gradient or none, though it needed no gradient
+    driven: int = 0
 
 
 @dataclass
@@ -54,8 +61,9 @@ class NormSeen:
     name: str
     frozen: bool
     moved: bool = False
-    #: fewest values that a mean was taken over in train mode; 0 while unseen
+    #: fewest and most values that a mean was taken over in train mode, with gradients; 0 while unseen
     values: int = 0
+    most: int = 0
     #: batches it counted before this cell, where it counts; whether its statistics were those of a new layer
     tracked: int | None = None
     fresh: bool = False
@@ -69,6 +77,8 @@ class ModelSeen:
     kind: str
     parameters: list[ParameterSeen] = field(default_factory=list)
     norms: list[NormSeen] = field(default_factory=list)
+    #: modules and parameters with a plain attribute `requires_grad` or the like that is False and does nothing
+    said_frozen: list[str] = field(default_factory=list)
     passes: list[Pass] = field(default_factory=list)
     #: passes seen closely, kept or not
     count: int = 0
@@ -241,7 +251,7 @@ class Trace:
     kept: tuple[int, str, int] = (0, "", 0)
     #: times that code outside of torch read a gradient, in close looks
     reads: int = 0
-    #: where the first value that is not finite was born: "module", or "loss"; and its step
+    #: first step whose loss was not finite; and where that was born: "net.3", "inputs", "loss", "weights net.3.bias"
     nonfinite: tuple[int, str] | None = None
     film: Film | None = None
     #: what the reader should know about the watching itself

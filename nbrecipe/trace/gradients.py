@@ -85,7 +85,10 @@ class Gradients:
         if root.grad_fn is None:
             seen.leaf += 1
         if root.numel() == 1:
-            seen.values.push((trace.steps, root.item()))
+            value = root.item()
+            seen.values.push((trace.steps, value))
+            if value - value != 0:  # NaN or infinite
+                self._watcher.births.loss(trace.steps)
         last = self._watcher.loaders.last
         if last is not None:
             last.trained += 1
@@ -117,7 +120,10 @@ class Gradients:
         seen.count += 1
         watcher.trace.backwards += 1
         seen.leaf += root.grad_fn is None
-        watcher.readings.add(seen.values, watcher.trace.steps, self.clipping.unscaled(root))
+        loss = self.clipping.unscaled(root)
+        watcher.readings.add(seen.values, watcher.trace.steps, loss, watcher.births.late)
+        if loss.is_cpu and loss.numel() == 1 and not bool(loss.detach().isfinite()):
+            watcher.births.loss(watcher.trace.steps)
         watcher.backward_since_step = True
         watcher.loaders.trained()
         watcher.happened(self._told[seen.name])

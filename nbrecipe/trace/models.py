@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 NORMS: tuple[type[nn.Module], ...] = (_BatchNorm,)
 DROPOUTS: tuple[type[nn.Module], ...] = (_DropoutNd,)
+#: what `requires_grad` is taken for
+MISSPELT = ("require_grad", "required_grad", "requires_grads", "require_grads", "requires_gradient")
 #: values of a parameter compared between first sight and end
 KEPT = 512
 
@@ -29,6 +32,8 @@ class Known:
         self.seen = seen
         self.parameters: list[tuple[nn.Parameter, ParameterSeen, Tensor, int]] = []
         self.norms: list[tuple[nn.Module, NormSeen, Tensor | None]] = []
+        #: the parameter that a name stood for at the last close look, where it is not the first one
+        self.latest: dict[str, weakref.ref[nn.Parameter]] = {}
         self._layers = [
             (name, part)
             for name, part in module.named_modules()
@@ -73,6 +78,7 @@ class Models:
         for path, part in module.named_modules():
             if isinstance(part, NORMS):
                 self._norm(known, path, part)
+        known.seen.said_frozen = _said_frozen(module)
         return known
 
     def _parameter(self, known: Known, path: str, parameter: nn.Parameter) -> None:
@@ -125,10 +131,30 @@ class Models:
     def look(self) -> None:
         """Which parameters hold a gradient now, and which have changed."""
         for known in self._known.values():
+            self._renewed(known)
             for parameter, seen, kept, version in known.parameters:
                 seen.gradient |= parameter.grad is not None
                 if not seen.changed and parameter._version != version:
                     seen.changed = not _same(sample(parameter, KEPT), kept)
+
+    def _renewed(self, known: Known) -> None:
+        """Parameters that others have taken the place of, or that have come in since."""
+        now = dict(known.module.named_parameters())
+        first = {seen.name: (parameter, seen) for parameter, seen, _, _ in known.parameters}
+        if len(now) > len(first):
+            names = {seen.name for seen in known.seen.parameters}
+            for name in now.keys() - names:
+                self._parameter(known, name, now[name])
+                known.seen.parameters[-1].late = True
+        for name, (parameter, seen) in first.items():
+            current = now.get(name)
+            if current is None or current is parameter:
+                continue
+            latest = known.latest.get(name)
+            seen.renewed += latest is None or latest() is not current
+            known.latest[name] = weakref.ref(current)
+            held = {id(p) for optimizer in self._watcher.optimizers.followed for p in optimizer.parameters()}
+            seen.lost += current.requires_grad and id(current) not in held and (seen.late or id(parameter) in held)
 
     def end(self) -> None:
         """Compare everything with its first sight."""
@@ -144,6 +170,18 @@ class Models:
                 mean = getattr(part, "running_mean", None)
                 if isinstance(mean, Tensor) and kept_mean is not None:
                     norm.moved = not _same(sample(mean, KEPT), kept_mean)
+
+
+def _said_frozen(module: nn.Module) -> list[str]:
+    """Where `requires_grad = False` was written to a module, which has no such switch, or spelt in another way."""
+    found = []
+    for path, part in module.named_modules():
+        if any(vars(part).get(name) is False for name in ("requires_grad", *MISSPELT)):
+            found += [path] if any(p.requires_grad for p in part.parameters()) else []
+    for path, parameter in module.named_parameters():
+        if parameter.requires_grad and any(parameter.__dict__.get(name) is False for name in MISSPELT):
+            found.append(path)
+    return found
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -49,6 +49,8 @@ class Known:
         self.grip = Grip(self)
         self.last_rate = -1.0
         self.before: list[tuple[Any, Tensor]] = []
+        #: gradients of parameters that need none, as they were at the last close look
+        self.frozen: dict[int, tuple[int, int]] = {}
 
     def parameters(self) -> Iterator[Any]:
         """The tensors it holds now."""
@@ -201,6 +203,7 @@ class Optimizers:
         changes = _norms([new.float() - old.float() for new, old in zip(after, before, strict=True)])
         graded = iter(_norms([grad for grad in grads if grad is not None]))
         gradients = [None if grad is None else next(graded) for grad in grads]
+        self._frozen(known, parameters, gradients, changes)
         return Update(
             step=self._watcher.trace.steps,
             layers=[self._watcher.models.called(parameter) for parameter in parameters],
@@ -221,6 +224,18 @@ class Optimizers:
             return None
         picked = grad.detach()[:: max(1, len(grad) // ROWS), :COLUMNS]
         return float((picked != 0).any(1).float().mean())
+
+    def _frozen(self, known: Known, held: list[Any], gradients: list[float | None], changes: list[float]) -> None:
+        """Parameters declared frozen that momentum, decay or a gradient of old still move."""
+        for parameter, gradient, change in zip(held, gradients, changes, strict=True):
+            if parameter.requires_grad or parameter.grad is None or not change:
+                continue
+            mark = (parameter.grad.data_ptr(), parameter.grad._version)
+            old = known.frozen.get(id(parameter)) == mark
+            known.frozen[id(parameter)] = mark
+            found = self._watcher.models.parameter(parameter)
+            if found is not None and (old or gradient == 0):
+                found[0].driven += 1
 
     def _hold(self, optimizer: Optimizer, seen: OptimizerSeen) -> None:
         """What an optimizer holds, against the models that were called."""

@@ -119,11 +119,13 @@ class Passes:
                 self._stack[0].nonfinite = next(
                     (name for name, part in whole.named_modules() if part is running.module), ""
                 )
-        if isinstance(running.module, NORMS) and running.module.training and isinstance(out, Tensor):
+        norm = isinstance(running.module, NORMS) and not isinstance(running.module, nn.SyncBatchNorm)
+        if norm and running.module.training and isinstance(out, Tensor) and torch.is_grad_enabled():
             known: NormSeen | None = self._watcher.models.norm(running.module)
             if known is not None:
                 values_in_mean = out.numel() // max(out.shape[1], 1) if out.ndim > 1 else out.numel()
                 known.values = min(known.values, values_in_mean) if known.values else values_in_mean
+                known.most = max(known.most, values_in_mean)
 
     def _root(self, running: Running, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> None:
         watcher, module = self._watcher, running.module

@@ -1,4 +1,4 @@
-"""What becomes of the outputs of models: who looks at them, what is computed from them, what they are scored against."""
+"""What becomes of the outputs of models: who looks at them, what is made of them, what they are scored against."""
 
 from __future__ import annotations
 

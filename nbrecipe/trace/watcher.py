@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from .births import Births
 from .calls import Calls
 from .checkpoints import Checkpoints
 from .data import MAX_KINDS, LoaderSeen, Order, Trace
@@ -64,6 +65,7 @@ class Watcher:
         self.trace = Trace(source, where)
         self.looking = Looking(every)
         self.places, self.names = Places(label), Names(self.namespace)
+        self.births = Births(self)
         self.readings = Readings()
         self.calls, self.passes, self.models = Calls(self), Passes(self), Models(self)
         self.optimizers, self.gradients = Optimizers(self), Gradients(self)
