@@ -1,13 +1,12 @@
 """The panel alone in a browser: live messages, scrubbing, stopping, themes, widths; and the saved snapshot offline."""
 
 import base64
-import json
-import re
 
 import films
 import numpy as np
 import pytest
 import reports
+from fronts import widget_page
 
 from nbrecipe.render import film as drawn
 from nbrecipe.render import html, page
@@ -17,60 +16,9 @@ pytestmark = pytest.mark.browser
 KINDS = pytest.mark.parametrize("make", films.ALL.values(), ids=films.ALL)
 PANEL = ".nbr-film"
 
-#: a model as anywidget gives it; `tell` sends a frame as the kernel would
-MODEL = """
-const none = new DataView(new ArrayBuffer(0)), traits = {state: "idle", run: 0, film: {}, frames: none, guesses: none};
-const heard = {}, sent = [];
-window.sent = sent; window.interrupts = 0;
-const model = {
-  get: (name) => traits[name],
-  on: (name, act) => { (heard[name] ??= new Set()).add(act); },
-  off: (name, act) => heard[name]?.delete(act),
-  send: (message) => sent.push(message),
-  widget_manager: {kernel: {interrupt: () => { window.interrupts += 1; }}},
-};
-window.heard = () => Object.values(heard).reduce((count, acts) => count + acts.size, 0);
-window.put = (name, value) => { traits[name] = value; heard[`change:${name}`]?.forEach((act) => act()); };
-const view = (text) => new DataView(Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
-window.bytes = (name, text) => put(name, view(text));
-window.tell = (message, buffers) => heard["msg:custom"]?.forEach((act) => act(message, buffers.map(view)));
-const code = await import(URL.createObjectURL(new Blob([SOURCE], {type: "text/javascript"})));
-const widget = code.default();
-window.quit = widget.initialize({model});
-window.open_view = () => {
-  const el = document.createElement("div");
-  document.body.append(el);
-  return widget.render({model, el});
-};
-window.close_view = open_view();
-window.ready = true;
-"""
-
 
 def b64(values, kind):
     return base64.b64encode(np.ascontiguousarray(values, kind).tobytes()).decode()
-
-
-@pytest.fixture
-def tab(browser, tmp_path):
-    """Opens a page from a file, without any network; a script error fails the test."""
-    opened, errors = [], []
-
-    def go(content, width=1000, **settings):
-        context = browser.new_context(viewport={"width": width, "height": 600}, **settings)
-        opened.append(context)
-        context.route(re.compile("^(?!file:|blob:|data:)"), lambda route: route.abort())
-        tab = context.new_page()
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        place = tmp_path / f"{len(opened)}.html"
-        place.write_text(content, encoding="utf-8")
-        tab.goto(place.as_uri())
-        return tab
-
-    yield go
-    for context in opened:
-        context.close()
-    assert errors == []
 
 
 @pytest.fixture
@@ -78,9 +26,7 @@ def live(tab):
     """The panel with a model that the test plays the kernel of."""
 
     def go(film=None, **settings):
-        source = f"const SOURCE = {json.dumps(drawn.module())};{MODEL}".replace("</", "<\\/")
-        style = f'<!doctype html><style>{static("nbr.css")}</style><body class="nbr-page">'
-        panel = tab(f'{style}<script type="module">{source}</script>', **settings)
+        panel = tab(widget_page(drawn.module(), static("nbr.css")), **settings)
         panel.wait_for_function("window.ready")
         if film is not None:
             fill(panel, film)
