@@ -15,10 +15,10 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 #: room → the rooms it may import; a room is a file or a folder right under the package
 ARROWS: dict[str, set[str]] = {name: set() for name in ("recipe", "finding", "film", "guard", "batches")}
-ARROWS["task"] = {"batches"}
+ARROWS["task"] = {"batches", "film", "finding"}
 ARROWS["bench"] = {"task", "batches", "guard", "finding", "film"}
 ARROWS["probes"] = ARROWS["experiments"] = {"bench", *ARROWS["bench"]}
-ARROWS["trace"] = {"film", "guard"}
+ARROWS["trace"] = {"film", "batches", "task", "guard"}
 ARROWS["check"] = {"bench", "finding", "recipe"}
 ARROWS["toys"] = {"bench", "trace"}
 ARROWS["checks"] = {"check", "toys", "recipe", "probes", "experiments", "trace", *ARROWS["probes"]}

@@ -116,6 +116,8 @@ class Calls:
                 watcher.passes.uses.scored(output, target, "loss")
         seen.source = seen.source or watcher.passes.uses.source(output)
         self.tables.scores(name, output, target, grad)
+        if grad:
+            watcher.rehearsal.prepare(name, output, target, given)
         seen.calls.append(self._call(name, output, target, given, value, grad))
         thin(seen.calls, MAX_CALLS)
 

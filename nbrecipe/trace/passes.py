@@ -15,6 +15,7 @@ from torch.nn.modules import module as machinery
 from .data import NormSeen, Pass
 from .facts import facts, fingerprint, rows, sample, tensors
 from .models import NORMS
+from .rehearsal import Asked
 from .series import thin
 from .uses import Uses
 
@@ -62,7 +63,7 @@ class Passes:
         #: the loader whose batch the last call of a model took
         self._loader = ""
         #: the last call of a model with gradients, kept to find where a value that is not finite was born
-        self.last: tuple[nn.Module, tuple[Any, ...], dict[str, Any]] | None = None
+        self.last: Asked | None = None
 
     @property
     def running(self) -> bool:
@@ -142,7 +143,8 @@ class Passes:
             (weakref.ref(t) for t in inputs if t.ndim == 2 and t.dtype in (torch.int64, torch.int32)), None
         )
         if grad:
-            self.last = (module, args, kwargs)
+            self.last = Asked(module, args, kwargs, tuple(made))
+            watcher.rehearsal.answered()
         seen = Pass(
             step=watcher.trace.steps,
             place=watcher.places.here(4),

@@ -27,6 +27,7 @@ from .passes import Passes
 from .patches import Patches
 from .places import Names, Places
 from .readings import Readings
+from .rehearsal import Rehearsal
 from .schedules import Schedules
 
 #: calls of models in one close look, and in one of an evaluation
@@ -47,8 +48,9 @@ Tick = Callable[[Trace], None]
 class Watcher:
     """A context in which everything that trains or evaluates on this thread is seen, and computes what it always does.
 
-    `label` names a file of the user's code: "cell 3". `every` looks closely at every so many steps, too. `on_tick` is
-    told of the trace as it grows, at most ten times a second.
+    `probe` is the batch whose predictions are followed; without it, the first one trained on. `every` looks closely at
+    every so many steps, too. `on_tick` is told of the trace as it grows, at most ten times a second. `label` names a
+    file of the user's code: "cell 3".
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Watcher:
         *,
         source: str = "",
         where: str = "",
+        probe: Any = None,
         every: int | None = None,
         on_tick: Tick | None = None,
         label: Callable[[str], str] = os.path.basename,
@@ -70,6 +73,7 @@ class Watcher:
         self.calls, self.passes, self.models = Calls(self), Passes(self), Models(self)
         self.optimizers, self.gradients = Optimizers(self), Gradients(self)
         self.loaders, self.schedules, self.checkpoints = Loaders(self), Schedules(self), Checkpoints(self)
+        self.rehearsal = Rehearsal(self, probe)
         self.mode = Mode(self.calls.see)
         #: whether a close look goes on
         self.close = False
@@ -79,13 +83,15 @@ class Watcher:
         self._home = (os.getpid(), get_ident())
         self._order: list[str] = []
         self._orders: dict[tuple[str, ...], Order] = {}
-        #: when to tell of the trace again
-        self.tick_at = math.inf
+        #: when to look at the predictions or to tell of the trace again, and when to tell
+        self.tick_at = self._tell_at = math.inf
+        #: whether what happens is the watching's own doing
+        self.deaf = False
         self._failures = 0
 
     def __enter__(self) -> Watcher:
         self.looking.begun = self.looking.stretch = now = time.perf_counter()
-        self.tick_at = now + INTERVAL if self._on_tick is not None else math.inf
+        self.tick_at = self._tell_at = now + INTERVAL if self._on_tick is not None else math.inf
         try:
             self.gradients.install(self._patches)
             self.loaders.install(self._patches)
@@ -115,6 +121,7 @@ class Watcher:
         self.optimizers.remove()
 
     def _finish(self) -> None:
+        self.rehearsal.end()
         self._close_order()
         self.passes.uses.settle()
         self.passes.stepped()
@@ -150,7 +157,7 @@ class Watcher:
 
     def at_home(self) -> bool:
         """Whether this is the thread and the process that is watched."""
-        return get_ident() == self._home[1] and os.getpid() == self._home[0]
+        return not self.deaf and get_ident() == self._home[1] and os.getpid() == self._home[0]
 
     def guarded(self, call: Callable[..., Answer], *args: Any) -> Answer | None:
         """The answer of a call of our own; a bug in it must not reach the user's cell."""
@@ -213,15 +220,16 @@ class Watcher:
         self.looking.changed = True
 
     def tick(self, now: float | None = None) -> None:
-        """Tell of the trace when it is time."""
+        """Look at the predictions, and tell of the trace, when it is time."""
         now = now or time.perf_counter()
-        if self._on_tick is None or now < self.tick_at:
-            return
-        self.readings.flush()
-        self.trace.seconds = now - self.looking.begun
-        self.guarded(self._on_tick, self.trace)
-        done = time.perf_counter()
-        self.tick_at = done + max(INTERVAL, (done - now) / TICKS)
+        self.rehearsal.look(now)
+        if now >= self._tell_at and self._on_tick is not None:
+            self.readings.flush()
+            self.trace.seconds = now - self.looking.begun
+            self.guarded(self._on_tick, self.trace)
+            done = time.perf_counter()
+            self._tell_at = done + max(INTERVAL, (done - now) / TICKS)
+        self.tick_at = min(self._tell_at, self.rehearsal.due)
 
     def _switched(self, module: Any, mode: bool) -> None:
         known = self.models.met(module)

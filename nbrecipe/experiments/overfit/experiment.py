@@ -17,11 +17,11 @@ from ...bench import Bench
 from ...film import Film, Kind
 from ...guard import Untouched
 from ...task import LossCall, Task, read_task
+from ...task.naming import name_tokens, row_labels
 from .batch import all_examples, examples
 from .causes import after_training, before_training
 from .excuses import excuse_for
 from .loop import Limits, Loop
-from .naming import name_tokens, row_labels
 from .optimizers import Choice, choices
 from .outcome import Attempt, Cause, Frame, Overfit
 from .passes import Passes, one_pass, passes

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...task import LossCall
+from ...task.predictions import rows_of
 
 #: entries of the table of label shares by group that are still worth writing out
 _LARGEST_TABLE = 50_000_000
@@ -38,11 +39,6 @@ def entries(call: LossCall) -> Tensor:
     if call.name in ("cross_entropy", "kl_div") and call.target.is_floating_point():
         return call.target.argmax(1 if call.target.ndim > 1 else 0)
     return call.target
-
-
-def rows_of(scores: Tensor) -> Tensor:
-    """Class scores (N, C, ...) as one row for each prediction: (M, C)."""
-    return scores.unsqueeze(0) if scores.ndim == 1 else scores.movedim(1, -1).reshape(-1, scores.shape[1])
 
 
 def normalised(call: LossCall) -> bool:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ...task import LossCall
-from .floor import rows_of
+from ...task.predictions import rows_of
 
 #: how close rows of probabilities must come to a sum of one in float32
 _ONE = 1e-4

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from ... import film
 from ...task import Kind, LossCall, Task
+from ...task.predictions import Classes, Predictions, Values, YesNo
 from .floor import best_values, entries, lowest
 from .groups import groups_of
 from .passes import Passes
-from .predictions import Classes, Predictions, Values, YesNo
 from .trial import perfect_loss
 
 #: how far above its floor a loss counts as reached, as a share of what a guess costs above it: with ten classes every

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from ...film import MAX_FRAMES, MAX_LOSSES, Film
+from ...task.predictions import Picture
 from .outcome import Frame
-from .predictions import Picture
 
 if TYPE_CHECKING:
     import numpy as np

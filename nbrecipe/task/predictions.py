@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...film import Kind
-from .floor import rows_of
+from ..film import Kind
 
 Picture = tuple[np.ndarray, np.ndarray | None]
 #: a value stands on its target when no further off than this share of the targets' standard deviation: the dot of a
@@ -225,3 +224,8 @@ def pictures(values: Tensor) -> np.ndarray:
 
 def _cut(table: Tensor) -> Tensor:
     return table[:TEXTS, :TOKENS]
+
+
+def rows_of(scores: Tensor) -> Tensor:
+    """Class scores (N, C, ...) as one row for each prediction: (M, C)."""
+    return scores.unsqueeze(0) if scores.ndim == 1 else scores.movedim(1, -1).reshape(-1, scores.shape[1])

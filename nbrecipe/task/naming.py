@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ...film import Film, Kind
-from ...finding import number
+from ..film import Film, Kind
+from ..finding import number
 from .predictions import ROWS, VALUES, Classes, Predictions, YesNo
 
 #: values of an example that its label spells out

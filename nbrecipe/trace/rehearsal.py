@@ -1,0 +1,285 @@
+"""Predictions on one fixed batch while the user's model trains: a copy of the model is asked, never itself.
+
+The copy gets the weights of the moment and computes in eval mode; its hooks are gone, so nothing of the user's hears of
+it. It costs the memory of the weights once more.
+"""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from ..batches.structure import apply
+from ..film import MAX_FRAMES, MAX_LOSSES, Film
+from ..film import Kind as Shown
+from ..guard import Untouched
+from ..task.naming import row_labels
+from ..task.predictions import Classes, Predictions, Values, YesNo
+from .facts import tensors
+
+if TYPE_CHECKING:
+    from .watcher import Watcher
+
+#: bytes of weights beyond which no copy is made
+LARGEST = 1 << 30
+#: seconds between two looks, and the share of the running time that they may take
+PAUSE, SHARE = 0.05, 0.01
+#: this many looks come at steps 1, 2, 4, 8, … whatever the time: the first steps move most
+DOUBLINGS = 10
+#: values of an example up to which it is shown as numbers and not as a picture
+WIDE = 16
+CLASSES, YES_NO = ("cross_entropy", "nll_loss"), ("binary_cross_entropy", "binary_cross_entropy_with_logits")
+NUMBERS = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A call of a model: what it was given and what it returned."""
+
+    module: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    made: tuple[Tensor, ...]
+
+
+class Rehearsal:
+    """Takes frames of the predictions on a fixed batch."""
+
+    def __init__(self, watcher: Watcher, probe: Any = None) -> None:
+        self._watcher = watcher
+        #: a batch of the user's choice: (inputs, target), or a mapping
+        self._probe = probe
+        self._asked: Asked | None = None
+        self._copy: nn.Module | None = None
+        self._output: Output | None = None
+        self._predictions: Predictions | None = None
+        self._cast: tuple[str, bool, torch.dtype] = ("cpu", False, torch.float32)
+        self._film: Film | None = None
+        #: a loss whose model has not been found yet: name, scores, target, options
+        self._loss: tuple[str, Tensor, Tensor, Mapping[str, Any]] | None = None
+        self._tried = False
+        self._due, self._doubling, self._stride = 0.0, 1, 1
+
+    def prepare(self, name: str, output: Tensor, target: Any, options: Mapping[str, Any]) -> None:
+        """A loss with gradients was computed: the model's predictions of the first such batch are followed."""
+        if not self._tried and isinstance(target, Tensor):
+            self._loss = name, output, target, options
+            self.answered()
+
+    def answered(self) -> None:
+        """A model has answered; a model that computes its loss itself does so after the loss is known."""
+        asked = self._watcher.passes.last
+        if self._loss is None or asked is None:
+            return
+        name, output, target, options = self._loss
+        place = _where(asked.made, output)
+        if place is None:
+            return
+        self._loss, self._tried = None, True
+        why = _unfit(asked)
+        if not why:
+            try:
+                with Untouched([]):
+                    self._begin(asked, place, name, output, target, options)
+            except Exception as error:
+                self._film = self._watcher.trace.film = None
+                why = f"{type(error).__name__}: {error}"
+        if why:
+            self._watcher.trace.notes.append(f"predictions are not followed: {why}")
+
+    def _begin(
+        self, asked: Asked, place: Output, name: str, output: Tensor, target: Tensor, options: Mapping[str, Any]
+    ) -> None:
+        if self._probe is not None:
+            asked, target = _given(asked, self._probe, target)
+        ids = next((t for t in tensors([asked.args, asked.kwargs]) if t.ndim == 2 and not t.is_floating_point()), None)
+        self._predictions = _predictions(name, target.detach().clone(), output, ids, options)
+        if self._predictions is None:
+            return
+        kind = output.device.type
+        self._cast = (kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind))
+        module = asked.module
+        module = module.module if isinstance(module, (nn.parallel.DistributedDataParallel, nn.DataParallel)) else module
+        keep = lambda leaf: leaf.detach().clone() if isinstance(leaf, Tensor) else leaf  # noqa: E731
+        self._asked = Asked(module, apply(asked.args, keep), apply(asked.kwargs, keep), ())
+        self._output = place if self._probe is None else Output(place.index, None)
+        self._watcher.deaf = True
+        try:
+            self._copy = _copied(module)
+        finally:
+            self._watcher.deaf = False
+        predictions = self._predictions
+        film = Film(
+            predictions.kind, row_labels(predictions), predictions.targets, ignored=predictions.ignored,
+            limits=predictions.limits,
+        )  # fmt: skip
+        film.notes["batch"] = "the batch given" if self._probe is not None else "the first training batch"
+        self._film = self._watcher.trace.film = film
+        self._take()
+
+    def look(self, now: float, *, last: bool = False) -> None:
+        """Take a frame when it is time."""
+        steps = self._watcher.trace.steps
+        if self._film is None or steps == (self._film.steps[-1] if self._film.steps else -1):
+            return
+        doubled = steps >= self._doubling and self._doubling < 1 << DOUBLINGS
+        if not (last or doubled or now >= self._due):
+            return
+        while self._doubling <= steps:
+            self._doubling *= 2
+        try:
+            with Untouched([]):
+                self._take(last=last)
+        except Exception as error:
+            self._watcher.trace.notes.append(f"predictions end at step {steps}: {type(error).__name__}: {error}")
+            self._copy = self._asked = None
+            self._film = None
+        took = time.perf_counter() - now
+        self._due = now + took + max(PAUSE, took / SHARE)
+
+    @property
+    def due(self) -> float:
+        """When to look again."""
+        return self._due if self._film is not None else float("inf")
+
+    def end(self) -> None:
+        """The cell has ended: the last weights are looked at too, but not where an error or an interrupt ended it."""
+        if not self._watcher.trace.error:
+            self.look(time.perf_counter(), last=True)
+        if self._film is not None and self._watcher.trace.backward:
+            self._film.losses = self._watcher.trace.backward[0].values.finite()[:MAX_LOSSES]
+        self._copy = self._asked = self._loss = None
+
+    def _take(self, *, last: bool = False) -> None:
+        assert self._film is not None
+        assert self._predictions is not None
+        self._watcher.deaf = True
+        try:
+            scores = self._ask()
+        finally:
+            self._watcher.deaf = False
+        film, step = self._film, self._watcher.trace.steps
+        values, guess = self._predictions.frame(scores)
+        film.steps.append(step)
+        film.frames.append(values)
+        if guess is not None:
+            film.guesses.append(guess)
+        if len(film.steps) > MAX_FRAMES and not last:
+            kept = [*range(0, len(film.steps) - 1, 2), len(film.steps) - 1]
+            for frames in (film.steps, film.frames, film.guesses):
+                if frames:
+                    frames[:] = [frames[i] for i in kept]
+
+    def _ask(self) -> Tensor:
+        """The scores of the copy, with the weights of the moment."""
+        asked, copied, place = self._asked, self._copy, self._output
+        assert asked is not None
+        assert copied is not None
+        assert place is not None
+        theirs = [*asked.module.parameters(), *asked.module.buffers()]
+        mine = [*copied.parameters(), *copied.buffers()]
+        kind, enabled, dtype = self._cast
+        torch.set_grad_enabled(False)  # put back by the guard around
+        for new, old in zip(mine, theirs, strict=True):
+            new.data.copy_(old.detach())
+        with torch.autocast(kind, dtype, enabled=enabled):
+            raw = copied(*asked.args, **asked.kwargs)
+        return place.of(list(tensors(raw)))
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where in a model's answer the scores stand that a loss was given: its tensor, and shape, strides and offset."""
+
+    index: int
+    view: tuple[tuple[int, ...], tuple[int, ...], int] | None
+
+    def of(self, made: list[Tensor]) -> Tensor:
+        tensor = made[self.index].detach()
+        if self.view is None:
+            return tensor
+        shape, strides, offset = self.view
+        return tensor.as_strided(shape, strides, tensor.storage_offset() + offset)
+
+
+def _unfit(asked: Asked) -> str:
+    """Why a call cannot be made again later with the same inputs."""
+    if any(tensor.requires_grad for tensor in tensors([asked.args, asked.kwargs])):
+        return "the inputs come from another model that learns"
+    held = sum(parameter.numel() * parameter.element_size() for parameter in asked.module.parameters())
+    return "the weights are too large to copy" if held > LARGEST else ""
+
+
+def _where(made: tuple[Tensor, ...], output: Tensor) -> Output | None:
+    """The tensor of a model's answer that a loss was given, whole or as a view; None where it was computed anew."""
+    for index, tensor in enumerate(made):
+        if tensor is output:
+            return Output(index, None)
+    for index, tensor in enumerate(made):
+        if tensor.is_sparse or output.is_sparse:
+            continue
+        if tensor.untyped_storage().data_ptr() == output.untyped_storage().data_ptr():
+            offset = int(output.storage_offset() - tensor.storage_offset())
+            return Output(index, (tuple(output.shape), output.stride(), offset))
+    return None
+
+
+def _given(asked: Asked, probe: Any, target: Tensor) -> tuple[Asked, Tensor]:
+    """A call with a batch of the user's choice, and its target."""
+    if isinstance(probe, Mapping):
+        kwargs = {key: probe.get(key, value) for key, value in asked.kwargs.items()}
+        found = next((probe[key] for key in ("labels", "label", "targets", "target", "y") if key in probe), None)
+        return Asked(asked.module, asked.args, kwargs, ()), found if isinstance(found, Tensor) else target
+    *inputs, last = probe
+    return Asked(asked.module, (*inputs[: len(asked.args)],), asked.kwargs, ()), last
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    copied = copy.deepcopy(module)
+    for part in copied.modules():
+        for table in (part._forward_hooks, part._forward_pre_hooks, part._backward_hooks, part._backward_pre_hooks):
+            table.clear()
+    for parameter in copied.parameters():
+        parameter.grad = None
+        parameter.requires_grad_(False)
+    return copied.eval()
+
+
+def _predictions(
+    name: str, target: Tensor, output: Tensor, ids: Tensor | None, options: Mapping[str, Any]
+) -> Predictions | None:
+    """How the scores of this loss are read; None for a loss whose predictions have no picture."""
+    if name in CLASSES and not target.is_floating_point():
+        return _classes(name, target, ids, int(options.get("ignore_index") or -100))
+    count = len(target) if target.ndim else 1
+    shape: tuple[int, ...] = (count, target.numel() // max(count, 1))
+    if name in YES_NO and target.numel() == output.numel():
+        kind = Shown.IMAGES if target.ndim > 2 else Shown.CLASSES if shape[1] == 1 else Shown.MULTILABEL
+        shape = tuple(target.shape) if kind is Shown.IMAGES else shape
+        flat = target.flatten().float()
+        return YesNo(kind, shape, flat, torch.ones_like(flat, dtype=torch.bool), probable=name == YES_NO[0])
+    if name in NUMBERS and target.shape == output.shape:
+        kind = Shown.IMAGES if target.ndim > 2 or shape[1] > WIDE else Shown.REGRESSION
+        shape = tuple(target.shape) if target.ndim > 2 else shape
+        return Values(kind, shape, target.flatten().float())
+    return None
+
+
+def _classes(name: str, target: Tensor, ids: Tensor | None, skip: int) -> Predictions:
+    kind = Shown.CLASSES
+    shape: tuple[int, ...] = (target.numel(), 1)
+    rows = len(ids) if ids is not None else 0
+    if target.ndim == 2 or (rows and target.numel() % rows == 0 and target.numel() // rows > 1):
+        count = len(target) if target.ndim == 2 else rows
+        kind, shape = Shown.TOKENS, (count, target.numel() // count)
+    elif target.ndim > 2:
+        kind, shape = Shown.IMAGES, tuple(target.shape)
+    flat = target.flatten().long()
+    ignored = skip if bool((flat == skip).any()) else None
+    return Classes(kind, shape, flat, flat != skip, logarithms=name == "nll_loss", ignored=ignored)
