@@ -24,7 +24,7 @@ from .trace import Trace
 #: the chapter that `check_init` runs, whole
 INIT = "init"
 UNCHANGED = "your model is as it was"
-NOTHING = "no model was called and nothing trained in this cell"
+NOTHING = "nothing to judge in this cell"
 
 
 @dataclass
