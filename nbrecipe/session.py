@@ -57,9 +57,9 @@ class Session:
         start = time.monotonic()
         chosen = [check for check in checks if check.id not in self.silenced]
         enough: Callable[[], bool] = lambda: budget is not None and time.monotonic() - start > budget  # noqa: E731
-        results = []
+        results, watching = [], reading_traces()
         for check, result in zip(chosen, run_each(chosen, bench, enough=enough), strict=True):
-            if "trace" in check.needs and bench.trace is not None:
+            if check in watching and bench.trace is not None:
                 result = replace(result, occasion="training" if bench.trace.trained else "evaluation")
             self.report.add([result])  # kept one by one, so that an interrupt loses nothing
             results.append(result)
@@ -118,7 +118,7 @@ class Session:
 
 def reading_traces() -> list[Check]:
     """The checks that judge a watched loop."""
-    return [check for check in all_checks().values() if "trace" in check.needs]
+    return [check for check in all_checks().values() if "trace" in {*check.needs, *check.wants}]
 
 
 def happened(trace: Trace) -> bool:

@@ -76,8 +76,8 @@ def hugging_face(folder: Path) -> nn.Module:
     ]
     given = transformers.TrainingArguments(
         output_dir=str(folder), per_device_train_batch_size=8, num_train_epochs=2, report_to=[], use_cpu=True,
-        save_strategy="no", eval_strategy="epoch", logging_strategy="no", disable_tqdm=True, gradient_accumulation_steps=2,
-        learning_rate=1e-3, warmup_steps=2,
+        save_strategy="no", eval_strategy="epoch", logging_strategy="no", disable_tqdm=True, learning_rate=1e-3,
+        gradient_accumulation_steps=2, warmup_steps=2,
     )  # fmt: skip
     transformers.Trainer(model=model, args=given, train_dataset=data, eval_dataset=data[:16]).train()
     return model
@@ -106,8 +106,8 @@ def skorch_fit(folder: Path) -> nn.Module:
     """skorch steps with a closure."""
     skorch = pytest.importorskip("skorch")
     net = skorch.NeuralNetClassifier(
-        body(), criterion=nn.CrossEntropyLoss, optimizer=torch.optim.SGD, lr=0.05, max_epochs=3, batch_size=16, verbose=0,
-        iterator_train__shuffle=True,
+        body(), criterion=nn.CrossEntropyLoss, optimizer=torch.optim.SGD, lr=0.05, max_epochs=3, batch_size=16,
+        verbose=0, iterator_train__shuffle=True,
     )  # fmt: skip
     x, y = rows().tensors
     net.fit(x.numpy(), y.numpy().astype(np.int64))

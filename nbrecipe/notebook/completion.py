@@ -89,7 +89,7 @@ def _names(shell: Any, flag: str) -> list[str]:
     from .kinds import BY_FLAG
     from .names import Variables
 
-    kind = BY_FLAG.get(flag)
+    kind = BY_FLAG.get("batch" if flag == "probe" else flag)
     spaces = Variables.of_shell(shell, None).visible() if kind else []
     usual = {name for group in kind.usual for name in group} if kind else set()
     return [

@@ -63,8 +63,8 @@ class Calls:
         self._watcher = watcher
         self._losses: dict[tuple[str, Place, bool], LossSeen] = {}
         self._ops: dict[tuple[str, Place, bool], OpSeen] = {}
-        #: the last result of each running sum, and the backward calls made by then
-        self._sums: dict[Place, tuple[weakref.ref[Tensor], int]] = {}
+        #: the last result of each running sum, and the steps and backward calls made by then
+        self._sums: dict[Place, tuple[weakref.ref[Tensor], int, int]] = {}
         #: values of loss functions since the last step, by the tensor that they returned
         self.values: list[tuple[weakref.ref[Tensor], float]] = []
         self.tables = Tables(watcher)
@@ -188,19 +188,24 @@ class Calls:
         if out.numel() != 1 or not out.requires_grad or not torch.is_grad_enabled():
             return
         watcher = self._watcher
-        place, backwards = watcher.places.here(5), watcher.trace.backwards
-        last, before = self._sums.get(place, (None, 0))
-        whole = left if last is not None and last() is left else None
-        if whole is not None and backwards > before:
+        place, steps, backwards = watcher.places.here(5), watcher.trace.steps, watcher.trace.backwards
+        last, stepped, before = self._sums.get(place, (None, 0, 0))
+        whole = last() if last is not None else None
+        if whole is not None and (whole is left or _made_of(left, whole)):
             key = ("add", place, True)
             if key not in self._ops and len(self._ops) < MAX_KINDS:
                 self._ops[key] = OpSeen("add", place, facts(left), None, tuple(out.shape), True, 0)
                 watcher.trace.ops.append(self._ops[key])
             if key in self._ops:
                 self._ops[key].count += 1
-                self._ops[key].carried += 1
+                self._ops[key].carried += backwards > before and (steps > stepped or not steps)
         if len(self._sums) < MAX_KINDS or place in self._sums:
-            self._sums[place] = (weakref.ref(out), backwards)
+            self._sums[place] = (weakref.ref(out), steps, backwards)
+
+
+def _made_of(one: Tensor, other: Tensor) -> bool:
+    """Whether a tensor was computed from another in a single operation: `0.9 * total`."""
+    return one.grad_fn is not None and any(node is other.grad_fn for node, _ in one.grad_fn.next_functions if node)
 
 
 def pairs(left: Tensor, right: Tensor, out: Tensor) -> bool:

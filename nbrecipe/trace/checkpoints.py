@@ -94,7 +94,7 @@ class Checkpoints:
     def end(self) -> None:
         """State dicts in the user's variables that are the live weights themselves."""
         live = {
-            parameter.data_ptr(): known.seen.name
+            parameter.data_ptr(): known
             for known in self._watcher.models
             for parameter in known.module.parameters()
             if parameter.numel()
@@ -104,7 +104,9 @@ class Checkpoints:
             found = [live[tensor.data_ptr()] for tensor in held if tensor.data_ptr() in live]
             if found:
                 step, place = self._when(value)
-                self._watcher.trace.aliases.append(AliasSeen(name, found[0], place, step))
+                if not place:  # a copy of the dict, not of what it holds
+                    step = self._last.get(id(found[0].module))
+                self._watcher.trace.aliases.append(AliasSeen(name, found[0].seen.name, place, step))
 
     def _held(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         return ((name, value) for name, value in self._watcher.holders() if isinstance(value, Mapping) and value)

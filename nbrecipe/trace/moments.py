@@ -212,7 +212,7 @@ class LoadSeen:
     tensors: int
     matched: int
     shared: int
-    #: step at which it was taken by `state_dict()`, in this cell; None where it was not
+    #: step at which it was taken in this cell, or, where it is a copy of the dict, the last of the model's was
     taken: int | None = None
 
 
@@ -222,6 +222,6 @@ class AliasSeen:
 
     variable: str
     model: str
-    #: where and at which step `state_dict()` gave it; None where not in this cell
+    #: where it was taken in this cell; at which step, or, where it is a copy of the dict, the last of the model's was
     place: Place = NOWHERE
     taken: int | None = None

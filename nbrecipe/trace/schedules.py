@@ -67,7 +67,7 @@ class Schedules:
         if known is None:
             watcher = self._watcher
             name = watcher.names.of(scheduler, watcher.places.frame(4))
-            seen = SchedulerSeen(name, type(scheduler).__name__, watcher.names.of(scheduler.optimizer))
+            seen = SchedulerSeen(name, type(scheduler).__name__, self._driven(scheduler))
             seen.options = _options(scheduler)
             known = self._known[id(scheduler)] = (scheduler, seen)
             watcher.trace.schedulers.append(seen)
@@ -98,6 +98,15 @@ class Schedules:
         self.meet()
         for scheduler, seen in self._known.values():
             seen.options = _options(scheduler)
+            seen.optimizer = self._driven(scheduler)
+
+    def _driven(self, scheduler: Any) -> str:
+        """The name of the optimizer whose rate it sets: the one that steps, where one wraps another."""
+        groups = {id(group) for group in scheduler.optimizer.param_groups}
+        for known in self._watcher.optimizers:
+            if any(id(group) in groups for group in known.optimizer.param_groups):
+                return known.seen.name
+        return self._watcher.names.of(scheduler.optimizer)
 
 
 def _kinds(kind: type[Any]) -> Iterator[type[Any]]:

@@ -6,6 +6,8 @@ from the validation data: the metric is noisier and lower than the model is, and
 
 from __future__ import annotations
 
+import copy
+
 import torch
 
 from ... import toys
@@ -17,7 +19,7 @@ from ...trace.data import ModelSeen, Pass
 
 check = Check(__name__, tip="train and eval mode")
 
-#: the same input this often in a row is sampling on purpose (Monte Carlo dropout)
+#: the same input this often between two steps is sampling on purpose (Monte Carlo dropout)
 SAMPLES = 3
 
 
@@ -26,14 +28,15 @@ def run(trace: Trace) -> Finding:
     evaluated = [(model, p) for model in trace.models for p in model.passes if _evaluates(p)]
     if not evaluated:
         return skipped("no model was called without gradients, as an evaluation does")
-    wrong = [(model, p) for model, p in evaluated if p.training and p.active and not _samples(model, p)]
+    wrong = [
+        (model, p) for model, p in evaluated if p.training and p.active and _told(p) and not _samples(trace, model, p)
+    ]
     if not wrong:
-        return ok(f"{len(evaluated)} evaluation passes that were looked at ran in eval mode, or need none")
-    model, seen = wrong[0]
+        return ok(f"{len(evaluated)} passes without gradients that were looked at ran in eval mode, or need none")
+    certain = [(model, p) for model, p in wrong if _scored(p)]
+    model, seen = (certain or wrong)[0]
     layers = ", ".join(f"`{model.name}.{name}`" for name in seen.active[:3]) + (", …" if seen.active[3:] else "")
-    scored = [p for _, p in wrong if p.used and (p.loader or len(wrong) > 1)]
-    claim = bad if scored and any(_judged(trace, p) for p in scored) else hint
-    return claim(
+    return (bad if certain else hint)(
         f"`{model.name}` was evaluated in train mode: {layers} behave as in training",
         fix="Switch to eval mode before the evaluation, and back after it.",
         code=f"{model.name}.eval()",
@@ -44,18 +47,25 @@ def run(trace: Trace) -> Finding:
 
 
 def _evaluates(p: Pass) -> bool:
-    return not p.grad and not p.trained and p.used
+    """Whether a call may be an evaluation: no gradients, somebody looks at it, and it teaches nobody."""
+    return not p.grad and not p.trained and p.used and not p.taught
 
 
-def _samples(model: ModelSeen, p: Pass) -> bool:
-    """Whether the same input came several times: an average over dropout masks."""
-    return bool(p.batch) and sum(other.batch == p.batch and not other.grad for other in model.passes) >= SAMPLES
+def _scored(p: Pass) -> bool:
+    """Whether the output went into a loss, met targets, or classes were read off it for the rows of a loader."""
+    return p.scored in ("loss", "match") or (p.scored == "decision" and bool(p.loader))
 
 
-def _judged(trace: Trace, p: Pass) -> bool:
-    """Whether the outputs of this moment went into a loss or a comparison, or a loader was read for them."""
-    losses = any(not loss.grad and call.step == p.step for loss in trace.losses for call in loss.calls)
-    return losses or bool(p.loader) or any(not op.grad and op.from_model for op in trace.ops)
+def _told(p: Pass) -> bool:
+    """Whether anything says evaluation; samples drawn from a generator, or a step in a game, are none."""
+    return bool(p.loader) or p.scored in ("loss", "match", "difference")
+
+
+def _samples(trace: Trace, model: ModelSeen, p: Pass) -> bool:
+    """Whether the same input came several times between two steps: an average over dropout masks."""
+    again = sum(other.batch == p.batch and other.step == p.step and not other.grad for other in model.passes)
+    whole = any(loader.name == p.loader and loader.passes >= SAMPLES for loader in trace.loaders)
+    return (bool(p.batch) and again >= SAMPLES) or (trace.steps == 0 and whole)
 
 
 def _loop(switch: bool, dropout: float = 0.5) -> Bench:
@@ -120,5 +130,42 @@ def monte_carlo_dropout() -> Bench:
     def program() -> None:
         with torch.no_grad():
             torch.stack([net(x).softmax(1) for _ in range(30)]).std(0)
+
+    return toys.watched(program, net=net)
+
+
+@check.holds
+def teacher_in_train_mode() -> Bench:
+    """A momentum teacher gives targets without gradients: its outputs enter the loss of the student."""
+    given = toys.images()
+    net, teacher = given.model, copy.deepcopy(given.model)
+    opt = given.optimizer
+    assert net is not None
+    assert teacher is not None
+
+    def program() -> None:
+        for x, _ in toys.batches(given):
+            with torch.no_grad():
+                key = teacher(x)
+            loss = (net(x) - key).square().mean()
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+
+    return toys.watched(program, net=net, teacher=teacher, opt=opt)
+
+
+@check.holds
+def statistics_taken_anew() -> Bench:
+    """Batch norm's statistics are measured again after training; nobody looks at the outputs."""
+    given = toys.images()
+    net = given.model
+    assert net is not None
+    net.train()
+
+    def program() -> None:
+        with torch.no_grad():
+            for x, _ in toys.batches(given):
+                net(x)
 
     return toys.watched(program, net=net)
