@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from .data import MAX_KINDS, Answers
-from .facts import sample
 
 if TYPE_CHECKING:
     from .uses import Made
@@ -37,9 +36,9 @@ class Tables:
             return
         plain = output.detach()
         if name in HIGHEST and plain.ndim == 2 and target.ndim == 1 and not target.is_floating_point():
-            self._add(plain.argmax(1), target, made, grad, plain)
+            self._add(plain.argmax(1), target, made, grad)
         elif name in SIGN and plain.shape == target.shape and plain.numel() == len(plain):
-            self._add((plain > SIGN[name]).reshape(-1), target.reshape(-1), made, grad, plain)
+            self._add((plain > SIGN[name]).reshape(-1), target.reshape(-1), made, grad)
 
     def compared(self, left: Tensor, right: Tensor) -> None:
         """Two tensors were compared for equality; one may be predictions and the other targets."""
@@ -53,7 +52,7 @@ class Tables:
             return
         self._add(predicted.reshape(-1), target.detach().reshape(-1), made, made.seen.grad)
 
-    def _add(self, predicted: Tensor, target: Tensor, made: Made, grad: bool, scores: Tensor | None = None) -> None:
+    def _add(self, predicted: Tensor, target: Tensor, made: Made, grad: bool) -> None:
         if len(predicted) != len(target) or not len(target):
             return
         pairs = _pairs(predicted[:ROWS], target[:ROWS])
@@ -73,8 +72,6 @@ class Tables:
             rows, right = rows + number, right + number * (said == meant)
         if len(seen.batches) < BATCHES:
             seen.batches.append((rows, right))
-        if scores is not None:
-            seen.spread = max(seen.spread, float(sample(scores).float().std(correction=0)))
 
     def _place(self, made: Made, grad: bool) -> Answers | None:
         watcher, step = self._watcher, self._watcher.trace.steps

@@ -56,9 +56,9 @@ class Births:
     def _replayed(self) -> str:
         """The first module that gives values which are not finite when the last call looked at is made again."""
         last = self._watcher.passes.last
-        if self._watcher.close or last is None or any(not p.is_cpu for p in last[0].parameters()):
+        if self._watcher.close or last is None or any(not p.is_cpu for p in last.module.parameters()):
             return ""
-        module, args, kwargs = last
+        module, args, kwargs = last.module, last.args, last.kwargs
         name = next((known.seen.name for known in self._watcher.models if known.module is module), "")
         if any(_bad(tensor) for tensor in tensors([*args, *kwargs.values()])):
             return "inputs"

@@ -105,8 +105,6 @@ class Answers:
     table: dict[int, dict[int, int]] = field(default_factory=dict)
     #: (rows, right) of the first batches
     batches: list[tuple[int, int]] = field(default_factory=list)
-    #: largest standard deviation of the scores
-    spread: float = 0.0
 
 
 @dataclass

@@ -1,0 +1,183 @@
+"""The trained model beats the simplest guess.
+
+The majority class, or the mean of the targets, needs no model. A model that does not beat it on the validation data
+has learned nothing that helps there: the labels may be shuffled, the inputs unlike those of training, or the
+predictions in another unit than the targets.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ... import toys
+from ...bench import Bench
+from ...check import Check
+from ...finding import Finding, bad, hint, number, ok, skipped
+from ...trace import Trace
+from ...trace.data import Answers, LossSeen
+
+check = Check(__name__, tip="rule-based answer")
+
+#: standard errors beyond which a difference is no chance: one run in 30 000 of a normal estimate
+SURE = 4.0
+#: steps and rows below which there is nothing to expect yet
+STEPS, ROWS = 100, 50
+#: share of answers that name a class no target has
+OUTSIDE = 0.05
+#: squared error over the variance of the targets that no sample of so many rows gives by chance
+FAR = 1.5
+#: losses that the mean of the targets gives a value of: their variance
+SQUARES = "mse_loss"
+
+
+@check.run
+def run(trace: Trace) -> Finding:
+    if trace.steps == 0:
+        return skipped("the cell does not train, so what to expect of the model is not known")
+    if not trace.ended:
+        return skipped("the cell is still running")
+    learned = {model.name for model in trace.models if any(p.changed for p in model.parameters)}
+    tables = [a for a in trace.answers if not a.grad and a.model in learned and a.step >= STEPS and _counted(a)]
+    losses = [
+        loss
+        for loss in trace.losses
+        if loss.name == SQUARES and not loss.grad and loss.source in learned and loss.calls[-1].step >= STEPS
+        if all(call.options.get("reduction", "mean") == "mean" for call in loss.calls)
+    ]
+    if not tables and not losses:
+        return skipped(f"no evaluation after {STEPS} steps or more was seen whose targets give a baseline")
+    found = [_classes(table) for table in tables] or [_values(loss) for loss in losses]
+    return min(found, key=lambda one: ("bad", "hint", "ok").index(one.verdict.value))
+
+
+def _counted(answers: Answers) -> bool:
+    """Enough rows, more than one class among them, and no class missing: sorted rows show few in a few batches."""
+    rows = sum(sum(row.values()) for row in answers.table.values())
+    outside = sum(n for row in answers.table.values() for said, n in row.items() if said not in answers.table)
+    return len(answers.table) > 1 and rows >= ROWS and outside <= OUTSIDE * rows
+
+
+def _classes(answers: Answers) -> Finding:
+    """Accuracy against the majority's share, and whether the answers say anything of the targets at all."""
+    table = answers.table
+    sizes = {target: sum(row.values()) for target, row in table.items()}
+    rows = sum(sizes.values())
+    common = max(sizes, key=lambda target: sizes[target])
+    accuracy = sum(row.get(target, 0) for target, row in table.items()) / rows
+    share = sizes[common] / rows
+    said = f"accuracy **{number(accuracy, 3)}** on {rows} rows; always answering {common} gives **{number(share, 3)}**"
+    seen: dict[str, Any] = {"accuracy": accuracy, "baseline": share, "rows": rows, "majority": common}
+    # rows on which one is right and the other wrong: McNemar
+    better = sum(row.get(target, 0) for target, row in table.items() if target != common)
+    worse = sizes[common] - table[common].get(common, 0)
+    z = (better - worse) / math.sqrt(max(better + worse, 1))
+    if z > 0 or _informed(table, sizes):
+        return ok(said, **seen)
+    fix = "Look at what the evaluation feeds the model: labels, order of rows, normalisation."
+    return (bad if z < -SURE else hint)(said, fix=fix, where=str(answers.place), **seen)
+
+
+def _informed(table: dict[int, dict[int, int]], sizes: dict[int, int]) -> bool:
+    """Whether some class is named more often where it is right: class weights give accuracy away for that.
+
+    The recalls sum to 1 for answers that do not depend on the target; their standard error is the binomial one.
+    """
+    recalls = [(table[target].get(target, 0) / size, size) for target, size in sizes.items()]
+    spread = math.sqrt(sum(max(r * (1 - r), 1 / n) / n for r, n in recalls))
+    return sum(r for r, _ in recalls) - 1 > 2 * spread
+
+
+def _values(loss: LossSeen) -> Finding:
+    """Squared error against the variance of the targets, over the batches of the last evaluation."""
+    last = [call for call in loss.calls if call.step == loss.calls[-1].step and call.value is not None]
+    errors = [(call.value, math.prod(call.target.shape), call.target) for call in last if call.target and call.value]
+    rows = sum(count for _, count, _ in errors)
+    if rows < ROWS:
+        return ok(f"{rows} rows are too few to tell")
+    error = sum(value * count for value, count, _ in errors) / rows
+    mean = sum(target.mean * count for _, count, target in errors) / rows
+    variance = sum((target.std**2 + (target.mean - mean) ** 2) * count for _, count, target in errors) / rows
+    said = f"squared error **{number(error)}** on {rows} values; always answering {number(mean)} gives "
+    said += f"**{number(variance)}**"
+    seen: dict[str, Any] = {"error": error, "baseline": variance, "values": rows, "mean": mean}
+    if error <= variance or variance == 0:
+        return ok(said, **seen)
+    each = [value / variance for value, _, _ in errors]
+    noise = statistics.stdev(each) / math.sqrt(len(each)) if len(each) > 1 else 0.0
+    certain = error / variance > FAR + SURE * noise
+    fix = "Compare the range of predictions and targets: one of them may be scaled and the other not."
+    return (bad if certain else hint)(said, fix=fix, where=str(loss.place), **seen)
+
+
+def _classified(rate: float, shuffled: bool, weights: Tensor | None = None, epochs: int = 15) -> Bench:
+    given = toys.binary(rate=rate, loss_fn=nn.BCEWithLogitsLoss(pos_weight=weights))
+    net, opt, loss_fn = given.model, given.optimizer, given.loss_fn
+    assert net is not None
+    assert loss_fn is not None
+    x_val, y_val = given.train_data.tensors
+    y_val = y_val[torch.randperm(len(y_val), generator=toys.seeded())] if shuffled else y_val
+
+    def program() -> None:
+        for x, y in toys.batches(given, epochs):
+            loss = loss_fn(net(x), y)
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+        with torch.no_grad():
+            ((net(x_val) > 0) == (y_val > 0.5)).float().mean()
+
+    return toys.watched(program, net=net, opt=opt)
+
+
+@check.breaks
+def labels_of_other_rows() -> Bench:
+    """The validation labels stand in another order than the inputs, and three in ten are positive."""
+    return _classified(0.3, shuffled=True)
+
+
+@check.breaks
+def raw_targets() -> Bench:
+    """The net learned standardised targets, and the evaluation compares it with the raw ones."""
+    return _fitted(raw=True)
+
+
+@check.holds
+def separable_classes() -> Bench:
+    """The net knows the classes."""
+    return _classified(0.3, shuffled=False)
+
+
+@check.holds
+def weighted_positives() -> Bench:
+    """Nineteen in twenty are negative and positives weigh more: fewer right answers, and more found."""
+    return _classified(0.05, shuffled=False, weights=torch.tensor([60.0]))
+
+
+@check.holds
+def standardised_targets() -> Bench:
+    """Predictions and targets are in one unit."""
+    return _fitted(raw=False)
+
+
+def _fitted(raw: bool) -> Bench:
+    given = toys.regress(mean=40.0, scale=12.0)
+    net, opt = given.model, given.optimizer
+    assert net is not None
+    x_all, y_all = given.train_data.tensors
+    scaled = (y_all - 40.0) / 12.0
+
+    def program() -> None:
+        for _ in range(120):
+            loss: Any = nn.functional.mse_loss(net(x_all), scaled)
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+        with torch.no_grad():
+            nn.functional.mse_loss(net(x_all), y_all if raw else scaled)
+
+    return toys.watched(program, net=net, opt=opt)
