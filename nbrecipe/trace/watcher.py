@@ -32,8 +32,8 @@ from .schedules import Schedules
 
 #: calls of models in one close look, and in one of an evaluation
 PASSES, SOME = 12, 4
-#: share of the running time that ticks may take
-TICKS = 0.01
+#: share of the running time that ticks may take, beside some seconds once: opening a panel must not hold it up
+TICKS, TICKS_ONCE = 0.01, 0.04
 #: seconds between two ticks: the eye asks for no more
 INTERVAL = 0.1
 #: calls told in the order of one step
@@ -85,6 +85,7 @@ class Watcher:
         self._orders: dict[tuple[str, ...], Order] = {}
         #: when to look at the predictions or to tell of the trace again, and when to tell
         self.tick_at = self._tell_at = math.inf
+        self._told = 0.0
         #: whether what happens is the watching's own doing
         self.deaf = False
         self._failures = 0
@@ -228,7 +229,8 @@ class Watcher:
             self.trace.seconds = now - self.looking.begun
             self.guarded(self._on_tick, self.trace)
             done = time.perf_counter()
-            self._tell_at = done + max(INTERVAL, (done - now) / TICKS)
+            self._told += done - now
+            self._tell_at = max(done + INTERVAL, self.looking.begun + (self._told - TICKS_ONCE) / TICKS)
         self.tick_at = min(self._tell_at, self.rehearsal.due)
 
     def _switched(self, module: Any, mode: bool) -> None:
