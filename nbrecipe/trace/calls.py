@@ -7,6 +7,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from .watcher import Watcher
 
 #: the attribute that is looked up for a gradient, and where torch's own code lies
-GRAD, TORCH = Tensor.grad, f"{os.path.dirname(torch.__file__)}{os.sep}"
+GRAD, TORCH = Tensor.grad, f"{Path(torch.__file__).parent}{os.sep}"
 #: loss calls kept of one place
 MAX_CALLS = 48
 LOSSES = (

@@ -160,7 +160,7 @@ class Models:
         """Compare everything with its first sight."""
         for known in self._known.values():
             now = dict(known.module.named_parameters())
-            for parameter, seen, kept, version in known.parameters:
+            for parameter, seen, kept, _ in known.parameters:
                 seen.trainable_after = parameter.requires_grad
                 seen.replaced = now.get(seen.name) is not parameter
                 # `p.data -= …` leaves the version as it was

@@ -68,6 +68,8 @@ class LossCall:
     lags: dict[int, float] = field(default_factory=dict)
     #: places past its own up to which the output at a place depends on the token ids; None where it was not asked
     reach: int | None = None
+    #: whether tokens before its own move it, too
+    past: bool = False
     #: length of the rows of token ids; share of the targets that count although the input there is padding
     length: int = 0
     padding: float = 0.0

@@ -1,0 +1,155 @@
+"""A model is trained in train mode.
+
+In eval mode dropout does nothing and batch norm uses statistics that are no longer learned: most often `train()` is
+missing after the first evaluation, and every epoch but the first trains another net than the one that was meant.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from ... import toys
+from ...bench import Bench
+from ...check import Check
+from ...finding import Finding, bad, hint, ok, skipped
+from ...trace import Trace
+from ...trace.data import ModelSeen, Pass
+
+check = Check(__name__, tip="train and eval mode")
+
+
+@check.run
+def run(trace: Trace) -> Finding:
+    trained = [(model, _trained(trace, model)) for model in trace.models]
+    trained = [(model, passes) for model, passes in trained if passes]
+    if not trained:
+        return skipped("no pass of a model was seen that an optimizer trained on")
+    for model, passes in trained:
+        found = _judge(model, passes)
+        if found is not None:
+            return found
+    return ok(f"{sum(len(passes) for _, passes in trained)} training passes looked at ran in train mode, or need none")
+
+
+def _trained(trace: Trace, model: ModelSeen) -> list[Pass]:
+    """Passes that a backward went through, of a model whose weights an optimizer moves."""
+    moved = {
+        layer
+        for optimizer in trace.optimizers
+        for update in optimizer.updates[-1:]
+        for layer, change in zip(update.layers, update.changes, strict=True)
+        if change > 0
+    }
+    if not any(layer.startswith(f"{model.name}.") for layer in moved):
+        return []
+    # an input that asks for gradients is an attack or a penalty on the gradient, which eval mode suits
+    return [p for p in model.passes if p.grad and p.trained and not any(facts.requires_grad for facts in p.inputs)]
+
+
+def _judge(model: ModelSeen, passes: list[Pass]) -> Finding | None:
+    late = passes[len(passes) - next((i for i, p in enumerate(reversed(passes)) if p.training), len(passes)) :]
+    late = [p for p in late if p.idle]
+    if not late:
+        return None
+    if len(late) < len(passes):
+        claim = bad if _left_so(model, late[-1]) else hint
+        since = f"since step {late[0].step} `{model.name}` has been trained in eval mode"
+    else:
+        asleep = [
+            norm
+            for norm in model.norms
+            if norm.fresh and not norm.frozen and not norm.moved and norm.name in late[0].idle
+        ]
+        claim = bad if asleep and len(late) > 1 else hint
+        since = f"`{model.name}` is trained in eval mode"
+        if asleep:
+            since += f", and `{model.name}.{asleep[0].name}` has never seen the statistics of a batch"
+    layers = ", ".join(f"`{model.name}.{name}`" for name in late[0].idle[:3]) + (", …" if late[0].idle[3:] else "")
+    return claim(
+        f"{since}: {layers} behave as in an evaluation",
+        fix="Switch back to train mode before each epoch's training.",
+        code=f"{model.name}.train()",
+        where=str(late[0].place),
+        layers=list(late[0].idle),
+        step=late[0].step,
+        passes=len(late),
+    )
+
+
+def _left_so(model: ModelSeen, last: Pass) -> bool:
+    """Whether the model was switched for an evaluation, which took place, and not switched back since.
+
+    Who freezes layers by `eval()` on purpose does it after `train()`, which shows among the modes.
+    """
+    switched = [step for step, mode in model.modes if not mode]
+    back = [step for step, mode in model.modes if mode]
+    evaluated = [p.step for p in model.passes if not p.grad and not p.training]
+    return any(s <= e <= last.step and not any(b >= e for b in back) for s in switched[-1:] for e in evaluated)
+
+
+def _loop(restore: bool = True, start: bool = True, evaluate: bool = True, frozen: bool = False) -> Bench:
+    given = toys.images(toys.convnet(dropout=0.3))
+    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
+    assert isinstance(net, torch.nn.Sequential)
+    assert loss_fn is not None
+    net.train(start)
+
+    def program() -> None:
+        for epoch in range(3):
+            if restore or (epoch == 0 and start):
+                net.train()
+            if frozen:
+                net[1].eval()
+            for x, y in toys.batches(given):
+                opt.zero_grad()
+                loss_fn(net(x), y).backward()
+                opt.step()
+            if evaluate:
+                net.eval()
+                with torch.no_grad():
+                    for x, y in toys.batches(given):
+                        loss_fn(net(x), y)
+
+    return toys.watched(program, net=net, opt=opt)
+
+
+@check.breaks
+def not_switched_back() -> Bench:
+    """The first evaluation leaves the model in eval mode for good."""
+    return _loop(restore=False)
+
+
+@check.breaks
+def in_eval_mode_from_the_start() -> Bench:
+    """A new net's batch norm passes its input on as it is, and never learns statistics."""
+    return _loop(restore=False, start=False, evaluate=False)
+
+
+@check.holds
+def switched_back() -> Bench:
+    """Train mode before each epoch."""
+    return _loop()
+
+
+@check.holds
+def frozen_batch_norm() -> Bench:
+    """One batch norm layer stays in eval mode on purpose; the model itself is in train mode."""
+    return _loop(frozen=True)
+
+
+@check.holds
+def nothing_to_switch() -> Bench:
+    """Without dropout or batch norm either mode computes the same."""
+    given = toys.classify()
+    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
+    assert net is not None
+    assert loss_fn is not None
+    net.eval()
+
+    def program() -> None:
+        for x, y in toys.batches(given):
+            opt.zero_grad()
+            loss_fn(net(x), y).backward()
+            opt.step()
+
+    return toys.watched(program, net=net, opt=opt)
