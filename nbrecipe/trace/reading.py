@@ -67,12 +67,18 @@ def _lags(ids: Tensor, table: Tensor, counted: Tensor) -> dict[int, float]:
 
 
 def padding(matched: Match) -> float:
-    """Share of the targets that count although the input at their place is padding, on the right or on the left."""
-    ids, counted = matched.ids, matched.counted
-    number = int(counted.sum())
-    for tail in (_tail(ids), _tail(ids.flip(1)).flip(1)):
-        if bool(tail.any()) and number:
-            return int((tail[:, : counted.shape[1]] & counted).sum()) / number
+    """Share of the targets that count although the input at their place is padding, on the right or on the left.
+
+    They must all be one value: what is no padding there belongs to other inputs.
+    """
+    counted = matched.counted
+    right, left = _tail(matched.ids), _tail(matched.ids.flip(1)).flip(1)
+    left[:, :-1] &= left[:, 1:]  # from the last one on the left the first token is predicted
+    for tail in (right, left):
+        at = tail[:, : counted.shape[1]] & counted
+        values = matched.table[at]
+        if len(values) and bool((values == values[0]).all()):
+            return len(values) / int(counted.sum())
     return 0.0
 
 

@@ -60,7 +60,7 @@ class Tokens:
         self.heard |= hooks is not None and hooks(True) is not None
 
     def read(self, output: Tensor, target: Tensor, given: dict[str, Any], place: Place) -> dict[str, Any]:
-        """What a target of classes says about the ids: the fields `lags`, `reach`, `length` and `padding`."""
+        """What a target of classes says about the ids: the fields `lags`, `reach`, `past`, `length` and `padding`."""
         counted = (target >= 0) & (target != given.get("ignore_index", -100))
         weight = given.get("weight")
         if isinstance(weight, Tensor):
@@ -74,17 +74,19 @@ class Tokens:
         if best is None:
             return {}
         matched, lookup = best
+        reach, past = self._reach(matched, lookup, output, target.shape, place) or (None, False)
         return {
             "lags": matched.lags,
-            "reach": self._reach(matched, lookup, output, target.shape, place),
+            "reach": reach,
+            "past": past,
             "length": matched.ids.shape[1],
             "padding": padding(matched),
         }
 
     def _reach(
         self, matched: Match, lookup: Lookup, output: Tensor, shape: tuple[int, ...], place: Place
-    ) -> int | None:
-        """The last place, counted from its own, whose token moves the output at one place in the middle of a row."""
+    ) -> tuple[int, bool] | None:
+        """The last place, from its own, whose token moves an output in mid-row, and whether earlier ones do."""
         off = max((share for lag, share in matched.lags.items() if lag != 1), default=0.0)
         wanted = off > SURE and matched.lags.get(1, 0.0) < CLEAR
         asked = self._asked.get(place, 0)
@@ -115,7 +117,7 @@ class Tokens:
         elif matched.axis == 0:
             at = own[1]
         places = along.nonzero()
-        return int(places[-1]) - at if len(places) else None
+        return (int(places[-1]) - at, int(places[0]) < at) if len(places) else None
 
     def _listened(self) -> bool:
         """Whether some hook of the user's would notice another gradient."""
