@@ -1,0 +1,136 @@
+"""The state of one batch does not leak into the next.
+
+A recurrent net that is given the state of the batch before goes on with the sequences that stood there. Where the
+loader shuffles, these are other sequences: the state is noise, and rows depend on what happened to come before them.
+State that a module keeps to itself is not seen here.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from ... import toys
+from ...bench import Bench
+from ...check import Check
+from ...finding import Finding, bad, ok, skipped
+from ...trace import Trace
+
+check = Check(__name__, tip="wrong indexing")
+
+#: passes seen closely that took a state from before
+PASSES = 2
+#: what torch says where the state brings its graph along
+TWICE = "backward through the graph a second time"
+
+
+@check.run
+def run(trace: Trace) -> Finding:
+    trained = [(model, p) for model in trace.models for p in model.passes if p.grad]
+    if not trained:
+        return skipped("no model was called with gradients")
+    carried = [(model, p) for model, p in trained if p.carried]
+    if carried and TWICE in trace.error:
+        model, p = carried[-1]
+        return bad(
+            f"`{model.name}` was given the state of the batch before with its graph, whose backward had been called",
+            fix="Cut the state from its graph between batches, or start each batch afresh.",
+            code="state = state.detach()",
+            where=str(p.place),
+            passes=len(carried),
+        )
+    shuffling = {loader.name for loader in trace.loaders if loader.shuffles}
+    mixed = [(model, p) for model, p in carried if p.loader in shuffling]
+    if len(mixed) < PASSES:
+        told = f"{len(carried) or 'none'} took a state from an earlier batch"
+        return ok(f"of {len(trained)} passes that were looked at, {told}", passes=len(trained), carried=len(carried))
+    model, p = mixed[0]
+    return bad(
+        f"**{len(mixed)}** of {len(trained)} passes of `{model.name}` took the state that the batch before had left, "
+        f"and `{p.loader}` shuffles: its rows belong to other sequences",
+        fix="Start each batch with a state of zeros, or keep the rows of successive batches in order.",
+        code="state = None  # at the top of the loop over batches",
+        where=str(p.place),
+        passes=len(trained),
+        carried=len(mixed),
+    )
+
+
+class _Recurrent(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell, self.head = nn.GRU(3, 8, batch_first=True), nn.Linear(8, 1)
+
+    def forward(self, x: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        out, state = self.cell(x, state)
+        return self.head(out[:, -1]), state
+
+
+def _loop(shuffle: bool, carry: bool = True) -> Bench:
+    g = toys.seeded()
+    x_all = torch.randn(64, 6, 3, generator=g)
+    loader = DataLoader(TensorDataset(x_all, x_all.sum((1, 2))[:, None]), batch_size=16, shuffle=shuffle)
+    net = _Recurrent()
+    opt = torch.optim.Adam(net.parameters(), 1e-2)
+
+    def program() -> None:
+        state = None
+        for x, y in loader:
+            out, left = net(x, state)
+            loss = nn.functional.mse_loss(out, y)
+            opt.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            opt.step()
+            state = left.detach() if carry else None
+
+    return toys.watched(program, net=net, opt=opt, loader=loader)
+
+
+@check.breaks
+def carried_over_shuffled_rows() -> Bench:
+    """The state goes from batch to batch, and the loader shuffles."""
+    return _loop(shuffle=True)
+
+
+@check.holds
+def truncated_backpropagation() -> Bench:
+    """The state goes from batch to batch, and the rows go on in order."""
+    return _loop(shuffle=False)
+
+
+@check.holds
+def started_afresh() -> Bench:
+    """Each batch starts with a state of zeros."""
+    return _loop(shuffle=True, carry=False)
+
+
+@check.holds
+def several_passes_of_one_step() -> Bench:
+    """A net refines its own answer three times for each batch."""
+    given = toys.regress(toys.mlp((11, 16, 1)))
+    net, opt = given.get("model"), given.optimizer
+    loader = DataLoader(given.train_data, batch_size=64, shuffle=True)
+
+    class Refined(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = net
+
+        def forward(self, x: Tensor, guess: Tensor) -> Tensor:
+            out: Tensor = self.net(torch.cat([x, guess], 1))
+            return out
+
+    refined = Refined()
+
+    def program() -> None:
+        for x, y in loader:
+            guess = torch.zeros_like(y)
+            for _ in range(3):
+                guess = refined(x, guess)
+            loss = nn.functional.mse_loss(guess, y)
+            opt.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            opt.step()
+
+    return toys.watched(program, refined=refined, opt=opt, loader=loader)

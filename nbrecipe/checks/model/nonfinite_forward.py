@@ -1,0 +1,153 @@
+"""Every value that the model makes is finite.
+
+One NaN turns the loss into NaN, the loss the gradients, and one step all weights. What counts is where the first one
+is born: in the inputs, in one module, or only in the loss, as the logarithm of zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ... import toys
+from ...bench import Bench
+from ...check import Check
+from ...finding import Finding, bad, hint, number, ok, skipped
+from ...trace import Trace
+from ...trace.data import BackwardSeen, Pass
+
+check = Check(__name__, tip="training dynamics")
+
+
+@check.run
+def run(trace: Trace) -> Finding:
+    passes = [(model, p) for model in trace.models for p in model.passes]
+    if trace.nonfinite is not None:
+        return _lost(trace, *trace.nonfinite)
+    if not passes:
+        return skipped("no model was called")
+    born = [(model, p) for model, p in passes if p.nonfinite]
+    if not born:
+        return ok(f"all values of {len(passes)} passes that were looked at are finite", passes=len(passes))
+    model, p = born[0]
+    reached = p.output is not None and p.output.nonfinite > 0 and p.used
+    given = any(facts.nonfinite for facts in p.inputs)
+    place = "in its inputs" if given else f"in `{model.name}.{p.nonfinite}`" if p.nonfinite else f"in `{model.name}`"
+    return (bad if reached and p.scored == "loss" else hint)(
+        f"NaN or infinity is born {place}" + ("" if reached else ", and does not reach the output"),
+        fix="Look at what enters there: a division by zero, a root or logarithm of what is not positive, an overflow.",
+        code="torch.isfinite(x).all()",
+        where=str(p.place),
+        module=p.nonfinite,
+        passes=len(born),
+    )
+
+
+def _lost(trace: Trace, step: int, where: str) -> Finding:
+    """The loss was not finite when its backward was called."""
+    loss = next((b for b in trace.backward if any(v - v != 0 for v in b.values.values)), None)
+    name = f"`{loss.name}`" if loss else "the loss"
+    seen: dict[str, Any] = {"step": step, "born": where}
+    place = str(loss.place) if loss else ""
+    if where == "inputs":
+        told, fix = "the inputs of the model are not finite", "Look for missing values in the data before training."
+    elif where.startswith("weights "):
+        told = f"`{where[8:]}` was no longer finite by then"
+        fix = "Lower the learning rate, or clip the gradients: the step before threw the weights out."
+    elif where == "loss":
+        finite = "the model gives finite values" if _finite(trace, step) else "this step was not looked at closely"
+        told = f"{finite}: it is born in the loss, or by this batch"
+        fix = "Give the logarithm, the root or the division in the loss a floor, or use the version that takes logits."
+    else:
+        told = f"it is born in `{where}`, whose inputs are finite"
+        fix = "Look at what enters there: a division by zero, a root or logarithm of what is not positive, an overflow."
+    before = [v for s, v in loss.values.finite() if s < step][-1:] if loss else []
+    why = f"the loss was {number(before[0])} at the step before" if before else ""
+    return bad(f"{name} was **{_value(loss)}** at step **{step}**; {told}", fix=fix, why=why, where=place, **seen)
+
+
+def _finite(trace: Trace, step: int) -> bool:
+    seen: list[Pass] = [p for model in trace.models for p in model.passes if p.step == step and p.grad]
+    return bool(seen) and not any(p.nonfinite for p in seen)
+
+
+def _value(loss: BackwardSeen | None) -> str:
+    values = [v for v in loss.values.values if v - v != 0] if loss else []
+    return str(values[0]) if values else "not finite"
+
+
+class _Root(nn.Module):
+    """The root of what may be negative."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sqrt()
+
+
+def _loop(net: nn.Module, missing: bool = False, log: bool = False) -> Bench:
+    given = toys.regress(net)
+    opt = torch.optim.SGD(net.parameters(), 0.01)
+    x_all, y_all = given.train_data.tensors
+    x_all = x_all.clone()
+    if missing:
+        x_all[100, 3] = torch.nan
+
+    def program() -> None:
+        for start in range(0, 256, 64):
+            out = net(x_all[start : start + 64])
+            target = y_all[start : start + 64]
+            loss = (out.relu().log() * target).mean() if log else nn.functional.mse_loss(out, target)
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+
+    return toys.watched(program, net=net, opt=opt)
+
+
+@check.breaks
+def root_of_negative_values() -> Bench:
+    """A module takes the root of values of either sign."""
+    return _loop(nn.Sequential(nn.Linear(10, 16), _Root(), nn.Linear(16, 1)))
+
+
+@check.breaks
+def missing_values() -> Bench:
+    """A value of the data is NaN."""
+    return _loop(toys.mlp((10, 16, 1)), missing=True)
+
+
+@check.breaks
+def logarithm_of_zero() -> Bench:
+    """The loss takes the logarithm of what may be zero."""
+    return _loop(toys.mlp((10, 16, 1)), log=True)
+
+
+@check.holds
+def finite() -> Bench:
+    """All values are finite."""
+    return _loop(toys.mlp((10, 16, 1)))
+
+
+class _Masked(nn.Module):
+    """Minus infinity where a class is not allowed."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.masked_fill(torch.arange(x.shape[1]) == 4, -torch.inf)
+
+
+@check.holds
+def masked_classes() -> Bench:
+    """Scores of minus infinity rule a class out, and the loss is finite."""
+    given = toys.classify(nn.Sequential(toys.mlp((20, 16, 5)), _Masked()))
+    net, opt = given.model, given.optimizer
+    assert net is not None
+
+    def program() -> None:
+        for x, y in toys.batches(given):
+            loss = nn.functional.cross_entropy(net(x), y.clamp(max=3))
+            opt.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            opt.step()
+
+    return toys.watched(program, net=net, opt=opt)
