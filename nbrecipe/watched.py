@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -21,6 +22,8 @@ from .verbs import Answer
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+#: where our own code lies
+OURS = f"{Path(__file__).parent}{os.sep}"
 #: what a method needs beside what nbrecipe installs, and the line that installs it
 NEEDS = "{what} needs {package}: `pip install {package}`"
 
@@ -111,6 +114,9 @@ def _watching(
         with record(**recording(scope, where=where, probe=probe, every=every)) as watcher:
             answer.trace = watcher.trace
             yield answer
+    except BaseException as error:
+        unwatched(error)
+        raise
     finally:
         conclude(answer, lambda: verbs.SESSION.bench({}), tensorboard=tensorboard)
 
@@ -146,6 +152,20 @@ def conclude(
     except Exception as error:
         trace.notes.append(f"a bug of nbrecipe: {type(error).__name__}: {error}")
     return answer
+
+
+def unwatched(error: BaseException) -> None:
+    """Take our own frames out of an error's traceback, in place: it then reads as it would without the watching."""
+    chain: list[BaseException] = [error]
+    for each in chain:  # grows on the way
+        chain += [other for other in (each.__cause__, each.__context__) if other is not None and other not in chain]
+        entry = each.__traceback__
+        while entry is not None:
+            after = entry.tb_next
+            while after is not None and after.tb_frame.f_code.co_filename.startswith(OURS):
+                after = after.tb_next
+            entry.tb_next = after
+            entry = after
 
 
 def scalars(trace: Trace) -> dict[str, list[tuple[int, float]]]:

@@ -104,6 +104,37 @@ def test_an_error_of_the_block_stays_its_own_and_what_was_seen_is_judged():
     assert "ended by ZeroDivisionError" in str(w)
 
 
+class Torn(TensorDataset):
+    """A data set that breaks at its tenth row, and says why."""
+
+    def __getitem__(self, row):
+        if row == 10:
+            try:
+                return {}["missing"]
+            except KeyError:
+                raise ValueError("torn") from None
+        return super().__getitem__(row)
+
+
+def test_a_traceback_through_what_is_watched_is_that_of_the_bare_block():
+    def broken():
+        program = Program()
+        program.loader = DataLoader(Torn(program.x, program.y), batch_size=4)
+        program.train()
+
+    def watched_block():
+        with nbrecipe.watch():
+            broken()
+
+    def frames(run):
+        with pytest.raises(ValueError, match="torn") as raised:
+            run()
+        names = [(entry.path.name, entry.frame.code.name, entry.lineno) for entry in raised.traceback]
+        return names[[name for _, name, _ in names].index("broken") :]
+
+    assert frames(watched_block) == frames(broken)
+
+
 def test_the_answer_fills_while_the_block_runs():
     program = Program()
     with nbrecipe.watch() as w:
@@ -309,9 +340,9 @@ def test_tensorboard_gets_scalars_and_histograms(tensorboard, tmp_path):
     assert sorted(writer.scalars) == sorted(
         (name, value, step) for name, points in watched.scalars(w.trace).items() for step, value in points
     )
-    [name] = {name for name, _ in writer.histograms}
-    assert name.startswith("update/weight by layer of ")
-    assert len(writer.histograms) == len(w.trace.optimizers[0].updates)
+    moves = [step for name, step in writer.histograms if name == "update/weight by layer of opt"]
+    assert moves == [update.step for update in w.trace.optimizers[0].updates]
+    assert {name for name, _ in writer.histograms} <= {"update/weight by layer of opt", "predictions"}
 
 
 def test_a_folder_that_cannot_be_written_is_a_note_and_no_error(tensorboard, monkeypatch):

@@ -19,7 +19,7 @@ from ..render import watching as drawn
 from ..session import happened, reading_traces
 from ..trace import Trace
 from ..trace import watch as record
-from ..watched import Watched, conclude, recording, require
+from ..watched import Watched, conclude, recording, require, unwatched
 from . import cells
 from .kinds import BY_FLAG
 from .live import Place, bundle, can_show
@@ -80,6 +80,8 @@ class Watching:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._recorder.__exit__(kind, error, trace)
+        if error is not None:
+            unwatched(error)
         verbs.SESSION.silence(cells.silenced(self._history))
         conclude(self.answer, self._bench, self._history, self.args.tensorboard)
         seen = happened(self.answer.trace)
