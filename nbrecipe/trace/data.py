@@ -39,6 +39,8 @@ class ParameterSeen:
     changed: bool = False
     #: of one that got gradients and did not change: its values are spread as torch draws them
     fresh: bool = False
+    #: its norm at the end over that at first sight, by a sample of its values
+    left: float = 1.0
     #: optimizers that hold it, stepped in this cell or not
     optimizers: list[str] = field(default_factory=list)
     #: whether the model has another parameter of this name by now

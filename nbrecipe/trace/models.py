@@ -22,6 +22,8 @@ DROPOUTS: tuple[type[nn.Module], ...] = (_DropoutNd,)
 MISSPELT = ("require_grad", "required_grad", "requires_grads", "require_grads", "requires_gradient")
 #: values of a parameter compared between first sight and end
 KEPT = 512
+#: norms are divided by no less
+TINY = 1e-30
 
 
 class Known:
@@ -163,8 +165,11 @@ class Models:
             for parameter, seen, kept, _ in known.parameters:
                 seen.trainable_after = parameter.requires_grad
                 seen.replaced = now.get(seen.name) is not parameter
+                last = sample(parameter, KEPT)
                 # `p.data -= …` leaves the version as it was
-                seen.changed = not _same(sample(parameter, KEPT), kept)
+                seen.changed = not _same(last, kept)
+                if seen.changed and last.shape == kept.shape:
+                    seen.left = float(last.float().norm()) / max(float(kept.float().norm()), TINY)
                 seen.fresh = seen.gradient and not seen.changed and _fresh(parameter, kept)
             for part, norm, kept_mean in known.norms:
                 mean = getattr(part, "running_mean", None)

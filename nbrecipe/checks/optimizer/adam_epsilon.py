@@ -24,8 +24,8 @@ check = Check(__name__, tip="adam is safe")
 
 #: torch's epsilon is 1e-8; up to `USUAL` are in use with small gradients, and from `LARGE` on it is a slip or a choice
 USUAL, LARGE = 1e-5, 1e-3
-#: epsilon over the usual size of a gradient: half of the step, and nine tenths of it
-HALF, MOST = 1.0, 10.0
+#: epsilon over the usual size of a gradient, where it takes half of the step, and four fifths
+HALF, MOST = 1.0, 4.0
 #: looks at the start of the run, where gradients are what they are while there is something to learn
 FIRST = 8
 
@@ -83,30 +83,40 @@ def _shapes(trace: Trace) -> dict[str, tuple[int, ...]]:
 
 
 def _usual(optimizer: OptimizerSeen, shapes: dict[str, tuple[int, ...]]) -> float | None:
-    """Root mean square of the gradient of a weight: what Adam divides by, beside epsilon."""
+    """Root mean square of a weight's gradient, which Adam divides by, beside epsilon: that of the median weight."""
     found = []
     for update in optimizer.updates[:FIRST]:
-        count = total = 0.0
+        layers = []
         for layer, gradient in zip(update.layers, update.gradients, strict=True):
             if gradient and math.isfinite(gradient):
-                count += math.prod(shapes.get(layer) or (ast.literal_eval(layer) if layer.startswith("(") else ()))
-                total += gradient**2
-        if count:
-            found.append(math.sqrt(total / count))
+                count = math.prod(shapes.get(layer) or (ast.literal_eval(layer) if layer.startswith("(") else ()))
+                layers.append((gradient / math.sqrt(count), count))
+        if layers:
+            found.append(_median(layers))
     return statistics.median(found) if found else None
+
+
+def _median(layers: list[tuple[float, int]]) -> float:
+    """The size in the layer of the median weight, of (size, weights) by layer."""
+    half = sum(count for _, count in layers) / 2
+    for size, count in sorted(layers):
+        half -= count
+        if half <= 0:
+            return size
+    return 0.0
 
 
 def _kept(optimizer: Any) -> float | None:
     """The same from the second moments that an optimizer has gathered; None before its first step."""
-    count = total = 0.0
+    layers = []
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             state = optimizer.state.get(parameter, {})
             moment, step = state.get("exp_avg_sq"), float(state.get("step", 0))
             if moment is not None and step > 0:
-                count += moment.numel()
-                total += float(moment.sum()) / (1 - group["betas"][1] ** step)
-    return math.sqrt(total / count) if count and total > 0 else None
+                mean = float(moment.mean()) / (1 - group["betas"][1] ** step)
+                layers.append((math.sqrt(mean), moment.numel()))
+    return _median(layers) if layers else None
 
 
 def _train(epsilon: float, rate: float = 1e-3) -> Bench:

@@ -44,7 +44,7 @@ def run(trace: Trace) -> Finding:
     if not trace.ended or max(o.steps for o, _ in judged) < STEPS:
         return skipped(f"the cell is still running, or made fewer than {STEPS} steps")
     optimizer, pairs = max(judged, key=lambda item: _share(item[1]))
-    share, left = _share(pairs), _left(optimizer)
+    share, left = _share(pairs), _left(trace, optimizer)
     times = statistics.median(decay / max(gradient, 1e-30) for decay, gradient in pairs[:FIRST])
     told = f"weight decay of `{optimizer.name}` pulls **{number(times, 2)}** times as hard as the gradient"
     seen: dict[str, Any] = {"times": times, "share": share, "left": left}
@@ -71,14 +71,17 @@ def _share(pairs: list[tuple[float, float]]) -> float:
     return statistics.fmean(decay > gradient for decay, gradient in pairs[:FIRST])
 
 
-def _left(optimizer: OptimizerSeen) -> float:
-    """Norm of the decayed weights at the last look over that at the first."""
-    decayed = _decays(optimizer, optimizer.updates[0])
-    norms = [
-        math.hypot(*(w for w, d in zip(u.weights, decayed, strict=False) if d))
-        for u in (optimizer.updates[0], optimizer.updates[-1])
+def _left(trace: Trace, optimizer: OptimizerSeen) -> float:
+    """Norm of the decayed weights at the end over that at the start."""
+    first = optimizer.updates[0]
+    left = {f"{model.name}.{p.name}": p.left for model in trace.models for p in model.parameters}
+    decayed = [
+        (weight, weight * left.get(layer, 1.0))
+        for layer, weight, decay in zip(first.layers, first.weights, _decays(optimizer, first), strict=True)
+        if decay
     ]
-    return norms[1] / norms[0] if norms[0] > 0 else 1.0
+    whole = math.hypot(*(weight for weight, _ in decayed))
+    return math.hypot(*(weight for _, weight in decayed)) / whole if whole > 0 else 1.0
 
 
 def _decays(optimizer: OptimizerSeen, update: Update) -> list[float]:

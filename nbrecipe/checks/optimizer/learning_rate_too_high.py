@@ -50,6 +50,8 @@ def run(trace: Trace) -> Finding:
     if ratio < RATIO or not (broken or _no_better(values, start, end)):
         return ok(told, ratio=ratio, start=start, end=end)
     worse = broken or _worse(values, start, end)
+    if not worse and any(g.get("lr", 0.0) * (g.get("weight_decay") or 0.0) > RATIO / 2 for g in optimizer.groups):
+        return ok(f"{told}, by weight decay", ratio=ratio, start=start, end=end)
     became = "came to values that are not finite" if broken else f"went from {number(start)} to {number(end)}"
     return (bad if worse else hint)(
         f"{told}, and `{loss.name}` {became}",

@@ -6,6 +6,7 @@ below 1/4096. The loop runs, the optimizer's moments grow, and most weights stay
 
 from __future__ import annotations
 
+import math
 import statistics
 
 import torch
@@ -26,6 +27,8 @@ UPDATES = 3
 LOST = 0.5
 #: updates at less than this share of the highest rate are the end of a decay
 RATE = 0.1
+#: gradient over weight below which a run is at its minimum
+GRADIENT = 1e-4
 LOW = ("bfloat16", "float16")
 
 
@@ -43,6 +46,8 @@ def run(trace: Trace) -> Finding:
         )
     kinds = sorted({dtypes[name] for name in optimizer.updates[-1].layers if name in dtypes})
     low = [kind for kind in kinds if kind in LOW]
+    if not low and not _pulled(optimizer):
+        return ok("the gradients are too small to change float32 weights: the run has come to rest", unchanged=share)
     # an optimizer that is not torch's may keep what rounding loses
     certain = bool(low) and hasattr(torch.optim, optimizer.kind)
     steps = [r for u in optimizer.updates if (r := u.ratio) is not None]
@@ -58,6 +63,12 @@ def run(trace: Trace) -> Finding:
         ratio=statistics.median(steps) if steps else None,
         dtypes=kinds,
     )
+
+
+def _pulled(optimizer: OptimizerSeen) -> bool:
+    """Whether the gradients are of a size that a usual rate would follow."""
+    sizes = [u.gradient / w for u in optimizer.updates if (w := math.hypot(*u.weights)) > 0]
+    return bool(sizes) and statistics.median(sizes) > GRADIENT
 
 
 def _code(trace: Trace, low: bool, optimizer: OptimizerSeen) -> str:

@@ -7,6 +7,7 @@ first of them, and the rest of the run trains at a rate of nearly nothing; or a 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -28,6 +29,9 @@ STEPS = 20
 SPENT, GONE = 0.01, 1e-5
 #: share of the run by which it may not be spent: at worst, and by any usual design
 EARLY, MIDDLE = 0.3, 0.5
+#: share of the highest rate that is much lower, where the schedule plainly counts epochs; batches of a pass from which
+#: an epoch is another thing than a batch
+MUCH, BATCHES = 0.1, 4
 #: share of all rates that comes after `EARLY`, below which the rest of the run is idle; 1/t leaves more
 REST = 0.02
 #: share of the highest rate to which a cosine has to rise again past its end
@@ -59,9 +63,10 @@ def _spent(trace: Trace, optimizer: OptimizerSeen, scheduler: SchedulerSeen | No
     peak = max(rates)
     if not 0 < peak < math.inf:
         return None
-    above = max(i for i, rate in enumerate(rates) if rate >= SPENT * peak) + 1
-    share = above / len(rates)
-    if share >= MIDDLE or sum(rates[int(EARLY * len(rates)) :]) >= REST * sum(rates):
+    epochs = scheduler is not None and _counts_epochs(trace, optimizer, scheduler)
+    level = MUCH if epochs else SPENT
+    share = (max(i for i, rate in enumerate(rates) if rate > level * peak * (1 + 1e-6)) + 1) / len(rates)
+    if share >= MIDDLE or not (epochs or sum(rates[int(EARLY * len(rates)) :]) < REST * sum(rates)):
         return None
     certain = share < EARLY
     if scheduler is None:
@@ -72,8 +77,8 @@ def _spent(trace: Trace, optimizer: OptimizerSeen, scheduler: SchedulerSeen | No
         certain = False
     cause, fix, code = _cause(trace, optimizer, scheduler)
     return (bad if certain else hint)(
-        f"the learning rate of `{optimizer.name}` is below 1 % of its highest, {number(peak)}, after "
-        f"**{number(100 * share, 2)} %** of the {optimizer.steps} steps, and stays there{cause}",
+        f"the learning rate of `{optimizer.name}` is at {100 * level:.0f} % of its highest, {number(peak)}, or below "
+        f"after **{number(100 * share, 2)} %** of the {optimizer.steps} steps, and ends at {number(rates[-1], 2)}{cause}",
         fix=fix,
         code=code,
         where=str(scheduler.place if scheduler is not None else optimizer.place),
@@ -92,7 +97,8 @@ def _rises(trace: Trace, optimizer: OptimizerSeen, scheduler: SchedulerSeen | No
         return None
     batchwise = _batchwise(optimizer, scheduler) and passes(trace) > 1
     # a cosine of many periods may be meant as one; not where it counts the batches of one pass, or ends on its way up
-    certain = (batchwise and half <= optimizer.steps / passes(trace)) or calls < 2 * half
+    counts = batchwise and (half <= optimizer.steps / passes(trace) or _counts_epochs(trace, optimizer, scheduler))
+    certain = counts or calls < 2 * half
     cause, fix, code = _cause(trace, optimizer, scheduler)
     return (bad if certain else hint)(
         f"the learning rate of `{optimizer.name}` rises again to {number(max(rates[lowest:]))}: `T_max` is **{half}**, "
@@ -112,6 +118,16 @@ def _seen(optimizer: OptimizerSeen, share: float) -> dict[str, Any]:
 
 def _batchwise(optimizer: OptimizerSeen, scheduler: SchedulerSeen) -> bool:
     return scheduler.steps >= EACH * optimizer.steps
+
+
+def _counts_epochs(trace: Trace, optimizer: OptimizerSeen, scheduler: SchedulerSeen) -> bool:
+    """Whether a schedule that is stepped after every batch is as long as there are passes, or shorter."""
+    rounds, options = passes(trace), scheduler.options
+    if rounds < 2 or not _batchwise(optimizer, scheduler) or optimizer.steps < BATCHES * rounds:
+        return False
+    stones = [int(stone) for stone in re.findall(r"(\d+):", str(options.get("milestones", "")))]
+    lengths = [options[key] for key in ("T_max", "total_iters", "step_size") if key in options] or stones
+    return bool(lengths) and max(lengths) <= rounds + 1
 
 
 def _cause(trace: Trace, optimizer: OptimizerSeen, scheduler: SchedulerSeen | None) -> tuple[str, str, str]:
