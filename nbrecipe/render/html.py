@@ -105,7 +105,7 @@ def _lack(message: str, line: str, ids: list[str]) -> str:
 
 
 def _ids(ids: Iterable[str]) -> str:
-    return " · ".join(map(_id, ids))
+    return " · ".join(map(_id, dict.fromkeys(ids)))  # once, on whatever occasions
 
 
 def _soft(told: str) -> str:

@@ -59,7 +59,7 @@ def _held(held: list[Result]) -> str:
     first = lead(held)
     ids = [first.id, *(result.id for result in held if result is not first)]
     told = wrap(f"{MARKS['ok']} {sentence(plain(first.finding.message))}", "  ")
-    return told + "\n" + wrap(f"  held: {', '.join(ids)}", "  ")
+    return told + "\n" + wrap(f"  held: {', '.join(dict.fromkeys(ids))}", "  ")
 
 
 def _each(held: list[Result]) -> str:

@@ -28,7 +28,7 @@ net = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
 optimizer = torch.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
 probe = next(iter(val_dl))""",
     # steps so slow that there is time to look
-    """%%watch
+    """%%watch --probe probe
 for epoch in range(6):
     net.train()
     for inputs, labels in train_dl:

@@ -1,11 +1,11 @@
 // The panel of a watched cell: loss and predictions on top, the other curves below, one scrubber through all of them.
 // The same module draws a running cell (as an anywidget) and a saved one (`snapshot`).
 import { chart, valueAt } from "./charts.js";
-import { figures, h } from "./marks.js";
+import { HEIGHT, figures, h } from "./marks.js";
 import { caption, onResize, player, roomOf } from "./player.js";
 import { drawFrame, floats, hasFrames, recorded, replay } from "./recording.js";
 
-const FLAT = 170;
+const FLAT = 170, TALL = 400;
 const ending = { error: "ended by an error", interrupted: "interrupted" };
 
 // **stressed** words in bold and `names` as code; everything else is text
@@ -29,7 +29,7 @@ function panel(model, el, run) {
   const upper = h("div", { class: "nbr-pair" }), lower = h("div", { class: "nbr-row2" });
   const seen = h("figure", { class: "nbr-seen" }), moving = h("div", { class: "nbr-moving" }), found = h("div", { class: "nbr-found" });
   const places = new Map();
-  let specs = [], board = null, updates = 0;
+  let specs = [], board = null, updates = 0, aligned = "";
 
   const running = () => model.get("state") === "running";
   const stops = () => {
@@ -63,26 +63,25 @@ function panel(model, el, run) {
       found.innerHTML = found.dataset.told; // made by our own renderer, which escapes what is the user's
     }
   };
-  const drawCharts = () => {
+  // the loss is as tall as the predictions beside it
+  const tall = () => Math.max(HEIGHT, Math.min(TALL, Number(seen.querySelector("svg")?.getAttribute("height") ?? 0)));
+  const drawCharts = (all, top) => {
     const last = Math.max(1, board?.last ?? 0, run.steps.at(-1) ?? 0);
     // while it runs the axis grows by a fifth at a time, so that the curves do not crawl
     const end = running() ? Math.ceil(2 ** (Math.ceil(4 * Math.log2(Math.max(8, last))) / 4)) : last;
-    const top = hasFrames(run) ? 1 : 2, all = specs.map((spec) => [spec, figureOf(spec.id)]);
-    fill(upper, [...all.slice(0, top).map(([, { figure }]) => figure), ...(hasFrames(run) ? [seen] : [])]);
-    fill(lower, all.slice(top).map(([, { figure }]) => figure));
     all.forEach(([spec, place], i) => {
-      place.plot = chart(roomOf(place.figure), spec, end, i < top ? undefined : FLAT);
+      place.plot = chart(roomOf(place.figure), spec, end, i >= top ? FLAT : top === 1 ? tall() : HEIGHT);
       place.figure.replaceChildren(caption(spec.title, spec.rest), place.plot.root);
     });
   };
+  const drawSeen = () => { aligned = hasFrames(run) && run.steps.length ? drawFrame(seen, run, frameAt(scrub.step()), moving) : ""; };
   const drawStep = () => {
     const step = scrub.step();
     for (const { plot } of places.values()) plot?.place(step);
     const values = specs.flatMap(({ curves }) => curves.filter(({ says }) => says).slice(0, 2))
       .map(({ says, points }) => [says, valueAt(points, step)]).filter(([, value]) => value != null)
       .map(([says, value]) => `${says} ${figures(value, 3)}`);
-    const aligned = hasFrames(run) && run.steps.length ? drawFrame(seen, run, frameAt(step), moving) : "";
-    scrub.tell([`step ${step}`, ...values, aligned, ending[model.get("state")]].filter(Boolean).join(" · ").replaceAll("`", ""));
+    scrub.tell([`step ${step}`, ...values, aligned, ending[model.get("state")]].filter(Boolean).join(" · "));
     Object.assign(root.dataset, {
       state: model.get("state"), nframes: run.steps.length, step, updates, charts: specs.length, kind: run.film.kind ?? "",
     });
@@ -94,11 +93,15 @@ function panel(model, el, run) {
     head.hidden = !running(); // what stays of a run has a heading and findings of its own
     found.hidden = !running() || !found.dataset.told;
     scrub.root.hidden = stops().length < 2;
-    drawCharts();
+    const top = hasFrames(run) ? 1 : 2, all = specs.map((spec) => [spec, figureOf(spec.id)]);
+    fill(upper, [...all.slice(0, top).map(([, { figure }]) => figure), ...(hasFrames(run) ? [seen] : [])]);
+    fill(lower, all.slice(top).map(([, { figure }]) => figure));
+    drawSeen();
+    drawCharts(all, top);
     drawStep();
   };
 
-  const scrub = player(stops, () => drawStep());
+  const scrub = player(stops, () => { drawSeen(); drawStep(); });
   const root = h("div", { class: "nbr nbr-film nbr-watch" }, head, upper, scrub.root, lower, found);
   el.append(root);
   draw();
