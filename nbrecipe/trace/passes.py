@@ -60,6 +60,7 @@ class Passes:
         self.uses = Uses()
         #: first losses without gradients since the last step, on data that is trained on and on other
         self._pending: dict[bool, list[float]] = {True: [], False: []}
+        self._validated_at = 0
         #: the loader whose batch the last call of a model took
         self._loader = ""
         #: the last call of a model with gradients, kept to find where a value that is not finite was born
@@ -183,6 +184,7 @@ class Passes:
         trained = any(
             seen.trained for seen in self._watcher.trace.loaders if self._loader and seen.name == self._loader
         )
+        self._validated_at = self._watcher.trace.steps
         if len(self._pending[trained]) < FIRST_LOSSES:
             self._pending[trained].append(value)
 
@@ -190,7 +192,7 @@ class Passes:
         """An optimizer stepped: what was validated before belongs together."""
         values = self._pending[False] or self._pending[True]
         if values:
-            self._watcher.trace.validation.add(self._watcher.trace.steps, sum(values) / len(values))
+            self._watcher.trace.validation.add(self._validated_at, sum(values) / len(values))
             self._pending = {True: [], False: []}
 
 

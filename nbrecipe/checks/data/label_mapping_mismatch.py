@@ -53,7 +53,7 @@ def run(trace: Trace, trained: str = "") -> Finding:
     best = max(tables, key=lambda answers: _rows(answers.table))
     accuracy, rows = _accuracy(best.table), _rows(best.table)
     said = f"accuracy {number(accuracy, 3)} on {rows} rows, and no two classes change places"
-    return ok(said, accuracy=accuracy, rows=rows)
+    return ok(said, accuracy=accuracy, rows=rows, table=_plain(best.table))
 
 
 def _told(answers: Answers, renamed: dict[int, int], certain: bool) -> Finding:
@@ -69,7 +69,7 @@ def _told(answers: Answers, renamed: dict[int, int], certain: bool) -> Finding:
         accuracy=accuracy,
         renamed_accuracy=mapped,
         rows=rows,
-        table=[[target, said, count] for target, row in sorted(table.items()) for said, count in sorted(row.items())],
+        table=_plain(table),
     )
 
 
@@ -136,6 +136,11 @@ def _sizes(table: Table) -> dict[int, int]:
 def _mapped(table: Table, renamed: dict[int, int]) -> float:
     """Accuracy once the classes are renamed."""
     return sum(row.get(renamed.get(target, target), 0) for target, row in table.items()) / max(_rows(table), 1)
+
+
+def _plain(table: Table) -> list[list[int]]:
+    """(target, answer, count) of each pair that occurs."""
+    return [[target, said, count] for target, row in sorted(table.items()) for said, count in sorted(row.items())]
 
 
 def _rows(table: Table) -> int:

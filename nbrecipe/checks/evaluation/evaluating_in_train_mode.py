@@ -25,14 +25,19 @@ SAMPLES = 3
 
 @check.run
 def run(trace: Trace) -> Finding:
-    evaluated = [(model, p) for model in trace.models for p in model.passes if _evaluates(p)]
-    if not evaluated:
+    plain = [(model, p) for model in trace.models for p in model.passes if not p.grad]
+    if not plain:
         return skipped("no model was called without gradients, as an evaluation does")
+    evaluated = [(model, p) for model, p in plain if _evaluates(p)]
     wrong = [
         (model, p) for model, p in evaluated if p.training and p.active and _told(p) and not _samples(trace, model, p)
     ]
     if not wrong:
-        return ok(f"{len(evaluated)} passes without gradients that were looked at ran in eval mode, or need none")
+        return ok(
+            f"{len(evaluated)} evaluation passes that were looked at ran in eval mode, or need none",
+            passes=len(plain),
+            evaluations=len(evaluated),
+        )
     certain = [(model, p) for model, p in wrong if _scored(p)]
     model, seen = (certain or wrong)[0]
     layers = ", ".join(f"`{model.name}.{name}`" for name in seen.active[:3]) + (", …" if seen.active[3:] else "")
