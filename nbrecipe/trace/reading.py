@@ -88,7 +88,8 @@ def _tail(ids: Tensor) -> Tensor:
     same = ids == token
     tail = same.flip(1).long().cumprod(1).flip(1).bool()
     lengths = tail.sum(1)
-    ragged = bool((lengths != lengths[0]).any()) and int((lengths >= RUN).sum()) >= PADDED
+    lengths = lengths[(lengths >= RUN) & (lengths < ids.shape[1])]
+    ragged = len(lengths) >= PADDED and bool((lengths != lengths[0]).any())
     return tail if ragged and torch.equal(tail, same) else torch.zeros_like(tail)
 
 

@@ -98,7 +98,7 @@ class Tokens:
         if len(rows) == 0:
             return None
         self._asked[place] = asked + 1
-        row = int(rows[0])
+        row = int(rows[len(rows) // 2])
         scores = _scores(output, shape, row * width + at if matched.axis == 1 else at * len(matched.table) + row)
         if scores is None:
             return None
