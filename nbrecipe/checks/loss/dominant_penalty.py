@@ -42,7 +42,9 @@ def run(trace: Trace) -> Finding:
     if len(times) < LOOKS or len(along) < LOOKS:
         return skipped(f"fewer than {LOOKS} steps were looked at")
     values = [call.value for call in loss.calls if call.grad and call.value is not None]
-    seen: dict[str, Any] = {"times": times[0], "along": along[0], "first": values[0], "last": values[-1]}
+    third = max(1, len(values) // 3)
+    first, last = sum(values[:third]) / third, sum(values[-third:]) / third
+    seen: dict[str, Any] = {"times": times[0], "along": along[0], "first": first, "last": last}
     if min(times) < TIMES or min(along) < ALONG:
         return ok(f"what is added to the loss of the data makes it {number(times[0], 3)} times as large", **seen)
     told = (
@@ -52,9 +54,8 @@ def run(trace: Trace) -> Finding:
     fix = "Make the penalty smaller until its gradient is a small part of the whole."
     if not trace.ended:
         return hint(told, fix=fix, where=str(backward.place), **seen)
-    fell = values[-1] < FALLEN * values[0]
-    told += f"; the loss of the data went from {number(values[0], 3)} to {number(values[-1], 3)}"
-    return (hint if fell else bad)(told, fix=fix, where=str(backward.place), **seen)
+    told += f"; the loss of the data went from {number(first, 3)} to {number(last, 3)}"
+    return (hint if last < FALLEN * first else bad)(told, fix=fix, where=str(backward.place), **seen)
 
 
 def _together(trace: Trace) -> tuple[BackwardSeen, OptimizerSeen, LossSeen] | None:

@@ -34,6 +34,8 @@ SAME, LOOKS = 1e-3, 3
 MANY = 10
 #: share of a guess's loss below which a net has been trained before: then the loss may be driven up on purpose
 TRAINED = 0.5
+#: share of its start that the loss is at least at: one that falls is minimised after all, by an optimizer of one's own
+RISING = 0.95
 #: nodes that pick the answers of a log-likelihood
 PICKING = ("IndexBackward", "GatherBackward", "SqueezeBackward", "SelectBackward", "ViewBackward", "ReshapeBackward")
 
@@ -50,7 +52,7 @@ def run(trace: Trace) -> Finding:
     sign = -1.0 if maximizes else 1.0
     flipped = backward.scales and all(abs(scale * sign + 1) < SAME for scale in backward.scales)
     if len(losses) == 1 and flipped:
-        values = [call.value for call in losses[0].calls if call.value is not None]
+        values = [-sign * value for _, value in backward.values.finite()]
         return _flipped(trace, backward, values, losses[0].name, maximizes)
     if not losses and (backward.values.last < 0) != maximizes and _likelihood(backward.chain):
         return _flipped(trace, backward, [-value for _, value in backward.values.finite()], "", maximizes)
@@ -80,8 +82,13 @@ def _flipped(trace: Trace, backward: BackwardSeen, values: list[float], name: st
     guess = _guess(trace)
     fresh = values[0] > TRAINED * guess if guess is not None else False
     # a factor of -1 may be a reward that happened to be the same each time
-    plain = not name or maximizes or backward.chain[0].startswith("Neg") or len(backward.scales) >= MANY
-    claim = bad if after > before and fresh and plain else hint
+    plain = (
+        not name
+        or maximizes
+        or any(node.startswith("Neg") for node in backward.chain[:2])
+        or len(backward.scales) >= MANY
+    )
+    claim = bad if after > RISING * before and fresh and plain else hint
     return claim(
         told,
         fix=fix,

@@ -78,7 +78,8 @@ def _log(loss: LossSeen, calls: list[LossCall]) -> Finding | None:
             where=str(loss.place),
             **seen,
         )
-    if loss.name == "nll_loss" and not any(call.output.exps_sum_to_one for call in calls):
+    exact = all(call.output.dtype in ("float32", "float64") for call in calls)
+    if loss.name == "nll_loss" and exact and not any(call.output.exps_sum_to_one for call in calls):
         return hint(
             "`nll_loss` is given values whose exponentials do not sum to 1: these are no logarithms of probabilities",
             fix="Take the log-softmax first, or use `F.cross_entropy`, which does.",

@@ -30,6 +30,7 @@ ROWS = 3
 #: values of a loss that lie in [0, 1] before that says something of what made them
 MANY = 256
 SQUASHED = ("SigmoidBackward", "SoftmaxBackward")
+LINEAR = ("Addmm", "Convolution")
 
 
 @check.run
@@ -39,7 +40,7 @@ def run(trace: Trace) -> Finding:
     if not losses:
         return skipped("the cell gives no model's output to a loss that takes logits")
     for loss, calls in losses:
-        if loss.name in SOFTMAX and all(call.output.sums_to_one for call in calls) and _rows(calls) >= ROWS:
+        if loss.name in SOFTMAX and all(_probabilities(call) for call in calls) and _rows(calls) >= ROWS:
             return _softmax(loss, calls)
         if all(_squashed(call) for call in calls if call.grad) and any(call.grad for call in calls):
             return _sigmoid(loss, calls)
@@ -96,6 +97,11 @@ def _surest(loss: LossSeen, call: LossCall) -> str:
     if loss.name in SOFTMAX:
         return number(math.e / (math.e + _classes(call) - 1), 3)
     return f"{number(1 / (1 + math.exp(-1)), 3)} for yes and 0.5 for no"
+
+
+def _probabilities(call: LossCall) -> bool:
+    """Rows that sum to 1; a linear layer can begin so, its weights 0 and its bias the frequencies, and stay so."""
+    return call.output.sums_to_one and not call.output.origin.startswith(LINEAR)
 
 
 def _squashed(call: LossCall) -> bool:
