@@ -63,11 +63,12 @@ class Clipping:
             elif not isinstance(parameters, Tensor):
                 parameters = held
             clipping._inside = True
+            waits = clipping._waits(held)
             try:
                 out = old(parameters, limit, *args, **kwargs)
             finally:
                 clipping._inside = False
-            watcher.guarded(clipping._clipped, kind, limit, held, out)
+            watcher.guarded(clipping._clipped, kind, limit, held, waits, out)
             return out
 
         def named(parameters: Any, *args: Any, **kwargs: Any) -> Any:
@@ -82,15 +83,17 @@ class Clipping:
 
     def _around_inner(self, old: Any) -> Any:
         def clip(parameters: Any, max_norm: Any, total_norm: Any, *args: Any, **kwargs: Any) -> Any:
-            out = old(parameters, max_norm, total_norm, *args, **kwargs)
-            if not self._inside and self._watcher.at_home():
-                held = [parameters] if isinstance(parameters, Tensor) else list(parameters)
-                self._watcher.guarded(self._clipped, "norm", max_norm, held, total_norm)
+            if self._inside or not self._watcher.at_home():
+                return old(parameters, max_norm, total_norm, *args, **kwargs)
+            held = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+            waits = self._waits(held)
+            out = old(held, max_norm, total_norm, *args, **kwargs)
+            self._watcher.guarded(self._clipped, "norm", max_norm, held, waits, total_norm)
             return out
 
         return clip
 
-    def _clipped(self, kind: str, limit: Any, held: list[Any], norm: Any) -> None:
+    def _clipped(self, kind: str, limit: Any, held: list[Any], waits: bool, norm: Any) -> None:
         watcher = self._watcher
         place = watcher.places.here(4)
         seen = self._clips.get((kind, place))
@@ -105,17 +108,23 @@ class Clipping:
         seen.empty += not held
         if watcher.looking.fine:
             seen.followed += 1
-            seen.after_step += not watcher.backward_since_step and not self._pending(held)
+            seen.after_step += not waits
             watcher.happened("clip")
         seen.scaled += self._scaled is not None and not self._unscaled
         if isinstance(norm, Tensor):
             watcher.readings.add(seen.norms, watcher.trace.steps, norm)
 
-    def _pending(self, held: list[Any]) -> bool:
-        """Whether an optimizer of these has new gradients still: another one has stepped since the backward."""
-        given = {id(parameter) for parameter in held}
+    def _waits(self, held: list[Any]) -> bool:
+        """Whether gradients wait for a step: asked before the clipping, which changes them."""
+        watcher = self._watcher
+        if not watcher.looking.fine or watcher.backward_since_step:
+            return True
+        return bool(watcher.guarded(self._pending, {id(parameter) for parameter in held}))
+
+    def _pending(self, held: set[int]) -> bool:
+        """Whether an optimizer of these has new ones: one that another step left, or set by hand."""
         return any(
-            known.grip.made and any(id(parameter) in given for parameter in known.parameters())
+            (known.grip.made or known.grip.renewed()) and any(id(parameter) in held for parameter in known.parameters())
             for known in self._watcher.optimizers.followed
         )
 

@@ -86,6 +86,8 @@ class ModelSeen:
     count: int = 0
     #: train() and eval() calls: (step, mode)
     modes: list[tuple[int, bool]] = field(default_factory=list)
+    #: whether hooks of the user's see its gradients
+    hooked: bool = False
 
 
 @dataclass

@@ -60,6 +60,11 @@ class Grip:
             gone = not self.alive()  # another loss may have reached other parameters
         return self.stale and not gone, gone
 
+    def renewed(self) -> bool:
+        """Whether gradients were set by hand since the step or the last backward."""
+        now = self._read()
+        return now is not None and now != self._mark and self.alive()
+
     def after_step(self) -> None:
         """The step is over: what is there now belongs to it."""
         self._mark = self._read()

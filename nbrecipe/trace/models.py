@@ -75,6 +75,9 @@ class Models:
         known = Known(module, ModelSeen(name, type(module).__name__))
         self._known[id(module)] = known
         watcher.trace.models.append(known.seen)
+        known.seen.hooked = any(part._backward_hooks or part._backward_pre_hooks for part in module.modules()) or any(
+            parameter._backward_hooks or parameter._post_accumulate_grad_hooks for parameter in module.parameters()
+        )
         for path, parameter in module.named_parameters():
             self._parameter(known, path, parameter)
         for path, part in module.named_modules():

@@ -73,6 +73,6 @@ def step_a_pass(trace: Trace, optimizer: OptimizerSeen) -> LoaderSeen | None:
     for loader in trace.loaders:
         if not loader.length or loader.length < 2 or not optimizer.steps or loader.trained > loader.batches:
             continue
-        if abs(loader.trained / loader.length - optimizer.steps) <= max(1 - NEAR, NEAR * optimizer.steps):
+        if (1 - NEAR) * optimizer.steps <= loader.trained / loader.length < optimizer.steps + 1:
             return loader
     return None

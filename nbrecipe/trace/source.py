@@ -32,3 +32,17 @@ def called(node: ast.AST) -> str:
         return ""
     function = node.func
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
+def steps_beneath(source: str) -> bool:
+    """Whether some loop runs a backward and no step, and the step stands after it, outside of it."""
+    tree = parsed(source)
+    for loop in ast.walk(tree) if tree is not None else ():
+        if not isinstance(loop, LOOPS):
+            continue
+        inside = [called(node) for part in loop.body for node in ast.walk(part)]
+        last = loop.end_lineno or loop.lineno
+        later = (called(n) == "step" and n.lineno > last for n in ast.walk(tree or loop) if isinstance(n, ast.Call))
+        if "backward" in inside and "step" not in inside and any(later):
+            return True
+    return False

@@ -71,7 +71,7 @@ def _kept(trace: Trace, alias: AliasSeen) -> Finding | None:
         return None
     base = alias.variable.split("[")[0].split(".")[0]
     assigned, conditional, used = _in_source(trace.source, base)
-    if not assigned and not alias.place:
+    if not (assigned or alias.place) or (assigned and used and not conditional):
         return None
     claim = bad if conditional and not used else hint
     return claim(

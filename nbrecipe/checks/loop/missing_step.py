@@ -85,7 +85,8 @@ def _asked(trace: Trace) -> bool:
 def _trains(trace: Trace) -> bool:
     """A loss function's value was the root, and the model was in train mode."""
     losses = any(loss.grad for loss in trace.losses)
-    return losses and any(p.training for model in trace.models for p in model.passes if p.grad)
+    hooked = any(model.hooked for model in trace.models)  # gradients may be taken on their way
+    return losses and not hooked and any(p.training for model in trace.models for p in model.passes if p.grad)
 
 
 def _still(trace: Trace, optimizer: OptimizerSeen) -> bool:

@@ -23,8 +23,8 @@ from ...trace.source import LOOPS, called, parsed, within
 
 check = Check(__name__, tip="visualize just before the net")
 
-#: steps with one and the same batch before the claim
-STEPS = 5
+#: passes over a loader that gave its first batch alone, and steps with one and the same batch, before the claim
+PASSES, STEPS = 5, 4
 #: different batches that the loader gave meanwhile
 OTHERS = 3
 #: what is said where one batch is trained on for practice, as the recipe asks
@@ -58,7 +58,7 @@ def _first_again(trace: Trace, loader: LoaderSeen) -> Finding | None:
     firsts = [order[0] for order in loader.orders if order]
     if not others or loader.batches > loader.passes or loader.trained < loader.batches - 1:
         return None
-    if len(firsts) < STEPS or len(set(firsts)) > 1 or not firsts[0]:
+    if len(firsts) < PASSES or len(set(firsts)) > 1 or not firsts[0]:
         return None
     meant = bool(PRACTICE.search(trace.source)) or not ITER.search(loader.place.text)
     more = f" of its {loader.length}" if loader.length else ""
@@ -85,17 +85,20 @@ def _ignored(trace: Trace, loader: LoaderSeen) -> Finding | None:
             for call in loss.calls
             if call.from_model and call.batch
         }
-        steps = [p.step for p in fed if p.step in targets]
-        if len(set(steps)) < STEPS or len({p.batch for p in fed}) > 1 or len({targets[step] for step in steps}) > 1:
+        steps = {p.step for p in fed if p.step in targets}
+        beside = {
+            p.batch for other in trace.models for p in other.passes if p.step in steps and p.loader in ("", loader.name)
+        }
+        if len(steps) < STEPS or len(beside) > 1 or len({targets[step] for step in steps}) > 1:
             continue
         claim = hint if PRACTICE.search(trace.source) else bad
         return claim(
-            f"`{model.name}` was given one and the same batch in **{len(set(steps))}** steps, while "
+            f"`{model.name}` was given one and the same batch in **{len(steps)}** steps, while "
             f"`{loader.name}` gave others",
             fix=f"Hand the model the batch that `{loader.name}` gives.",
             code=f"for batch in {loader.name}:",
             where=str(fed[0].place),
-            steps=len(set(steps)),
+            steps=len(steps),
         )
     return None
 

@@ -14,8 +14,9 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import BackwardSeen, LoaderSeen, OptimizerSeen
+from ...trace.data import NOWHERE, BackwardSeen, LoaderSeen, OptimizerSeen
 from ...trace.orders import step_a_pass, stretches
+from ...trace.source import steps_beneath
 
 check = Check(__name__, tip="train and eval mode")
 
@@ -32,39 +33,69 @@ DIVIDED = 0.6
 @check.run
 def run(trace: Trace) -> Finding:
     stepped = [optimizer for optimizer in trace.optimizers if optimizer.steps]
-    if not stepped or not any(loader.trained for loader in trace.loaders):
-        return skipped("the cell made no step on batches of a loader")
+    if not stepped:
+        return skipped("the cell made no optimizer step")
     for optimizer in stepped:
         loader = step_a_pass(trace, optimizer)
         if loader is not None:
             found = _step_outside(trace, optimizer, loader)
+        elif (loader := _one_backward(trace, optimizer)) is not None:
+            found = _backward_outside(trace, optimizer, loader)
         else:
-            loader = _one_backward(trace, optimizer)
-            found = _backward_outside(trace, optimizer, loader) if loader is not None else None
+            found = _without_loader(trace, optimizer)
         if found is not None:
             return found
+    steps = sum(optimizer.steps for optimizer in stepped)
+    if not trace.loaders:
+        return ok(f"{steps} steps for {trace.backwards} backward calls")
     most = max(trace.loaders, key=lambda loader: loader.trained)
-    return ok(f"{sum(o.steps for o in stepped)} steps for {most.batches} batches of `{most.name}`")
+    return ok(f"{steps} steps for {most.batches} batches of `{most.name}`")
 
 
 def _step_outside(trace: Trace, optimizer: OptimizerSeen, loader: LoaderSeen) -> Finding | None:
     """Every batch ran a backward: cleared away, or summed."""
     seen = stretches(trace, optimizer)
     losing = sum(s.count for s in seen if s.lost)
-    loss = max(trace.backward, key=lambda loss: loss.count)
+    loss = _loss(trace)
     if losing and losing > SHARE * sum(s.count for s in seen) and not trace.reads:
         return bad(
             f"`{optimizer.name}` steps once for the {loader.length} batches of a pass over `{loader.name}`, and the "
             "gradients of all but the last are cleared before it",
             **_moved_in(optimizer, loader, loss),
         )
-    if not _plain(trace, loss):
+    if not _plain(trace, loss) or trace.reads:  # divided, it may be by hand
         return None
-    return hint(
+    # a sum over all the data does not depend on the order: who shuffles means batches
+    claim = bad if loader.shuffles and loader.length and loader.length >= BATCHES and optimizer.steps > 1 else hint
+    return claim(
         f"`{optimizer.name}` steps once for the {loader.length} batches of a pass over `{loader.name}`, with the "
         "gradients of all of them added up and divided by nothing",
         **_moved_in(optimizer, loader, loss),
     )
+
+
+def _without_loader(trace: Trace, optimizer: OptimizerSeen) -> Finding | None:
+    """Batches that were cut out by hand, each with a backward whose gradients the next one clears."""
+    if trace.loaders or trace.reads or not steps_beneath(trace.source):
+        return None
+    seen = stretches(trace, optimizer)
+    losing = sum(s.count for s in seen if s.lost)
+    if not losing or losing <= SHARE * sum(s.count for s in seen):
+        return None
+    loss = _loss(trace)
+    return bad(
+        f"**{loss.count}** backward calls and {optimizer.steps} steps of `{optimizer.name}`: the gradients of all "
+        "batches but the last are cleared before the step",
+        fix="Indent the step so that it runs for every batch.",
+        code=f"    {optimizer.name}.zero_grad()\n    {loss.name}.backward()\n    {optimizer.name}.step()",
+        where=str(optimizer.place),
+        steps=optimizer.steps,
+        backwards=loss.count,
+    )
+
+
+def _loss(trace: Trace) -> BackwardSeen:
+    return max(trace.backward, key=lambda loss: loss.count, default=BackwardSeen("loss", NOWHERE))
 
 
 def _plain(trace: Trace, loss: BackwardSeen) -> bool:
@@ -86,7 +117,7 @@ def _one_backward(trace: Trace, optimizer: OptimizerSeen) -> LoaderSeen | None:
 
 def _backward_outside(trace: Trace, optimizer: OptimizerSeen, loader: LoaderSeen) -> Finding | None:
     """A loss with gradients for every batch, and a backward for the last of them alone."""
-    loss = max(trace.backward, key=lambda loss: loss.count)
+    loss = _loss(trace)
     if loss.scale is None or abs(loss.scale - 1) > EXACT:
         return None  # of a sum or mean of them
     at = Counter((seen.place, call.step) for seen in trace.losses if seen.grad for call in seen.calls)
@@ -155,7 +186,7 @@ def backward_and_step_too_far_left() -> Bench:
 
 @check.breaks
 def summed_over_the_pass() -> Bench:
-    """Nothing is cleared within the pass, so the step follows the sum: it may be meant, hence a hint."""
+    """The step follows the sum over the pass; in an order that never changes it may be meant, hence a hint."""
     return _loop("b", "s", before="z")
 
 

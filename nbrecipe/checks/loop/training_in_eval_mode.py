@@ -17,22 +17,27 @@ from ...trace.data import ModelSeen, Pass
 
 check = Check(__name__, tip="train and eval mode")
 
+#: steps in a row in eval mode before the claim: one is what a player gets while the other learns
+STEPS = 2
+
 
 @check.run
 def run(trace: Trace) -> Finding:
-    trained = [(model, _trained(trace, model)) for model in trace.models]
-    trained = [(model, passes) for model, passes in trained if passes]
+    trained = [(model, *_trained(trace, model)) for model in trace.models]
+    trained = [(model, passes, moved) for model, passes, moved in trained if passes]
     if not trained:
         return skipped("no pass of a model was seen that an optimizer trained on")
-    for model, passes in trained:
-        found = _judge(model, passes)
+    for model, passes, moved in trained:
+        found = _judge(model, passes, moved)
         if found is not None:
             return found
-    return ok(f"{sum(len(passes) for _, passes in trained)} training passes looked at ran in train mode, or need none")
+    return ok(
+        f"{sum(len(passes) for _, passes, _ in trained)} training passes looked at ran in train mode, or need none"
+    )
 
 
-def _trained(trace: Trace, model: ModelSeen) -> list[Pass]:
-    """Passes that a backward went through, of a model whose weights an optimizer moves."""
+def _trained(trace: Trace, model: ModelSeen) -> tuple[list[Pass], set[str]]:
+    """Passes that a backward went through, of a model whose weights an optimizer moves; and the layers it moves."""
     moved = {
         layer
         for optimizer in trace.optimizers
@@ -41,26 +46,25 @@ def _trained(trace: Trace, model: ModelSeen) -> list[Pass]:
         if change > 0
     }
     if not any(layer.startswith(f"{model.name}.") for layer in moved):
-        return []
-    # an input that asks for gradients is an attack or a penalty on the gradient, which eval mode suits
-    return [p for p in model.passes if p.grad and p.trained and not any(facts.requires_grad for facts in p.inputs)]
+        return [], moved
+    # an input that asks for gradients is an attack or a penalty on them, which eval mode suits; what comes after the
+    # last step is no training
+    passes = [p for p in model.passes if p.grad and p.trained and p.step < trace.steps]
+    return [p for p in passes if not any(facts.requires_grad for facts in p.inputs)], moved
 
 
-def _judge(model: ModelSeen, passes: list[Pass]) -> Finding | None:
+def _judge(model: ModelSeen, passes: list[Pass], moved: set[str]) -> Finding | None:
     late = passes[len(passes) - next((i for i, p in enumerate(reversed(passes)) if p.training), len(passes)) :]
     late = [p for p in late if p.idle]
     if not late:
         return None
     if len(late) < len(passes):
-        claim = bad if _left_so(model, late[-1]) else hint
+        claim = bad if _left_so(model, late[-1]) and len({p.step for p in late}) >= STEPS else hint
         since = f"since step {late[0].step} `{model.name}` has been trained in eval mode"
     else:
-        asleep = [
-            norm
-            for norm in model.norms
-            if norm.fresh and not norm.frozen and not norm.moved and norm.name in late[0].idle
-        ]
-        claim = bad if asleep and len(late) > 1 else hint
+        asleep = [norm for norm in model.norms if norm.fresh and not norm.moved and norm.name in late[0].idle]
+        asleep = [norm for norm in asleep if f"{model.name}.{norm.name}.weight" in moved]
+        claim = bad if asleep and len({p.step for p in late}) >= STEPS else hint
         since = f"`{model.name}` is trained in eval mode"
         if asleep:
             since += f", and `{model.name}.{asleep[0].name}` has never seen the statistics of a batch"

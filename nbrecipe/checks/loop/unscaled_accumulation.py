@@ -35,9 +35,10 @@ def run(trace: Trace) -> Finding:
         batches, loss = _accumulated(trace, optimizer)
         if loss is None or step_a_pass(trace, optimizer) is not None:  # a pass for a step is another matter
             continue
-        if not _plain(trace, loss):
+        if not _plain(trace, loss) or trace.reads:
             return ok(
-                f"`{optimizer.name}` steps for {batches} batches, whose losses are divided or sums", batches=batches
+                f"`{optimizer.name}` steps for {batches} batches, whose losses are divided or sums",
+                batches=batches,
             )
         if optimizer.kind in SCALE_FREE and not trace.clips:
             return ok(

@@ -15,6 +15,7 @@ from ...finding import Finding, bad, ok, skipped
 from ...trace import Trace
 from ...trace.data import OptimizerSeen
 from ...trace.orders import step_a_pass, stretches
+from ...trace.source import steps_beneath
 
 check = Check(__name__, tip="train and eval mode")
 
@@ -61,8 +62,8 @@ def _cleared(trace: Trace, optimizer: OptimizerSeen) -> Finding:
 
 def _accumulated(trace: Trace, optimizer: OptimizerSeen) -> Finding | None:
     """Several batches for one step, with the gradients cleared at each of them; None where it is not so."""
-    if trace.reads or step_a_pass(trace, optimizer):  # used by hand; or the step stands outside of the loop
-        return None
+    if trace.reads or step_a_pass(trace, optimizer) or (not trace.loaders and steps_beneath(trace.source)):
+        return None  # used by hand; or the step stands outside of the loop
     seen = stretches(trace, optimizer)
     steps, losing = sum(s.count for s in seen), sum(s.count for s in seen if s.lost)
     if losing < STEPS or losing <= SHARE * steps:
