@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -232,7 +233,25 @@ def hooked() -> Things:
     return [student, average, opt]
 
 
+def distributed() -> Things:
+    """DistributedDataParallel, on one process."""
+    with tempfile.TemporaryDirectory() as folder:
+        torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=0, world_size=1)
+        try:
+            net = nn.Sequential(nn.Linear(12, 8), nn.ReLU(), nn.Linear(8, 4))
+            whole = nn.parallel.DistributedDataParallel(net)
+            opt = torch.optim.SGD(whole.parameters(), 0.1)
+            for x, y in DataLoader(rows(), 24, shuffle=True):
+                opt.zero_grad()
+                functional.cross_entropy(whole(x), y).backward()
+                opt.step()
+        finally:
+            torch.distributed.destroy_process_group()
+    print(sum(p.sum().item() for p in net.parameters()))
+    return [net, opt]
+
+
 LOOPS: list[Callable[[], Things]] = [
-    classifier, transformer, players, closures, accumulation, sampling, recurrence, by_hand, mixed_precision, recomputed,
-    workers, hooked,
+    classifier, transformer, players, closures, accumulation, sampling, recurrence, by_hand, mixed_precision,
+    recomputed, workers, hooked, distributed,
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .data import NOWHERE, AliasSeen, LoadSeen, Place
 from .patches import Patches
+from .reach import holders
 
 if TYPE_CHECKING:
     from .watcher import Watcher
@@ -109,4 +110,6 @@ class Checkpoints:
                 self._watcher.trace.aliases.append(AliasSeen(name, found[0].seen.name, place, step))
 
     def _held(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
-        return ((name, value) for name, value in self._watcher.holders() if isinstance(value, Mapping) and value)
+        return (
+            (name, value) for name, value in holders(self._watcher.namespace) if isinstance(value, Mapping) and value
+        )

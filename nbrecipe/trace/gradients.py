@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from .clipping import Clipping
 from .data import MAX_KINDS, BackwardSeen
 from .patches import Patches
+from .reach import holders
 from .roots import ceiling
 from .series import thin
 
@@ -42,6 +43,8 @@ class Gradients:
         self._told: dict[str, str] = {}
         self._thread, self._looking = get_ident(), watcher.looking
         self._inside = False
+        #: whether another thread has called backward
+        self.elsewhere = False
         #: losses of the first close looks
         self._roots: list[weakref.ref[Tensor]] = []
         self.clipping = Clipping(watcher)
@@ -57,6 +60,7 @@ class Gradients:
     def _around_backward(self, tensors: Any, *args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
         if self._inside or get_ident() != self._thread:
+            self.elsewhere |= not self._inside
             return self._backward(tensors, *args, **kwargs)
         if not self._looking.fine and self._quickly(tensors):
             return self._backward(tensors, *args, **kwargs)
@@ -163,7 +167,7 @@ class Gradients:
         if len(alive) < 2:  # one is the variable of the last step
             return
         name, number = "", 0
-        for key, value in self._watcher.holders():
+        for key, value in holders(self._watcher.namespace):
             held = [one for one in value if isinstance(one, Tensor) and one.grad_fn is not None]
             if any(one is alive[0] for one in held):
                 name, number = key, len(held)

@@ -208,3 +208,8 @@ def _fresh(parameter: Tensor, kept: Tensor) -> bool:
     spread = float(kept.float().std()) * 3**0.5 / bound
     inside: bool = float(kept.abs().max()) <= bound * (1 + 1e-3)
     return inside and 0.8 < spread < 1.2
+
+
+def is_compiled(module: nn.Module) -> bool:
+    """Whether torch.compile stands around a module."""
+    return hasattr(module, "_orig_mod") or module._compiled_call_impl is not None

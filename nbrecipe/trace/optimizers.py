@@ -19,6 +19,7 @@ from torch.optim.optimizer import (
 from .data import OptimizerSeen, Update
 from .facts import sample
 from .grip import Grip
+from .reach import reachable
 from .series import thin
 
 if TYPE_CHECKING:
@@ -250,7 +251,7 @@ class Optimizers:
             self._hold(known.optimizer, known.seen)
             others = {id(p) for other in self._known.values() if other is not known for p in other.parameters()}
             known.seen.shared = [self._watcher.models.called(p) for p in known.parameters() if id(p) in others]
-        for thing in self._watcher.reachable():
+        for thing in reachable(self._watcher.namespace):
             if isinstance(thing, Optimizer) and id(thing) not in self._known:
                 name = self._watcher.names.of(thing)
                 self._hold(thing, OptimizerSeen(name, type(thing).__name__))

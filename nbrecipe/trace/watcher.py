@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-import sys
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from threading import get_ident
 from typing import Any, TypeVar
 
@@ -21,11 +19,12 @@ from .gradients import Gradients
 from .loaders import Loaders
 from .looking import Looking
 from .mode import Mode
-from .models import Models
+from .models import Models, is_compiled
 from .optimizers import Known, Optimizers
 from .passes import Passes
 from .patches import Patches
 from .places import Names, Places
+from .reach import reachable
 from .readings import Readings
 from .rehearsal import Rehearsal
 from .schedules import Schedules
@@ -88,7 +87,7 @@ class Watcher:
         self._told = 0.0
         #: whether what happens is the watching's own doing
         self.deaf = False
-        self._failures = 0
+        self._failures, self._outside = 0, False
 
     def __enter__(self) -> Watcher:
         self.looking.begun = self.looking.stretch = now = time.perf_counter()
@@ -100,6 +99,7 @@ class Watcher:
             self.checkpoints.install(self._patches)
             self._install()
             self.optimizers.install()
+            self.guarded(self._compiled)
             self._turn(True)
         except BaseException:
             self._remove()
@@ -126,8 +126,10 @@ class Watcher:
         self._close_order()
         self.passes.uses.settle()
         self.passes.stepped()
-        self.schedules.end(self.reachable())
+        self.schedules.end(reachable(self.namespace))
         self.readings.flush()
+        if self.gradients.elsewhere:
+            self.trace.notes.append("another thread trained: what it did was not watched")
 
     def _install(self) -> None:
         """Train and eval calls, and blocks without gradients."""
@@ -144,6 +146,14 @@ class Watcher:
         self._patches.put(torch.nn.Module, "train", around_train)
         for kind in (torch.no_grad, torch.inference_mode):
             self._patches.put(kind, "__enter__", self._around_enter(kind.__enter__))
+
+    def _compiled(self) -> None:
+        """Nothing may stand around the calls of compiled models: it would be compiled too, and compiled anew."""
+        for name, value in list(self.namespace.items()):
+            if isinstance(value, torch.nn.Module) and is_compiled(value) and not name.startswith("_"):
+                self.models.know(value)
+                self._outside = True
+                self.trace.notes.append(f"`{name}` is compiled: its calls are not looked into")
 
     def _around_enter(self, old: Any) -> Any:
         watcher = self
@@ -256,7 +266,7 @@ class Watcher:
             self.passes.count = PASSES - SOME
 
     def _turn(self, on: bool) -> None:
-        if self._failures >= FAILURES:
+        if self._failures >= FAILURES or self._outside:
             on = False
         self.close = on
         self.mode.turn(on)
@@ -274,26 +284,3 @@ class Watcher:
             order = self._orders[key] = Order(" ".join(key), 0, self.trace.steps)
             self.trace.orders[order.text] = order
         order.count += 1
-
-    def reachable(self) -> Iterator[Any]:
-        """What the user can reach by a variable, in a list or as an attribute of one."""
-        for name, value in list(self.namespace.items()):
-            if name.startswith("_") or isinstance(value, type(sys)):
-                continue
-            yield value
-            if isinstance(value, (list, tuple, dict)) and len(value) <= 64:
-                yield from list(value.values() if isinstance(value, dict) else value)
-            elif hasattr(value, "__dict__") and not isinstance(value, (type, torch.nn.Module)):
-                yield from list(vars(value).values())
-
-    def holders(self) -> Iterator[tuple[str, Any]]:
-        """Lists, dicts and the like in the user's variables, in dicts of theirs and in attributes, by name."""
-        for name, value in list(self.namespace.items()):
-            if name.startswith("_"):
-                continue
-            inner: dict[str, Any] = {name: value}
-            if isinstance(value, Mapping):
-                inner |= {f"{name}[{key!r}]": item for key, item in list(value.items())[:64]}
-            elif hasattr(value, "__dict__") and not isinstance(value, (type, type(sys), torch.nn.Module)):
-                inner |= {f"{name}.{key}": item for key, item in list(vars(value).items())}
-            yield from ((key, item) for key, item in inner.items() if isinstance(item, (list, tuple, deque, Mapping)))
