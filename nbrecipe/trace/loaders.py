@@ -113,8 +113,13 @@ class Loaders:
             if value in seen.labels or len(seen.labels) < LABELS:
                 seen.labels[value] = seen.labels.get(value, 0) + count
 
+    def stale(self) -> None:
+        """The last batch may have been taken by a call that was not looked at."""
+        self._fresh = False
+
     def trained(self) -> None:
         """A backward was called: the batch before it was trained on."""
+        self._fresh = False
         if self.last is not None:
             self.last.trained += 1
 

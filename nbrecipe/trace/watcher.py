@@ -252,10 +252,12 @@ class Watcher:
             modes.append((self.trace.steps, mode))
         self.happened("train" if mode else "eval")
         if not self.close and not mode:
+            self.loaders.stale()
             self._look_for_a_while()
 
     def _without_gradients(self) -> None:
         if self.trace.steps and not self.passes.running:
+            self.loaders.stale()
             self._look_for_a_while()
 
     def _look_for_a_while(self) -> None:

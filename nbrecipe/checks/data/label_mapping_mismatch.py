@@ -117,9 +117,9 @@ def _attacked(trace: Trace, answers: Answers) -> bool:
     """Whether the same rows were answered by their own numbers elsewhere: an attack is meant to turn the answers."""
     sizes = _sizes(answers.table)
     return any(
-        not other.grad and other.model == answers.model and other is not answers and _sizes(other.table) == sizes
+        other.model == answers.model and other is not answers and _sizes(other.table) == sizes
         for other in trace.answers
-        if _accuracy(other.table) > LEARNED
+        if _accuracy(other.table) > LEARNED and not (other.grad and trace.steps)
     )
 
 

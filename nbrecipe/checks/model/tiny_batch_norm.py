@@ -22,8 +22,8 @@ from ...trace.data import ModelSeen
 
 check = Check(__name__, tip="decrease the batch size")
 
-#: values up to which only the order of three or four numbers is left, and those up to which the scale is off by half
-FEWEST, FEW = 4, 9
+#: values up to which the scale is off by 80 %, and by 60 %
+FEWEST, FEW = 4, 6
 #: passes with gradients from which on it is a training and no trial
 PASSES = 3
 #: what torch says of one value
