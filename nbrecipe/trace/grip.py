@@ -38,7 +38,7 @@ class Grip:
     def enter(self) -> None:
         """A backward begins: gradients that were cleared or changed since are of no earlier step."""
         now = self._read()
-        if now != self._mark:
+        if now is None or now != self._mark:
             self.stale, self._mark = False, now
         elif self.stale:  # `p.grad.data.zero_()` leaves the version as it was
             self.stale = bool(self._held.grad.detach().any())
