@@ -131,6 +131,8 @@ class SchedulerSeen:
     #: calls of step(), in this cell, and the optimizer's steps between them at most
     steps: int = 0
     place: Place = NOWHERE
+    #: whether a line of the code that trains steps it, be it reached or not
+    written: bool = False
     #: T_max, total_steps, step_size, mode, … as they stand
     options: dict[str, Any] = field(default_factory=dict)
     #: for ReduceLROnPlateau: its metric at each call

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from collections.abc import Iterator
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -31,6 +34,8 @@ class Schedules:
         self._depth = 0
         #: schedulers that were made a moment ago, before the user's code has a name for them
         self._made: list[Any] = []
+        #: the user's functions and cells that were running at the first optimizer step
+        self._running: list[CodeType] = []
 
     def install(self, patches: Patches) -> None:
         """Replace what is called; `patches` puts it back."""
@@ -74,7 +79,15 @@ class Schedules:
         return known[1]
 
     def meet(self) -> None:
-        """Take in the schedulers made since, now that the user's code names them."""
+        """At an optimizer step: take in the schedulers made since, now that the user's code names them."""
+        frame = sys._getframe(1) if not self._running else None
+        while frame is not None:
+            if self._watcher.places.users(frame.f_code.co_filename):
+                self._running.append(frame.f_code)
+            frame = frame.f_back
+        self._known_now()
+
+    def _known_now(self) -> None:
         while self._made:
             self.know(self._made.pop(0))
 
@@ -95,10 +108,12 @@ class Schedules:
         for thing in reachable:
             if isinstance(thing, LRScheduler) and id(thing) not in self._known:
                 self.know(thing)
-        self.meet()
+        self._known_now()
+        text = "".join(_text(code) for code in self._running)
         for scheduler, seen in self._known.values():
             seen.options = _options(scheduler)
             seen.optimizer = self._driven(scheduler)
+            seen.written = re.search(rf"(\b{re.escape(seen.name)}|sched\w*)\.step\(", text) is not None
 
     def _driven(self, scheduler: Any) -> str:
         """The name of the optimizer whose rate it sets: the one that steps, where one wraps another."""
@@ -113,6 +128,14 @@ def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
     for inner in type.__subclasses__(kind):
         yield inner
         yield from _kinds(inner)
+
+
+def _text(code: CodeType) -> str:
+    """The source of a function or a cell; empty where it is not to be had."""
+    try:
+        return inspect.getsource(code)
+    except (OSError, TypeError):
+        return ""
 
 
 def _options(scheduler: Any) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def _spent(trace: Trace, optimizer: OptimizerSeen, scheduler: SchedulerSeen | No
     cause, fix, code = _cause(trace, optimizer, scheduler)
     return (bad if certain else hint)(
         f"the learning rate of `{optimizer.name}` is at {100 * level:.0f} % of its highest, {number(peak)}, or below "
-        f"after **{number(100 * share, 2)} %** of the {optimizer.steps} steps, and ends at {number(rates[-1], 2)}{cause}",
+        f"after **{number(100 * share, 2)} %** of {optimizer.steps} steps, and ends at {number(rates[-1], 2)}{cause}",
         fix=fix,
         code=code,
         where=str(scheduler.place if scheduler is not None else optimizer.place),

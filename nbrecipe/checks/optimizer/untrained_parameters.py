@@ -18,7 +18,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import ModelSeen, ParameterSeen
+from ...trace.data import ModelSeen, OptimizerSeen, ParameterSeen
 
 check = Check(__name__, tip="unused parameters")
 
@@ -43,7 +43,7 @@ def run(trace: Trace) -> Finding:
     model, waiting = min(left, key=lambda pair: (not _certain(pair[0], pair[1], trace), len(pair[1])))
     named = ", ".join(f"`{model.name}.{p.name}`" for p in waiting[:3]) + (", …" if waiting[3:] else "")
     optimizer = next(o for o in trace.optimizers if o.strangers < o.parameters)
-    certain, older = _certain(model, waiting, trace), optimizer.strangers > 0
+    certain, older = _certain(model, waiting, trace), _holds_orphans(optimizer)
     return (bad if certain and not older else hint)(
         f"**{len(waiting)}** trainable parameters of `{model.name}` are in no optimizer: {named} got gradients and did "
         f"not change in {trace.steps} steps",
@@ -59,6 +59,13 @@ def _why(certain: bool, older: bool, optimizer: str) -> str:
     if older:
         return f"`{optimizer}` may be older than they are: it holds tensors of no model called here"
     return "" if certain else "their gradients are computed in vain"
+
+
+def _holds_orphans(optimizer: OptimizerSeen) -> bool:
+    """Whether it holds tensors of no called model that never got a gradient: those of a layer that went."""
+    layers = optimizer.updates[-1].layers if optimizer.updates else []
+    without = (i for i, name in enumerate(layers) if name.startswith("("))
+    return any(all(update.gradients[i] is None for update in optimizer.updates) for i in without)
 
 
 def _waits(p: ParameterSeen) -> bool:
@@ -79,7 +86,8 @@ def _certain(model: ModelSeen, waiting: list[ParameterSeen], trace: Trace) -> bo
     minor = sum(_size(p) for p in waiting) < MINOR * sum(_size(p) for p in (*waiting, *held))
     if all(order.index(layer) > last for layer in left):  # the head
         return len(left) < len(kept) or (len(left) == len(kept) and minor)
-    return len(left) < len(kept) and (minor or _fresh(waiting))
+    # between trained ones: biases or norms of a group that was forgotten, or a layer; not the base under adapters
+    return minor or (len(left) < len(kept) and _fresh(waiting))
 
 
 def _layer(p: ParameterSeen) -> str:
