@@ -17,11 +17,17 @@ def findings(report: Report) -> str:
     return fragment(header(report) + rows(report))
 
 
-def rows(report: Report) -> str:
-    """One row for each finding, in the order in which they are read; what held in one row that opens."""
+def rows(report: Report, *, fold: bool = False) -> str:
+    """One row for each finding, in the order in which they are read; what held in one row that opens.
+
+    With `fold`, so is what was skipped and nobody need hand over.
+    """
     parts = [finding(result) for verdict in READING for result in report.of(verdict)]
     parts.append(_held(report.of(Verdict.OK), alone=not parts))
-    parts += [_lack(*lack) for lack in lacking(report.of(Verdict.SKIPPED))]
+    lacks = lacking(report.of(Verdict.SKIPPED))
+    idle = [lack for lack in lacks if fold and not lack[1]]
+    parts += [_lack(*lack) for lack in lacks if lack not in idle]
+    parts += [_folded(idle)] if idle else []
     if told := report.of(Verdict.BAD, Verdict.HINT):
         parts.append(f'<div class="nbr-row nbr-foot">To silence: <code>{escape(silence(*told))}</code></div>')
     return "".join(parts)
@@ -102,6 +108,15 @@ def _pictures(held: list[Result]) -> str:
 
 def _lack(message: str, line: str, ids: list[str]) -> str:
     return row("nbr-row nbr-line nbr-lack", "skipped", f"{rich(sentence(message))}: {_ids(ids)}", code(line))
+
+
+def _folded(idle: list[tuple[str, str, list[str]]]) -> str:
+    if len(idle) == 1:
+        return _lack(*idle[0])
+    count = len({name for _, _, ids in idle for name in ids})
+    body = f'{count} checks found nothing here to judge <span class="nbr-open">show them</span>'
+    top = row("nbr-row nbr-line nbr-lack", "skipped", body, tag="summary")
+    return f"<details>{top}{''.join(_lack(*lack) for lack in idle)}</details>"
 
 
 def _ids(ids: Iterable[str]) -> str:

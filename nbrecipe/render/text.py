@@ -16,12 +16,16 @@ def findings(report: Report) -> str:
     return "\n\n".join([header(report), *rows(report)])
 
 
-def rows(report: Report) -> list[str]:
-    """The same without the header, a piece for each thing said."""
+def rows(report: Report, *, fold: bool = False) -> list[str]:
+    """The same without the header, a piece for each thing said; with `fold`, idle checks by their ids alone."""
     parts = [finding(result) for verdict in READING for result in report.of(verdict)]
     held, lacks = report.of(Verdict.OK), lacking(report.of(Verdict.SKIPPED))
     if held:
         parts.append(_held(held) if parts else _each(held))
+    idle = [lack for lack in lacks if fold and not lack[1]]
+    if len(idle) > 1:
+        lacks = [lack for lack in lacks if lack not in idle]
+        lacks.append(("nothing here to judge", "", list(dict.fromkeys(name for _, _, ids in idle for name in ids))))
     if lacks:
         parts.append("\n".join(_lack(*lack) for lack in lacks))
     if told := report.of(Verdict.BAD, Verdict.HINT):

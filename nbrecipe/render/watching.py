@@ -106,12 +106,12 @@ def text_of(report: Report, trace: Trace) -> str:
     """The whole as plain text that stands alone: header, the curves in numbers, findings."""
     told = [chart.told for chart in charts(trace)] + [moving(trace.film).replace("**", ""), *trace.notes]
     lines = "\n".join(text.wrap(f"  {line}", "    ") for line in told if line)
-    return "\n\n".join(filter(None, (text.header(report), lines, *text.rows(report))))
+    return "\n\n".join(filter(None, (text.header(report), lines, *text.rows(report, fold=True))))
 
 
 def html_of(report: Report, trace: Trace) -> str:
     """A snapshot of at most `LIMIT` letters: header, still picture or, where scripts run, the panel, and findings."""
-    rows = html.rows(report)
+    rows = html.rows(report, fold=True)
     if len(rows) > PICTURES:
         rows = live_rows(report)
     notes = "".join(f'<div class="nbr-place">{rich(sentence(note))}</div>' for note in trace.notes)
@@ -126,7 +126,7 @@ def html_of(report: Report, trace: Trace) -> str:
 def live_rows(report: Report) -> str:
     """The findings without their pictures: quick to make, and small."""
     bare = [replace(result, finding=replace(result.finding, seen={})) for result in report]
-    return html.rows(replace(report, results={result.key: result for result in bare}))
+    return html.rows(replace(report, results={result.key: result for result in bare}), fold=True)
 
 
 def packed(trace: Trace, most: int) -> bytes:

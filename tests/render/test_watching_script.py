@@ -116,6 +116,15 @@ def test_the_line_tells_every_value_where_the_cursor_stands(live):
     )
 
 
+def test_a_value_that_was_measured_long_before_is_told_with_its_step_and_its_dot_stays_there(live):
+    panel = live(traces.training(), state="done")
+    assert "validation 0.44 (step 336)" in told(panel)
+    cursor, dots = panel.locator(".nbr-cursor").first, panel.locator("svg").nth(0).locator("circle.nbr-dot")
+    places = sorted(float(dot.get_attribute("cx")) for dot in dots.all())
+    assert places[0] < 0.9 * places[1]
+    assert abs(places[1] - float(cursor.get_attribute("x1"))) < 2
+
+
 def test_a_loss_that_is_no_number_any_more_is_told_so(live):
     panel = live(traces.diverged(), state="done")
     assert "loss not finite" in told(panel)

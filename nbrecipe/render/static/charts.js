@@ -58,8 +58,9 @@ function names(root, curves, beside, most, right, y, top, bottom) {
   });
 }
 
-// the value of a curve at a step: that of the last point up to it
-export const valueAt = (points, step) => points.findLast(([x]) => x <= step)?.[1];
+// what is known of a curve at a step: its last point up to it, [step, value], and the value alone
+export const pointAt = (points, step) => points.findLast(([x]) => x <= step);
+export const valueAt = (points, step) => pointAt(points, step)?.[1];
 
 // what `spec` holds up to step `last`; `place` moves the cursor, `stepAt` reads a step off a place
 export function chart(width, spec, last, height = HEIGHT) {
@@ -98,8 +99,8 @@ export function chart(width, spec, last, height = HEIGHT) {
   const place = (step) => {
     for (const end of ["x1", "x2"]) cursor.setAttribute(end, x(step));
     dots.forEach((dot, i) => {
-      const value = valueAt(bold[i].points, step);
-      dot.setAttribute("cx", x(step));
+      const [seen, value] = pointAt(bold[i].points, step) ?? [step, null];
+      dot.setAttribute("cx", x(bold[i].steps ? step : seen)); // where it was measured; a rate holds on
       dot.setAttribute("cy", shows(value) || value === 0 ? y(value) : -9);
     });
   };

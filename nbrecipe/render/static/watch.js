@@ -1,6 +1,6 @@
 // The panel of a watched cell: loss and predictions on top, the other curves below, one scrubber through all of them.
 // The same module draws a running cell (as an anywidget) and a saved one (`snapshot`).
-import { chart, valueAt } from "./charts.js";
+import { chart, pointAt } from "./charts.js";
 import { HEIGHT, figures, h } from "./marks.js";
 import { caption, onResize, player, roomOf } from "./player.js";
 import { drawFrame, floats, hasFrames, recorded, replay } from "./recording.js";
@@ -78,9 +78,11 @@ function panel(model, el, run) {
   const drawStep = () => {
     const step = scrub.step();
     for (const { plot } of places.values()) plot?.place(step);
-    const values = specs.flatMap(({ curves }) => curves.filter(({ says }) => says).slice(0, 2))
-      .map(({ says, points }) => [says, valueAt(points, step)]).filter(([, value]) => value != null)
-      .map(([says, value]) => `${says} ${figures(value, 3)}`);
+    const values = specs.flatMap(({ curves }) => curves.filter(({ says }) => says).slice(0, 2)).map((curve) => {
+      const [seen, value] = pointAt(curve.points, step) ?? [];
+      const late = !curve.steps && step - seen > (board?.last ?? 0) / 20 ? ` (step ${seen})` : "";
+      return value == null ? "" : `${curve.says} ${figures(value, 3)}${late}`;
+    });
     scrub.tell([`step ${step}`, ...values, aligned, ending[model.get("state")]].filter(Boolean).join(" · "));
     Object.assign(root.dataset, {
       state: model.get("state"), nframes: run.steps.length, step, updates, charts: specs.length, kind: run.film.kind ?? "",
