@@ -27,6 +27,8 @@ TIMES = 10.0
 ALONG = 0.6
 #: looks at the start of training that all agree
 LOOKS = 3
+#: steps after which a loss of the data that has not fallen says something
+STEPS = 20
 #: share of its first value below which the loss of the data has fallen
 FALLEN = 0.9
 
@@ -55,7 +57,7 @@ def run(trace: Trace) -> Finding:
     if not trace.ended:
         return hint(told, fix=fix, where=str(backward.place), **seen)
     told += f"; the loss of the data went from {number(first, 3)} to {number(last, 3)}"
-    return (hint if last < FALLEN * first else bad)(told, fix=fix, where=str(backward.place), **seen)
+    return (hint if last < FALLEN * first or trace.steps < STEPS else bad)(told, fix=fix, where=str(backward.place), **seen)
 
 
 def _together(trace: Trace) -> tuple[BackwardSeen, OptimizerSeen, LossSeen] | None:
