@@ -29,7 +29,10 @@ MAX_LOOKS = 256
 ROOTS = 8
 #: the code of `Tensor.backward`, which stands between the user's line and ours
 TENSOR_BACKWARD = Tensor.backward.__code__
-SAID = re.compile(r"([A-Za-z_]\w*)[\])\s]*\.backward\b|\bbackward\(\s*([A-Za-z_]\w*)")
+#: the loss in `losses.mean().backward()`, `loss_fn(x, y).backward()`, `accelerator.backward(loss)`, `loss.backward()`
+CALLED = re.compile(r"(?:([A-Za-z_]\w*)\.)?([A-Za-z_]\w*)$")
+GIVEN = re.compile(r"\b(?:autograd|accelerator|fabric|engine)\.backward\(\s*[\[(]*\s*([A-Za-z_]\w*)")
+SAID = re.compile(r"([A-Za-z_]\w*)[\])\s]*\.backward\b|\.backward\(\s*[\[(]*\s*([A-Za-z_]\w*)")
 
 
 class Gradients:
@@ -213,9 +216,18 @@ class Gradients:
 
 
 def _said(text: str) -> str:
-    """What the line calls its loss: `(loss / 3).backward()` → "loss"."""
-    found = SAID.search(text)
-    return (found.group(1) or found.group(2)) if found else "loss"
+    """What the line calls its loss: `(loss / 3).backward()` → "loss", `loss_fn(out, y).backward()` → "loss_fn(…)"."""
+    head, _, tail = text.partition(".backward(")
+    start, depth = len(head), 0
+    while start and (depth or start == len(head)):  # back to the bracket that opens the last call
+        start -= 1
+        depth += {")": 1, "(": -1}.get(head[start], 0)
+    function = CALLED.search(head[:start]) if head.endswith(")") else None
+    if tail and function is not None and function.group(2) != "scale":  # a scaler's
+        empty = not head[start + 1 : -1].strip()
+        return function.group(1) if empty and function.group(1) else f"{function.group(2)}(…)"
+    match = GIVEN.search(text) or SAID.search(text)
+    return (match.group(1) or match.group(match.lastindex or 1)) if match else "loss"
 
 
 def _chain(root: Tensor) -> tuple[str, ...]:

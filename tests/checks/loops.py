@@ -541,13 +541,12 @@ for epoch in range(2):
         loss_fn(net(A @ X)[rows], Y[rows]).backward()
         opt.step()
 """),
-    "a step skipped where the norm is not finite": ("", """
-for i, (xb, yb) in enumerate(train_dl):
+    "a step skipped where the norm is too large": ("", """
+for xb, yb in train_dl:
     opt.zero_grad()
-    loss = loss_fn(net(xb), yb) * (float("nan") if i == 2 else 1.0)
-    loss.backward()
+    loss_fn(net(xb), yb).backward()
     norm = nn.utils.clip_grad_norm_(net.parameters(), float("inf"))
-    if not torch.isfinite(norm):
+    if norm > 0.8:
         continue
     opt.step()
 """),
