@@ -19,8 +19,8 @@ WINDOW = 3
 LONG = 0.004
 #: share of the running time that close looks may take later on, beside some seconds once
 SHARE, ONCE = 0.01, 0.04
-#: evaluations that are looked at whatever it costs
-EVALUATIONS = 6
+#: evaluations that are looked at whatever it costs; and later ones, each time so much of the steps is added
+EVALUATIONS, SPARSE = 6, 6
 #: steps between two decisions at most
 NAP = 256
 
@@ -42,6 +42,8 @@ class Looking:
         #: steps for which the fine look goes on
         self._left = FINE
         self._next, self._spent, self._evaluations = FIRST, 0.0, 0
+        #: step from which on the next evaluation is looked at in any case
+        self._again = 1
 
     def decide(self, steps: int, now: float, close: bool) -> bool:
         """After a step: whether to look closely at the next one; `fine` is set beside."""
@@ -72,10 +74,12 @@ class Looking:
         """Whether close looks have taken less than their share so far."""
         return self._spent < SHARE * (now - self.begun) + ONCE
 
-    def evaluation(self) -> bool:
-        """An evaluation may begin: whether to look at it closely."""
-        if self._evaluations < EVALUATIONS or self.affordable(time.perf_counter()):
+    def evaluation(self, steps: int) -> bool:
+        """An evaluation may begin: whether to look at it closely; some are, however short the time, to the end."""
+        more = self._evaluations < EVALUATIONS or steps >= self._again
+        if more or self.affordable(time.perf_counter()):
             self._evaluations += 1
+            self._again = steps + max(1, steps // SPARSE)
             self.wake = 0
             return True
         return False

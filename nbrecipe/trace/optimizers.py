@@ -34,6 +34,8 @@ OPTIONS = (
     "lr", "initial_lr", "weight_decay", "momentum", "dampening", "nesterov", "betas", "eps", "amsgrad", "maximize",
     "alpha", "rho", "decoupled_weight_decay",
 )  # fmt: skip
+#: what carries a parameter on where its gradient is zero
+MOMENTA = ("exp_avg", "momentum_buffer")
 #: a rate this many times the last one is a change worth a close look
 JUMP = 2.0
 
@@ -238,6 +240,18 @@ class Optimizers:
             if found is not None and (old or gradient == 0):
                 found[0].driven += 1
 
+    def _left_zero(self, known: Known) -> None:
+        """Parameters frozen in this cell whose gradient was zeroed since, and not taken away: each step moves them."""
+        for parameter in known.parameters() if known.grip.alive() else ():
+            found = self._watcher.models.parameter(parameter)
+            if parameter.requires_grad or parameter.grad is None or found is None or not found[0].trainable:
+                continue
+            state = known.optimizer.state.get(parameter, {})
+            moves = any(group.get("weight_decay") for group in known.optimizer.param_groups)
+            moves |= any(bool(state[key].any()) for key in MOMENTA if isinstance(state.get(key), Tensor))
+            if moves and not parameter.grad.is_sparse and not bool(parameter.grad.any()):
+                found[0].driven = max(found[0].driven, 2)
+
     def _hold(self, optimizer: Optimizer, seen: OptimizerSeen) -> None:
         """What an optimizer holds, against the models that were called."""
         held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
@@ -251,6 +265,7 @@ class Optimizers:
             self._hold(known.optimizer, known.seen)
             others = {id(p) for other in self._known.values() if other is not known for p in other.parameters()}
             known.seen.shared = [self._watcher.models.called(p) for p in known.parameters() if id(p) in others]
+            self._left_zero(known)
         for thing in reachable(self._watcher.namespace):
             if isinstance(thing, Optimizer) and id(thing) not in self._known:
                 name = self._watcher.names.of(thing)

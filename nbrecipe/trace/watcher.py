@@ -262,7 +262,7 @@ class Watcher:
 
     def _look_for_a_while(self) -> None:
         """A close look at the next few calls of models, which may be an evaluation."""
-        if self.looking.evaluation():
+        if self.looking.evaluation(self.trace.steps):
             self.changed()  # how does the training go on after it?
             self._turn(True)
             self.passes.count = PASSES - SOME

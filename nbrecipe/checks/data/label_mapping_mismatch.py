@@ -43,7 +43,7 @@ def run(trace: Trace, trained: str = "") -> Finding:
     if not tables:
         return skipped("no answers of a model without gradients met the labels of two classes or more")
     for answers in tables:
-        renamed = _cycles(_majorities(answers.table))
+        renamed = _moved(_majorities(answers.table))
         if not renamed or _attacked(trace, answers):
             continue
         learned = _learned(trace, answers)
@@ -84,22 +84,14 @@ def _majorities(table: Table) -> dict[int, int]:
     return found
 
 
-def _cycles(answer: dict[int, int]) -> dict[int, int]:
-    """The classes that change places among each other: 3 → 5 → 3. One that all others are taken for is in none."""
-    found: dict[int, int] = {}
-    for start in answer:
-        path = [start]
-        while path[-1] in answer and answer[path[-1]] not in path:
-            path.append(answer[path[-1]])
-        if len(path) > 1 and answer.get(path[-1]) == start:
-            found |= {target: answer[target] for target in path}
-    return found or _shifted(answer)
+def _moved(answer: dict[int, int]) -> dict[int, int]:
+    """Classes that change places, 3 → 5 → 3, or move on one after another, 3 → 2 → 1.
 
-
-def _shifted(answer: dict[int, int]) -> dict[int, int]:
-    """Labels that are off by the same number everywhere: the last class has no answer of its own then."""
-    off = {said - target for target, said in answer.items()}
-    return dict(answer) if len(off) == 1 and off != {0} and len(answer) > 2 else {}
+    A class that others are taken for and that keeps its own number has moved nobody: the model mixes them up.
+    """
+    said = list(answer.values())
+    moved = {t: s for t, s in answer.items() if t != s and answer.get(s) != s and said.count(s) == 1}
+    return {t: s for t, s in moved.items() if s in moved or t in moved.values()}
 
 
 def _learned(trace: Trace, answers: Answers) -> bool:

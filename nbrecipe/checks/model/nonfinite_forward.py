@@ -20,6 +20,9 @@ from ...trace.data import BackwardSeen, Pass
 
 check = Check(__name__, tip="training dynamics")
 
+#: times its first value that a loss has reached in a run which diverges
+GROWN = 10.0
+
 
 @check.run
 def run(trace: Trace) -> Finding:
@@ -63,8 +66,11 @@ def _lost(trace: Trace, step: int, where: str) -> Finding:
     else:
         told = f"it is born in `{where}`, whose inputs are finite"
         fix = "Look at what enters there: a division by zero, a root or logarithm of what is not positive, an overflow."
-    before = [v for s, v in loss.values.finite() if s < step][-1:] if loss else []
-    why = f"the loss was {number(before[0])} at the step before" if before else ""
+    before = [v for s, v in loss.values.finite() if s < step] if loss else []
+    why = f"the loss was {number(before[-1])} at the step before" if before else ""
+    if before and abs(before[-1]) > GROWN * abs(before[0]) and where != "inputs":
+        told = f"it had grown from {number(before[0])} to {number(before[-1])} by then"
+        fix = "Lower the learning rate, or clip the gradients: the run diverged."
     return bad(f"{name} was **{_value(loss)}** at step **{step}**; {told}", fix=fix, why=why, where=place, **seen)
 
 
