@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import render, verbs
 from .bench import Bench, Cell
 from .session import happened
-from .trace import Trace
-from .trace import watch as record
+from .trace import Trace, Watcher
 from .verbs import Answer
 
 if TYPE_CHECKING:
@@ -109,21 +108,57 @@ def watch(
 def _watching(
     scope: Mapping[str, Any], where: str, probe: Any, every: int | None, tensorboard: str | Path | None
 ) -> Iterator[Watched]:
-    answer = Watched()
+    recording = Recording(scope, where=where, probe=probe, every=every)
+    answer = Watched(trace=recording.trace)
     try:
-        with record(**recording(scope, where=where, probe=probe, every=every)) as watcher:
-            answer.trace = watcher.trace
+        with recording:
             yield answer
-    except BaseException as error:
-        unwatched(error)
-        raise
     finally:
         conclude(answer, lambda: verbs.SESSION.bench({}), tensorboard=tensorboard)
 
 
-def recording(namespace: Mapping[str, Any], **options: Any) -> dict[str, Any]:
-    """The recorder's arguments: those that were given."""
-    return {"namespace": namespace} | {name: value for name, value in options.items() if value is not None}
+class Recording:
+    """The recorder, held at arm's length: a bug of its own becomes a note, and the user's block runs all the same.
+
+    An error of the block leaves with the traceback that it has without the recorder.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any], **options: Any) -> None:
+        given = {name: value for name, value in options.items() if value is not None}
+        self._recorder: Watcher | None = None
+        self.trace = Trace(where=given.get("where", ""))
+        with self._noting():
+            self._recorder = Watcher(namespace, **given)
+            self.trace = self._recorder.trace
+
+    def __enter__(self) -> Recording:
+        recorder, self._recorder = self._recorder, None
+        if recorder is not None:
+            with self._noting():
+                recorder.__enter__()
+                self._recorder = recorder
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._recorder is not None:
+            with self._noting():
+                self._recorder.__exit__(kind, error, trace)
+        if error is not None:
+            unwatched(error)
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            self.trace.notes.append(bug(error))
+
+
+def bug(error: Exception) -> str:
+    """What is said of a bug of our own."""
+    return f"a bug of nbrecipe: {type(error).__name__}: {error}"
 
 
 def conclude(
@@ -150,7 +185,7 @@ def conclude(
     except OSError as error:
         trace.notes.append(f"nothing was written to {tensorboard}: {error}")
     except Exception as error:
-        trace.notes.append(f"a bug of nbrecipe: {type(error).__name__}: {error}")
+        trace.notes.append(bug(error))
     return answer
 
 

@@ -181,6 +181,26 @@ def test_a_bug_of_ours_becomes_a_note(monkeypatch):
     assert "A bug of nbrecipe" in w._repr_html_()
 
 
+@pytest.mark.parametrize("where", ["__init__", "__enter__", "__exit__"])
+def test_a_bug_of_the_recorder_never_reaches_the_block(monkeypatch, where):
+    real = getattr(watched.Watcher, where)
+
+    def broken(*args, **options):
+        if where == "__exit__":  # what was installed is taken away all the same
+            real(*args, **options)
+        raise OSError("no room")
+
+    monkeypatch.setattr(watched.Watcher, where, broken)
+    program = Program()
+    with nbrecipe.watch() as w:
+        program.train()
+        program.done = True
+    monkeypatch.undo()
+    assert program.done
+    assert w.trace.notes == ["a bug of nbrecipe: OSError: no room"]
+    assert "a bug of nbrecipe: OSError: no room" in str(w)
+
+
 # ---- occasions -----------------------------------------------------------------------------------------------------
 
 

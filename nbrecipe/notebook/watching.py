@@ -18,8 +18,7 @@ from ..bench import Bench
 from ..render import watching as drawn
 from ..session import happened, reading_traces
 from ..trace import Trace
-from ..trace import watch as record
-from ..watched import Watched, conclude, recording, require, unwatched
+from ..watched import Recording, Watched, bug, conclude, require
 from . import cells
 from .kinds import BY_FLAG
 from .live import Place, bundle, can_show
@@ -45,7 +44,6 @@ class Watching:
         self, magics: RecipeMagics, args: argparse.Namespace, cell: str, local_ns: Mapping[str, Any] | None
     ) -> None:
         self.magics, self.args, self.cell, self.local = magics, args, cell, local_ns
-        self.answer = Watched()
         self.hidden = args.quiet or magics.quiet
         shell: Any = magics.shell
         options = _options(shell, args, local_ns)
@@ -60,38 +58,48 @@ class Watching:
         self._pace = Pace()
         self._glanced, self._wait, self._found = time.monotonic(), GLANCE, ""
         number = cells.number(shell, cell)
-        self._recorder = record(
-            **recording(
-                shell.user_ns,
-                source=self._history[-1].source if number and self._history else cell,
-                where=f"cell {number}" if number else "",
-                on_tick=self._tick if self._live else None,
-                label=lambda name: label(shell, name),
-                **options,
-            )
+        self._recording = Recording(
+            shell.user_ns,
+            source=self._history[-1].source if number and self._history else cell,
+            where=f"cell {number}" if number else "",
+            on_tick=self._tick if self._live else None,
+            label=lambda name: label(shell, name),
+            **options,
         )
-        self.answer.trace = self._recorder.trace
+        self.answer = Watched(trace=self._recording.trace)
 
     def __enter__(self) -> Watching:
-        self._recorder.__enter__()
+        self._recording.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._recorder.__exit__(kind, error, trace)
-        if error is not None:
-            unwatched(error)
-        verbs.SESSION.silence(cells.silenced(self._history))
-        conclude(self.answer, self._bench, self._history, self.args.tensorboard)
-        seen = happened(self.answer.trace)
-        if self.args.out and kind is not None and seen:
+        self._recording.__exit__(kind, error, trace)
+        state = "done" if kind is None else "interrupted" if kind is KeyboardInterrupt else "error"
+        data = {"text/plain": f"{drawn.title(self.answer.trace)}: interrupted before it was judged"}
+        try:
+            verbs.SESSION.silence(cells.silenced(self._history))
+            conclude(self.answer, self._bench, self._history, self.args.tensorboard)
+            data = self._stays(kind is not None)
+        finally:
+            self._place.replace(state, data)
+        if kind is None or not happened(self.answer.trace):
+            return
+        # no answer will be returned that could show itself
+        if self.args.out:
             self.magics.shell.user_ns[self.args.out] = self.answer  # type: ignore[union-attr]
-        if self._place.panel is not None:
-            state = "done" if kind is None else "interrupted" if kind is KeyboardInterrupt else "error"
-            self._place.replace(state, bundle(self.answer))
-        elif kind is not None and seen and not self.hidden:  # no answer will be returned that could show itself
-            display(bundle(self.answer), raw=True)
+        if not (self.shown or self.hidden):
+            display(data, raw=True)
+
+    def _stays(self, failed: bool) -> dict[str, str]:
+        """What stays in the notebook, where the answer does not show itself; words alone where drawing fails."""
+        if self._place.panel is None and (self.hidden or not failed):
+            return {}
+        try:
+            return bundle(self.answer)
+        except Exception as error:
+            return {"text/plain": f"{drawn.title(self.answer.trace)}: {bug(error)}"}
 
     @property
     def shown(self) -> bool:

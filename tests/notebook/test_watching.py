@@ -198,6 +198,14 @@ def test_a_bug_of_ours_never_reaches_the_cell(notebook, monkeypatch):
     assert "a bug of nbrecipe: ZeroDivisionError" in told(said)
 
 
+def test_where_drawing_fails_words_stay_and_the_error_is_still_the_users(notebook, monkeypatch):
+    monkeypatch.setattr(watching, "bundle", lambda answer: 1 / 0)
+    with capture_output() as said:
+        result = notebook.run_cell(f"%%watch{LOOP}[].pop()", store_history=True)
+    assert type(result.error_in_exec) is IndexError
+    assert "Watched cell 2: a bug of nbrecipe: ZeroDivisionError: division by zero" in told(said)
+
+
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
