@@ -90,7 +90,8 @@ def _tail(ids: Tensor) -> Tensor:
     lengths = tail.sum(1)
     lengths = lengths[(lengths >= RUN) & (lengths < ids.shape[1])]
     ragged = len(lengths) >= PADDED and bool((lengths != lengths[0]).any())
-    return tail if ragged and torch.equal(tail, same) else torch.zeros_like(tail)
+    alone = torch.equal(tail[:, 1:], same[:, 1:])  # a start token may be the same
+    return tail if ragged and alone else torch.zeros_like(tail)
 
 
 def counts(target: Tensor, ignored: int) -> dict[int, int]:
