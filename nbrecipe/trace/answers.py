@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: classes told apart, rows of a batch looked at, batches whose rows and right answers are kept
 CLASSES, ROWS, BATCHES = 64, 4096, 64
+#: steps of training that say nothing yet of what is learned
+EARLY = 8
 #: losses whose highest score is the answer, and those whose sign is: the score that divides no from yes
 HIGHEST = ("cross_entropy", "nll_loss")
 SIGN = {"binary_cross_entropy_with_logits": 0.0, "binary_cross_entropy": 0.5}
@@ -84,7 +86,7 @@ class Tables:
             seen = self._known[key] = Answers(place, grad, made.model, made.seen.loader, step)
             watcher.trace.answers.append(seen)
         # a new evaluation counts anew; of training, the later half counts
-        if seen.step != step and (not grad or step > 2 * seen.step + CLASSES):
+        if seen.step != step and (not grad or step > 2 * seen.step + EARLY):
             seen.step, seen.table, seen.batches = step, {}, []
             self._met.pop(id(seen), None)
         return seen
