@@ -32,7 +32,7 @@ TENSOR_BACKWARD = Tensor.backward.__code__
 #: the loss in `losses.mean().backward()`, `loss_fn(x, y).backward()`, `accelerator.backward(loss)`, `loss.backward()`
 CALLED = re.compile(r"(?:([A-Za-z_]\w*)\.)?([A-Za-z_]\w*)$")
 GIVEN = re.compile(r"\b(?:autograd|accelerator|fabric|engine)\.backward\(\s*[\[(]*\s*([A-Za-z_]\w*)")
-SAID = re.compile(r"([A-Za-z_]\w*)[\])\s]*\.backward\b|\.backward\(\s*[\[(]*\s*([A-Za-z_]\w*)")
+SAID = re.compile(r"([A-Za-z_]\w*)[\])\s]*\.backward\b|\bbackward\(\s*([A-Za-z_]\w*)")
 
 
 class Gradients:
