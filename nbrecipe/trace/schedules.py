@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
+import linecache
 import re
 import sys
 from collections.abc import Iterator
@@ -131,11 +131,9 @@ def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
 
 
 def _text(code: CodeType) -> str:
-    """The source of a function or a cell; empty where it is not to be had."""
-    try:
-        return inspect.getsource(code)
-    except (OSError, TypeError):
-        return ""
+    """The lines of a function or a cell; empty where they are not to be had."""
+    numbers = [number for _, _, number in code.co_lines() if number]
+    return "".join(linecache.getlines(code.co_filename)[min(numbers, default=1) - 1 : max(numbers, default=0)])
 
 
 def _options(scheduler: Any) -> dict[str, Any]:

@@ -28,7 +28,7 @@ RATIO = 0.1
 #: steps before the claim, and updates at the start that are judged: a run that has blown up may stand still later
 STEPS, FIRST = 8, 8
 #: the loss at the end over that at the start: above it, and no better in spite of a jump to `JUMP` times the start
-ABOVE, SAME, JUMP = 1.2, 0.95, 3.0
+ABOVE, SAME, JUMP = 1.2, 0.9, 3.0
 
 
 @check.run

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -89,15 +90,15 @@ def _share(trace: Trace, values: list[float]) -> bool:
 
 
 def _trend(values: list[float]) -> float:
-    """Kendall's rank correlation with time in standard errors (Mann 1945); above 0 for a rise."""
-    n = len(values)
-    if n < 2:
-        return 0.0
-    values = values[:: max(1, n // 100)]
-    n = len(values)
+    """Kendall's rank correlation with time in standard errors, with ties (Mann 1945); above 0 for a rise."""
+    values = values[:: max(1, len(values) // 60)]
     score = sum((b > a) - (b < a) for a, b in itertools.combinations(values, 2))
-    deviation = math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
-    return (score - (score > 0) + (score < 0)) / deviation
+    spread = _pairs(len(values)) - sum(_pairs(count) for count in Counter(values).values())
+    return (score - (score > 0) + (score < 0)) / math.sqrt(spread / 18) if spread else 0.0
+
+
+def _pairs(count: int) -> int:
+    return count * (count - 1) * (2 * count + 5)
 
 
 def _learns(trace: Trace) -> bool:
