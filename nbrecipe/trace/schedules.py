@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import linecache
-import re
 import sys
-from collections.abc import Iterator
-from types import CodeType
+from collections.abc import Iterator, Mapping
+from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
+from torch.nn import Module
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from .data import SchedulerSeen
@@ -34,8 +34,9 @@ class Schedules:
         self._depth = 0
         #: schedulers that were made a moment ago, before the user's code has a name for them
         self._made: list[Any] = []
-        #: the user's functions and cells that were running at the first optimizer step
-        self._running: list[CodeType] = []
+        #: what the user's functions and cells that ran at optimizer steps call schedulers
+        self._called: list[tuple[Any, str, CodeType]] = []
+        self._met = False
 
     def install(self, patches: Patches) -> None:
         """Replace what is called; `patches` puts it back."""
@@ -80,11 +81,13 @@ class Schedules:
 
     def meet(self) -> None:
         """At an optimizer step: take in the schedulers made since, now that the user's code names them."""
-        frame = sys._getframe(1) if not self._running else None
-        while frame is not None:
-            if self._watcher.places.users(frame.f_code.co_filename):
-                self._running.append(frame.f_code)
-            frame = frame.f_back
+        if self._made or not self._met:
+            self._met = True
+            frame: FrameType | None = sys._getframe(1)
+            while frame is not None:
+                if self._watcher.places.users(frame.f_code.co_filename):
+                    self._called += [(thing, path, frame.f_code) for path, thing in _schedulers(frame.f_locals)]
+                frame = frame.f_back
         self._known_now()
 
     def _known_now(self) -> None:
@@ -109,11 +112,11 @@ class Schedules:
             if isinstance(thing, LRScheduler) and id(thing) not in self._known:
                 self.know(thing)
         self._known_now()
-        text = "".join(_text(code) for code in self._running)
         for scheduler, seen in self._known.values():
             seen.options = _options(scheduler)
             seen.optimizer = self._driven(scheduler)
-            seen.written = re.search(rf"(\b{re.escape(seen.name)}|sched\w*)\.step\(", text) is not None
+            called = ((path, code) for thing, path, code in self._called if thing is scheduler)
+            seen.written = any(f"{path}.step(" in _text(code) for path, code in called)
 
     def _driven(self, scheduler: Any) -> str:
         """The name of the optimizer whose rate it sets: the one that steps, where one wraps another."""
@@ -128,6 +131,17 @@ def _kinds(kind: type[Any]) -> Iterator[type[Any]]:
     for inner in type.__subclasses__(kind):
         yield inner
         yield from _kinds(inner)
+
+
+def _schedulers(names: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The schedulers among the variables of a function, and among the attributes of plain objects there."""
+    for name, value in list(names.items()):
+        if isinstance(value, LRScheduler):
+            yield name, value
+        elif hasattr(value, "__dict__") and not isinstance(value, (type, ModuleType, Module)):
+            yield from (
+                (f"{name}.{key}", one) for key, one in list(vars(value).items()) if isinstance(one, LRScheduler)
+            )
 
 
 def _text(code: CodeType) -> str:

@@ -123,6 +123,35 @@ def train():
 train()
 """),
         ("bad", "the optimizer made anew", S + "sched = S.StepLR(opt, 1)\n" + SGD, epochs(3, after="sched.step()")),
+        ("bad", "not handed over to the function that would step it", S + """
+sched = S.StepLR(opt, 1)
+def train(scheduler=None):
+    for epoch in range(3):
+        for xb, yb in train_dl:
+            opt.zero_grad(); loss_fn(net(xb), yb).backward(); opt.step()
+        if scheduler is not None:
+            scheduler.step()
+""", "train()"),
+        ("hint", "its turn has not come in either of two runs", S + """
+def train(lr):
+    opt = torch.optim.SGD(net.parameters(), lr); sched = S.StepLR(opt, 1)
+    for epoch in range(3):
+        for xb, yb in train_dl:
+            opt.zero_grad(); loss_fn(net(xb), yb).backward(); opt.step()
+        if epoch > 5: sched.step()
+""", "for lr in (0.1, 0.01): train(lr)"),
+        ("hint", "its turn has not come in a trainer", """
+class Trainer:
+    def __init__(self):
+        self.opt = torch.optim.SGD(net.parameters(), 0.1)
+        self.scheduler = torch.optim.lr_scheduler.StepLR(self.opt, 1)
+    def fit(self):
+        for epoch in range(3):
+            for xb, yb in train_dl:
+                self.opt.zero_grad(); loss_fn(net(xb), yb).backward(); self.opt.step()
+            if epoch > 5: self.scheduler.step()
+trainer = Trainer()
+""", "trainer.fit()"),
         ("hint", "its turn has not come", S + "sched = S.StepLR(opt, 1)", epochs(3, after="if epoch > 5: sched.step()")),
         ("hint", "stepped in an earlier cell", S + "sched = S.StepLR(opt, 1)\nopt.step(); sched.step()", epochs(3)),
         ("fine", "averaged weights have a schedule of their own", S + """
