@@ -158,7 +158,10 @@ for step in range(12):
     loss_fn(net(xb), yb).backward()
     opt.step()
 """),
-    "early stopping with a deep copy": ("net = build(nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2)); opt = torch.optim.Adam(net.parameters(), 1e-2)", """
+    "early stopping with a deep copy": ("""
+net = build(nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2))
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+""", """
 best, best_loss = None, math.inf
 for epoch in range(4):
     net.train()
@@ -184,7 +187,10 @@ for epoch in range(4):
 file.seek(0)
 net.load_state_dict(torch.load(file))
 """),
-    "validation without no_grad": ("net = build(nn.ReLU(), nn.Dropout(0.2)); opt = torch.optim.Adam(net.parameters(), 1e-2)", """
+    "validation without no_grad": ("""
+net = build(nn.ReLU(), nn.Dropout(0.2))
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+""", """
 for epoch in range(3):
     net.train()
     for xb, yb in train_dl:
@@ -195,7 +201,10 @@ for epoch in range(3):
         out = net(xb)
         val += loss_fn(out, yb).item()
 """),
-    "frozen batch norm": ("net = build(nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2)); opt = torch.optim.Adam(net.parameters(), 1e-2)", """
+    "frozen batch norm": ("""
+net = build(nn.BatchNorm1d(16), nn.ReLU(), nn.Dropout(0.2))
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+""", """
 for epoch in range(3):
     net.train()
     for module in net.modules():
@@ -239,14 +248,18 @@ for epoch in range(5):
     with torch.no_grad():
         for xb, yb in val_dl: net(xb)
 """),
-    "Monte Carlo dropout": ("net = build(nn.ReLU(), nn.Dropout(0.5)); opt = torch.optim.Adam(net.parameters(), 1e-2)", """
+    "Monte Carlo dropout": ("""
+net = build(nn.ReLU(), nn.Dropout(0.5))
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+""", """
 for xb, yb in train_dl:
     opt.zero_grad(); loss_fn(net(xb), yb).backward(); opt.step()
 with torch.no_grad():
     spread = torch.stack([net(X[:16]).softmax(-1) for _ in range(20)]).std(0)
 """),
     "a GAN": ("""
-G = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 8)); D = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 1))
+G = nn.Sequential(nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 8))
+D = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Dropout(0.1), nn.Linear(16, 1))
 og = torch.optim.Adam(G.parameters(), 1e-3); od = torch.optim.Adam(D.parameters(), 1e-3); bce = nn.BCEWithLogitsLoss()
 """, """
 for epoch in range(2):
@@ -263,7 +276,8 @@ for epoch in range(2):
         og.step()
 """),
     "a GAN whose generator steps every fifth batch": ("""
-G = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 8)); D = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+G = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 8))
+D = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
 og = torch.optim.Adam(G.parameters(), 1e-3); od = torch.optim.Adam(D.parameters(), 1e-3)
 """, """
 for epoch in range(2):
@@ -336,7 +350,10 @@ for xb, yb in val_dl:
     net(xb).gather(1, yb[:, None]).sum().backward()
     maps.append(xb.grad.abs())
 """),
-    "adversarial training": ("net = build(nn.BatchNorm1d(16), nn.ReLU()); opt = torch.optim.Adam(net.parameters(), 1e-2)", """
+    "adversarial training": ("""
+net = build(nn.BatchNorm1d(16), nn.ReLU())
+opt = torch.optim.Adam(net.parameters(), 1e-2)
+""", """
 for xb, yb in train_dl:
     net.eval()
     adv = xb.clone().requires_grad_(True)
@@ -497,7 +514,11 @@ for epoch in range(2):
         opt.zero_grad(); out["loss"].backward(); opt.step()
         running = 0.9 * running + 0.1 * out["loss"].detach()
 """),
-    "a variational autoencoder": ("enc = nn.Linear(8, 4); dec = nn.Linear(2, 8); opt = torch.optim.Adam([*enc.parameters(), *dec.parameters()], 1e-3)", """
+    "a variational autoencoder": ("""
+enc = nn.Linear(8, 4)
+dec = nn.Linear(2, 8)
+opt = torch.optim.Adam([*enc.parameters(), *dec.parameters()], 1e-3)
+""", """
 for xb, _ in train_dl:
     mean, log = enc(xb).chunk(2, -1)
     z = mean + torch.randn_like(mean) * (0.5 * log).exp()
@@ -521,7 +542,11 @@ torch.optim.swa_utils.update_bn(train_dl, avg)
 """),
     "warm-up from zero": ("sched = torch.optim.lr_scheduler.LambdaLR(opt, lambda s: min(1, s / 5))", """
 for xb, yb in train_dl:
-    opt.zero_grad(); loss_fn(net(xb), yb).backward(); nn.utils.clip_grad_norm_(net.parameters(), 1.0); opt.step(); sched.step()
+    opt.zero_grad()
+    loss_fn(net(xb), yb).backward()
+    nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+    opt.step()
+    sched.step()
 """),
     "one step": ("", """
 xb, yb = next(iter(train_dl))
@@ -534,7 +559,10 @@ opt.zero_grad()
 loss = loss_fn(net(X), Y)
 loss.backward()
 """),
-    "a graph of nodes": ("A = (torch.rand(160, 160) < 0.05).float(); nodes = DataLoader(range(160), batch_size=16, shuffle=True)", """
+    "a graph of nodes": ("""
+A = (torch.rand(160, 160) < 0.05).float()
+nodes = DataLoader(range(160), batch_size=16, shuffle=True)
+""", """
 for epoch in range(2):
     for rows in nodes:
         opt.zero_grad()

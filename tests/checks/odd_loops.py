@@ -81,7 +81,11 @@ for xb, yb in train_dl:
     opt.zero_grad()
     loss_fn(net(xb), yb).backward()
 """),
-    "a picture that is optimised": ("features = build().requires_grad_(False); image = torch.randn(1, 8, requires_grad=True); opt = torch.optim.Adam([image], 0.1)", """
+    "a picture that is optimised": ("""
+features = build().requires_grad_(False)
+image = torch.randn(1, 8, requires_grad=True)
+opt = torch.optim.Adam([image], 0.1)
+""", """
 goal = features(X[:1]).detach()
 for step in range(25):
     opt.zero_grad()
@@ -89,34 +93,56 @@ for step in range(25):
     loss.backward()
     opt.step()
 """),
-    "a deep image prior": ("net = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 8)); opt = torch.optim.Adam(net.parameters()); z = torch.randn(16, 8)", """
+    "a deep image prior": ("""
+net = nn.Sequential(nn.Linear(8, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 8))
+opt = torch.optim.Adam(net.parameters())
+z = torch.randn(16, 8)
+""", """
 for step in range(25):
     opt.zero_grad()
     F.mse_loss(net(z), X[:16]).backward()
     opt.step()
 """),
-    "coordinates to one picture": ("grid = torch.rand(64, 2); field = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1)); opt = torch.optim.Adam(field.parameters()); goal = torch.rand(64, 1); dl = DataLoader(TensorDataset(grid, goal), batch_size=64)", """
+    "coordinates to one picture": ("""
+grid = torch.rand(64, 2)
+field = nn.Sequential(nn.Linear(2, 16), nn.Tanh(), nn.Linear(16, 1))
+opt = torch.optim.Adam(field.parameters())
+goal = torch.rand(64, 1)
+dl = DataLoader(TensorDataset(grid, goal), batch_size=64)
+""", """
 for epoch in range(20):
     for c, v in dl:
         loss = ((field(c) - v) ** 2).mean()
         opt.zero_grad(); loss.backward(); opt.step()
 """),
-    "proximal policy optimisation": ("value = nn.Linear(8, 1); opt = torch.optim.Adam([*net.parameters(), *value.parameters()], 1e-3)", """
+    "proximal policy optimisation": ("""
+value = nn.Linear(8, 1)
+opt = torch.optim.Adam([*net.parameters(), *value.parameters()], 1e-3)
+""", """
 for iteration in range(2):
     states = torch.randn(64, 8)
     with torch.no_grad():
-        dist = torch.distributions.Categorical(logits=net(states)); actions = dist.sample(); old = dist.log_prob(actions)
+        dist = torch.distributions.Categorical(logits=net(states))
+        actions = dist.sample()
+        old = dist.log_prob(actions)
         rewards = torch.randn(64); adv = rewards - value(states).squeeze(-1)
     for epoch in range(3):
         for rows in torch.randperm(64).split(16):
-            ratio = (torch.distributions.Categorical(logits=net(states[rows])).log_prob(actions[rows]) - old[rows]).exp()
+            new = torch.distributions.Categorical(logits=net(states[rows])).log_prob(actions[rows])
+            ratio = (new - old[rows]).exp()
             policy = -torch.min(ratio * adv[rows], ratio.clamp(0.8, 1.2) * adv[rows]).mean()
             loss = policy + 0.5 * F.mse_loss(value(states[rows]).squeeze(-1), rewards[rows])
             opt.zero_grad(); loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 0.5)
             opt.step()
 """),
-    "Q-learning from a replay buffer": ("import random; q = nn.Linear(8, 2); target = copy.deepcopy(q); opt = torch.optim.RMSprop(q.parameters(), 1e-3); buffer = [(torch.randn(8), 0, 1.0, torch.randn(8)) for _ in range(64)]", """
+    "Q-learning from a replay buffer": ("""
+import random
+q = nn.Linear(8, 2)
+target = copy.deepcopy(q)
+opt = torch.optim.RMSprop(q.parameters(), 1e-3)
+buffer = [(torch.randn(8), 0, 1.0, torch.randn(8)) for _ in range(64)]
+""", """
 random.seed(0)
 for step in range(40):
     batch = random.sample(buffer, 16)
@@ -198,7 +224,10 @@ for epoch in range(4):
     else:
         net.load_state_dict(kept)
 """),
-    "mixed precision with accumulation": ("scaler = torch.amp.GradScaler('cpu'); opt = torch.optim.SGD(net.parameters(), 0.1)", """
+    "mixed precision with accumulation": ("""
+scaler = torch.amp.GradScaler('cpu')
+opt = torch.optim.SGD(net.parameters(), 0.1)
+""", """
 for i, (xb, yb) in enumerate(train_dl):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = loss_fn(net(xb), yb) / 2
@@ -208,7 +237,10 @@ for i, (xb, yb) in enumerate(train_dl):
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         scaler.step(opt); scaler.update(); opt.zero_grad()
 """),
-    "a diffusion model": ("eps = nn.Sequential(nn.Linear(9, 16), nn.SiLU(), nn.Linear(16, 8)); opt = torch.optim.AdamW(eps.parameters(), 1e-3)", """
+    "a diffusion model": ("""
+eps = nn.Sequential(nn.Linear(9, 16), nn.SiLU(), nn.Linear(16, 8))
+opt = torch.optim.AdamW(eps.parameters(), 1e-3)
+""", """
 for xb, _ in train_dl:
     t = torch.rand(len(xb), 1); noise = torch.randn_like(xb)
     loss = F.mse_loss(eps(torch.cat([(1 - t).sqrt() * xb + t.sqrt() * noise, t], 1)), noise)
@@ -237,7 +269,10 @@ for p in net.parameters():
 for xb, yb in train_dl:
     loss_fn(net(xb), yb).backward()
 """),
-    "a penalty on the gradient": ("D = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1)); od = torch.optim.Adam(D.parameters(), 1e-3)", """
+    "a penalty on the gradient": ("""
+D = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 1))
+od = torch.optim.Adam(D.parameters(), 1e-3)
+""", """
 for xb, _ in train_dl:
     xb = xb.clone().requires_grad_(True)
     out = D(xb)
@@ -270,7 +305,10 @@ for xb, yb in train_dl:
     outs.append(out.detach()); total += float(loss) * len(xb); count += len(xb)
 print("mean", round(total / count, 1) > 0)
 """),
-    "a state that is passed on within one step": ("cell_ = nn.GRUCell(8, 8); opt = torch.optim.Adam(cell_.parameters())", """
+    "a state that is passed on within one step": ("""
+cell_ = nn.GRUCell(8, 8)
+opt = torch.optim.Adam(cell_.parameters())
+""", """
 for xb, _ in train_dl:
     h, loss = torch.zeros(len(xb), 8), 0.0
     for t in range(4):
@@ -278,7 +316,10 @@ for xb, _ in train_dl:
         loss = loss + h.square().mean()
     opt.zero_grad(); loss.backward(); opt.step()
 """),
-    "frozen body, head alone": ("for p in net[0].parameters(): p.requires_grad = False\nopt = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], 1e-3)", """
+    "frozen body, head alone": ("""
+for p in net[0].parameters(): p.requires_grad = False
+opt = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], 1e-3)
+""", """
 for epoch in range(2):
     for xb, yb in train_dl:
         opt.zero_grad(); loss_fn(net(xb), yb).backward(); opt.step()
@@ -290,7 +331,10 @@ with torch.no_grad():
     w[0, 0] += h; up = loss_fn(net(X), Y); w[0, 0] -= 2 * h; down = loss_fn(net(X), Y); w[0, 0] += h
 gap = float((up - down) / (2 * h) - w.grad[0, 0])
 """),
-    "a range test of the learning rate": ("start = copy.deepcopy(net.state_dict()); opt = torch.optim.SGD(net.parameters(), 1e-5)", """
+    "a range test of the learning rate": ("""
+start = copy.deepcopy(net.state_dict())
+opt = torch.optim.SGD(net.parameters(), 1e-5)
+""", """
 losses, rate = [], 1e-5
 for xb, yb in train_dl:
     for group in opt.param_groups: group["lr"] = rate

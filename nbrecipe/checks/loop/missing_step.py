@@ -12,7 +12,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import ModelSeen, OptimizerSeen
+from ...trace.data import OptimizerSeen
 
 check = Check(__name__, tip="train and eval mode")
 
@@ -91,18 +91,8 @@ def _trains(trace: Trace) -> bool:
 
 def _still(trace: Trace, optimizer: OptimizerSeen) -> bool:
     """Whether what the optimizer holds got gradients and did not change."""
-    held = [
-        p
-        for model in trace.models
-        for p in model.parameters
-        if _only(model, optimizer) and optimizer.name in p.optimizers
-    ]
+    held = [p for model in trace.models for p in model.parameters if optimizer.name in p.optimizers]
     return any(p.gradient for p in held) and not any(p.changed for p in held)
-
-
-def _only(model: ModelSeen, optimizer: OptimizerSeen) -> bool:
-    """Whether no other optimizer holds parameters of the model."""
-    return all(set(p.optimizers) <= {optimizer.name} for p in model.parameters)
 
 
 def _loop(step: bool, clears: str = "optimizer", reads: bool = False, epochs: int = 2) -> Bench:

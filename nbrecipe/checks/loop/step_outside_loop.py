@@ -14,7 +14,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import NOWHERE, BackwardSeen, LoaderSeen, OptimizerSeen
+from ...trace.data import NOWHERE, BackwardSeen, LoaderSeen, ModelSeen, OptimizerSeen
 from ...trace.orders import step_a_pass, stretches
 from ...trace.source import steps_beneath
 
@@ -121,15 +121,22 @@ def _backward_outside(trace: Trace, optimizer: OptimizerSeen, loader: LoaderSeen
     if loss.scale is None or abs(loss.scale - 1) > EXACT:
         return None  # of a sum or mean of them
     at = Counter((seen.place, call.step) for seen in trace.losses if seen.grad for call in seen.calls)
-    fed = [p for model in trace.models for p in model.passes if p.grad and p.training and p.loader == loader.name]
-    many = max(at.values(), default=0) >= BATCHES
-    if not many or max(Counter(p.step for p in fed).values(), default=0) < BATCHES:
+    if max(at.values(), default=0) < BATCHES or not any(_fed(model, loader) for model in trace.models):
         return None
     return bad(
         f"`{loss.name}.backward()` and `{optimizer.name}.step()` came **{optimizer.steps}** times for "
         f"{loader.batches} batches of `{loader.name}`: only the last batch of each pass is trained on",
         **_moved_in(optimizer, loader, loss),
     )
+
+
+def _fed(model: ModelSeen, loader: LoaderSeen) -> bool:
+    """Whether the model was given several batches of the loader before a step, and nothing else after them."""
+    steps: dict[int, list[str]] = {}
+    for p in model.passes:
+        if p.grad and p.training:
+            steps.setdefault(p.step, []).append(p.loader)
+    return any(given.count(loader.name) >= BATCHES and given[-1] == loader.name for given in steps.values())
 
 
 def _moved_in(optimizer: OptimizerSeen, loader: LoaderSeen, loss: BackwardSeen) -> dict[str, Any]:

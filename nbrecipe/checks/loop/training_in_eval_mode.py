@@ -59,7 +59,7 @@ def _judge(model: ModelSeen, passes: list[Pass], moved: set[str]) -> Finding | N
     if not late:
         return None
     if len(late) < len(passes):
-        claim = bad if _left_so(model, late[-1]) and len({p.step for p in late}) >= STEPS else hint
+        claim = bad if _left_so(model, late[0]) and len({p.step for p in late}) >= STEPS else hint
         since = f"since step {late[0].step} `{model.name}` has been trained in eval mode"
     else:
         asleep = [norm for norm in model.norms if norm.fresh and not norm.moved and norm.name in late[0].idle]
@@ -80,15 +80,15 @@ def _judge(model: ModelSeen, passes: list[Pass], moved: set[str]) -> Finding | N
     )
 
 
-def _left_so(model: ModelSeen, last: Pass) -> bool:
-    """Whether the model was switched for an evaluation, which took place, and not switched back since.
+def _left_so(model: ModelSeen, first: Pass) -> bool:
+    """Whether the model was switched for an evaluation, which came before any training pass, and not switched back.
 
-    Who freezes layers by `eval()` on purpose does it after `train()`, which shows among the modes.
+    Who freezes layers by `eval()` on purpose does it right before the training, or after `train()`.
     """
     switched = [step for step, mode in model.modes if not mode]
     back = [step for step, mode in model.modes if mode]
     evaluated = [p.step for p in model.passes if not p.grad and not p.training]
-    return any(s <= e <= last.step and not any(b >= e for b in back) for s in switched[-1:] for e in evaluated)
+    return any(s <= e <= first.step and not any(b >= e for b in back) for s in switched[-1:] for e in evaluated)
 
 
 def _loop(restore: bool = True, start: bool = True, evaluate: bool = True, frozen: bool = False) -> Bench:
