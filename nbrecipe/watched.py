@@ -32,6 +32,7 @@ class Watched(Answer):
     """What a watched cell did: its trace, the curves of its loop, and the findings; grows while the cell runs."""
 
     trace: Trace = field(default_factory=Trace, repr=False)
+    _picture: bytes | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return render.watching.text_of(self, self.trace)
@@ -39,11 +40,15 @@ class Watched(Answer):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return render.watching.html_of(self, self.trace)
+        return render.watching.html_of(self, self.trace, self.picture())
 
     def picture(self) -> bytes | None:
-        """The curves as a still picture, where there are any."""
-        return render.watching.png(self.trace) if render.loop.charts(self.trace) else None
+        """The curves as a still picture, where there are any; drawn once when the cell has ended."""
+        if self._picture is not None:
+            return self._picture
+        drawn = render.watching.png(self.trace) if render.loop.charts(self.trace) else None
+        self._picture = drawn if self.trace.ended else None
+        return drawn
 
     def save_html(self, path: str | Path) -> Path:
         """Write a self-contained page, readable without network; returns its path."""

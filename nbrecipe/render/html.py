@@ -20,10 +20,11 @@ def findings(report: Report) -> str:
 def rows(report: Report, *, fold: bool = False) -> str:
     """One row for each finding, in the order in which they are read; what held in one row that opens.
 
-    With `fold`, so is what was skipped and nobody need hand over.
+    With `fold` that row is closed even where it stands alone, and there is one for what was skipped and nobody can
+    hand over.
     """
     parts = [finding(result) for verdict in READING for result in report.of(verdict)]
-    parts.append(_held(report.of(Verdict.OK), alone=not parts))
+    parts.append(_held(report.of(Verdict.OK), alone=not parts and not fold))
     lacks = lacking(report.of(Verdict.SKIPPED))
     idle = [lack for lack in lacks if fold and not lack[1]]
     parts += [_lack(*lack) for lack in lacks if lack not in idle]

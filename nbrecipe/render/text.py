@@ -21,7 +21,7 @@ def rows(report: Report, *, fold: bool = False) -> list[str]:
     parts = [finding(result) for verdict in READING for result in report.of(verdict)]
     held, lacks = report.of(Verdict.OK), lacking(report.of(Verdict.SKIPPED))
     if held:
-        parts.append(_held(held) if parts else _each(held))
+        parts.append(_held(held) if parts or (fold and len(held) > 1) else _each(held))
     idle = [lack for lack in lacks if fold and not lack[1]]
     if len(idle) > 1:
         lacks = [lack for lack in lacks if lack not in idle]

@@ -109,16 +109,19 @@ def text_of(report: Report, trace: Trace) -> str:
     return "\n\n".join(filter(None, (text.header(report), lines, *text.rows(report, fold=True))))
 
 
-def html_of(report: Report, trace: Trace) -> str:
-    """A snapshot of at most `LIMIT` letters: header, still picture or, where scripts run, the panel, and findings."""
+def html_of(report: Report, trace: Trace, drawn: bytes | None) -> str:
+    """A snapshot of at most `LIMIT` letters: header, still picture or, where scripts run, the panel, and findings.
+
+    `drawn` is what `png` makes of the trace; None where there is no curve.
+    """
     rows = html.rows(report, fold=True)
     if len(rows) > PICTURES:
         rows = live_rows(report)
     notes = "".join(f'<div class="nbr-place">{rich(sentence(note))}</div>' for note in trace.notes)
     before, after = f"<style>{static('watch.css')}</style>{html.header(report)}", notes + rows
-    if not charts(trace):
+    if drawn is None:
         return fragment(before + after)
-    picture = image(png(trace), words(trace))
+    picture = image(drawn, words(trace))
     room = LIMIT - len(fragment(before + after)) - len(replayed(module(), picture, b"")) - 200
     return fragment(before + replayed(module(), picture, packed(trace, room * 3 // 4)) + after)
 

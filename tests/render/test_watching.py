@@ -28,6 +28,11 @@ def report(trace: Trace) -> Report:
     return made.add([Result("loss-at-init", "The loss at init is that of a guess", LOSS)])
 
 
+def snapshot(made: Report, trace: Trace) -> str:
+    """The page of a run, with its picture where there is one."""
+    return watching.html_of(made, trace, watching.png(trace) if loop.charts(trace) else None)
+
+
 def chart(trace: Trace, name: str):
     return {each.id: each for each in loop.charts(trace)}[name]
 
@@ -226,7 +231,7 @@ def test_a_board_holds_no_more_points_for_a_longer_run():
 @RUNS
 def test_a_snapshot_has_its_picture_and_words_before_its_script(make):
     trace = make()
-    page = watching.html_of(report(trace), trace)
+    page = snapshot(report(trace), trace)
     assert len(page) <= watching.LIMIT
     if loop.charts(trace):
         assert page.index("<img") < page.index('<script type="module"')
@@ -238,12 +243,12 @@ def test_a_snapshot_has_its_picture_and_words_before_its_script(make):
 @pytest.mark.parametrize("kind", films.ALL)
 def test_every_kind_of_film_stays_small(kind):
     trace = traces.training(film=kind)
-    assert len(watching.html_of(report(trace), trace)) <= watching.LIMIT
+    assert len(snapshot(report(trace), trace)) <= watching.LIMIT
 
 
 def test_a_huge_run_stays_within_the_limit():
     trace = traces.huge()
-    page = watching.html_of(report(trace), trace)
+    page = snapshot(report(trace), trace)
     assert len(page) <= watching.LIMIT
     assert page.count("<script") >= 1
 
@@ -254,7 +259,7 @@ def test_so_many_findings_with_pictures_lose_these_and_keep_their_words(monkeypa
     monkeypatch.setattr(watching.html.figure, "png", lambda result: large if result.finding.seen else None)
     many = report(trace)
     many.results = {str(i): Result(f"check-{i}", "A title", LOSS) for i in range(40)}
-    page = watching.html_of(many, trace)
+    page = snapshot(many, trace)
     assert len(page) <= watching.LIMIT
     assert page.count("4.607") == 40
 
@@ -279,7 +284,7 @@ def test_the_users_words_are_never_markup():
     trace.backward[0].name = trace.optimizers[0].name = trace.loaders[0].name = "</script><script>alert(1)</script>"
     trace.validation = traces.series([])
     trace.notes = ["<script>alert(2)</script>"]
-    page = watching.html_of(report(trace), trace)
+    page = snapshot(report(trace), trace)
     assert "<script>alert" not in page
 
 

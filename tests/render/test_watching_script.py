@@ -10,6 +10,7 @@ import reports
 import traces
 from fronts import widget_page
 from test_film_script import b64, data, fill, scrub, told
+from test_watching import snapshot
 
 from nbrecipe.finding import Result, bad
 from nbrecipe.render import film as drawn
@@ -48,7 +49,7 @@ def saved(tab):
     """A snapshot, opened from a file without network."""
 
     def go(trace, **settings):
-        page = tab(f"<body class='nbr-page'>{watching.html_of(report(trace), trace)}", **settings)
+        page = tab(f"<body class='nbr-page'>{snapshot(report(trace), trace)}", **settings)
         if settings.get("java_script_enabled", True):
             page.wait_for_selector(PANEL)
         return page
@@ -227,7 +228,7 @@ def test_a_huge_run_opens(saved):
 def test_without_scripts_the_picture_and_the_findings_stand(tab):
     trace = traces.training()
     result = Result("loss-at-init", "The loss at init is that of a guess", reports.LOSS)
-    page = tab(f"<body class='nbr-page'>{watching.html_of(report(trace, result), trace)}", java_script_enabled=False)
+    page = tab(f"<body class='nbr-page'>{snapshot(report(trace, result), trace)}", java_script_enabled=False)
     assert page.locator(".nbr-shot img[alt^='Loss 2.37']").is_visible()
     assert page.locator(".nbr-row .nbr-say").is_visible()
     assert page.locator("button").count() == 0
@@ -235,9 +236,7 @@ def test_without_scripts_the_picture_and_the_findings_stand(tab):
 
 def test_a_film_and_a_watched_run_stand_in_one_page(tab):
     trace = traces.training()
-    page = tab(
-        f"<style>{static('nbr.css')}</style>{drawn.html(films.classes())}{watching.html_of(report(trace), trace)}"
-    )
+    page = tab(f"<style>{static('nbr.css')}</style>{drawn.html(films.classes())}{snapshot(report(trace), trace)}")
     page.wait_for_function("document.querySelectorAll('.nbr-film').length === 2")
     scrub(page, 0)
     assert [film.get_attribute("data-step") for film in page.locator(".nbr-film").all()] == ["0", "420"]

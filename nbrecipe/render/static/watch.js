@@ -64,7 +64,10 @@ function panel(model, el, run) {
     }
   };
   // the loss is as tall as the predictions beside it
-  const tall = () => Math.max(HEIGHT, Math.min(TALL, Number(seen.querySelector("svg")?.getAttribute("height") ?? 0)));
+  const tall = () => {
+    const beside = seen.querySelector("svg, .nbr-texts");
+    return Math.max(HEIGHT, Math.min(TALL, beside?.getBoundingClientRect().height ?? 0));
+  };
   const drawCharts = (all, top) => {
     const last = Math.max(1, board?.last ?? 0, run.steps.at(-1) ?? 0);
     // while it runs the axis grows by a fifth at a time, so that the curves do not crawl
