@@ -181,6 +181,7 @@ class Calls:
         made = [watcher.passes.made(x) for x in (left, right) if isinstance(x, Tensor)]
         seen.from_model |= any(made)
         seen.both |= all(made)
+        seen.inside |= watcher.passes.running
         seen.direct |= any(watcher.passes.uses.whole(x) for x in (left, right))
         seen.source = seen.source or watcher.passes.uses.source(left)
 

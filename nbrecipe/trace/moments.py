@@ -127,6 +127,8 @@ class OpSeen:
     #: whether an operand came out of a model seen in this cell, and whether it is the output itself
     from_model: bool = False
     direct: bool = False
+    #: whether it happened in the forward pass of a model
+    inside: bool = False
     #: whether all operands came out of models
     both: bool = False
     #: the model whose output the left operand is, values as they came, in whatever shape

@@ -174,6 +174,12 @@ CASES: dict[str, list[tuple[str, str, str, str]]] = {
             loop("with torch.autocast('cpu', torch.bfloat16):\n    loss = F.nll_loss(net(xb).log_softmax(1), yb)"),
         ),
         ("ok", "logits into cross entropy", "", loop("loss = F.cross_entropy(net(xb), yb)")),
+        (
+            "no fault",
+            "scores picked for a margin",
+            "",
+            loop("s = net(xb)\nloss = F.nll_loss(s, yb) + torch.logsumexp(s, 1).mean()"),
+        ),
         ("no fault", "rewards", "", loop("loss = F.nll_loss(net(xb).log_softmax(1) * torch.randn(len(xb), 1), yb)")),
     ],
     "broadcast-loss": [
@@ -209,6 +215,39 @@ CASES: dict[str, list[tuple[str, str, str, str]]] = {
             "advantages",
             "",
             loop("log = net(xb).log_softmax(1).gather(1, yb[:, None])\nloss = -(log * torch.randn(len(xb))).mean()"),
+        ),
+        (
+            "ok",
+            "as many features as rows",
+            (
+                "class W(nn.Module):\n"
+                "    def __init__(s):\n"
+                "        super().__init__()\n"
+                "        s.w = nn.Parameter(torch.zeros(16))\n"
+                "        s.h = nn.Linear(16, 2)\n"
+                "    def forward(s, x):\n"
+                "        t = x[:, :1]\n"
+                "        return s.h(torch.sin(t * s.w.exp()))\n"
+                "net = W(); opt = torch.optim.Adam(net.parameters())"
+            ),
+            loop("loss = loss_fn(net(xb), yb)"),
+        ),
+        (
+            "no fault",
+            "no model at all",
+            "w = torch.randn(16, requires_grad=True); opt = torch.optim.Adam([w])",
+            loop("h = xb[:, :1] * w.exp()\nloss = (h.mean(1) - yb).square().mean()"),
+        ),
+        (
+            "ok",
+            "a loss inside the model",
+            (
+                "class L(nn.Module):\n"
+                "    def __init__(s): super().__init__(); s.m = nn.Linear(8, 1)\n"
+                "    def forward(s, x, y): return F.mse_loss(s.m(x).squeeze(1), y)\n"
+                "net = L(); opt = torch.optim.Adam(net.parameters())"
+            ),
+            loop("loss = net(xb, yb.float())"),
         ),
         ("ok", "squeezed", REG, loop("loss = ((net(xb).squeeze(-1) - yb) ** 2).mean()", data="reg_dl")),
         ("ok", "unsqueezed target", REG, loop("loss = ((net(xb) - yb.unsqueeze(1)) ** 2).mean()", data="reg_dl")),

@@ -33,13 +33,15 @@ DIFFERENCE = re.compile(r"([A-Za-z_][\w.]*)\s*-\s*([A-Za-z_][\w.]*)")
 @check.run
 def run(trace: Trace) -> Finding:
     called = [call for loss in trace.losses if loss.name in LOSSES for call in loss.calls if call.from_model]
-    ops = [op for op in trace.ops if op.name in OPS and op.grad and op.from_model]
+    # inside a model a table of all pairs is the rule: inputs (N, 1) with as many weights as rows
+    ops = [op for op in trace.ops if op.name in OPS and op.grad and op.from_model and not op.inside]
     for call in called:
         if isinstance(call.target, Facts) and _spread(call.output.shape, call.target.shape):
             return _found(call.output, call.target, _size(call.output.shape, call.target.shape), call.place)
     for op in ops:
         if isinstance(op.right, Facts) and _by_mistake(op, op.right):
-            sure = op.direct or not _stretched(op, op.right).maker.startswith("Unsqueeze")
+            made = _stretched(op, op.right).maker
+            sure = op.direct or (bool(trace.models) and not made.startswith("Unsqueeze"))
             return _found(op.left, op.right, op.result, op.place, sure=sure, loss=op.name == "sub")
     if not called and not any(seen.looked for seen in trace.backward):
         return skipped("no loss of a model was computed in the cell")

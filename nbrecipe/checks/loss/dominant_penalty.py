@@ -57,7 +57,9 @@ def run(trace: Trace) -> Finding:
     if not trace.ended:
         return hint(told, fix=fix, where=str(backward.place), **seen)
     told += f"; the loss of the data went from {number(first, 3)} to {number(last, 3)}"
-    return (hint if last < FALLEN * first or trace.steps < STEPS else bad)(told, fix=fix, where=str(backward.place), **seen)
+    return (hint if last < FALLEN * first or trace.steps < STEPS else bad)(
+        told, fix=fix, where=str(backward.place), **seen
+    )
 
 
 def _together(trace: Trace) -> tuple[BackwardSeen, OptimizerSeen, LossSeen] | None:

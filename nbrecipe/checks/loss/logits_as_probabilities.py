@@ -23,6 +23,8 @@ check = Check(__name__, tip="what the loss is given")
 
 #: a logarithm of a probability is at most 0; rounding takes it no further
 ABOVE = 1e-2
+#: how exactly a loss is what backward is called on
+SAME = 1e-3
 #: nodes whose values are scores as a layer gives them, or what a plain activation makes of them
 SCORES = (
     "Addmm", "Mm", "Bmm", "Convolution", "Add", "Relu", "LeakyRelu", "Tanh", "Gelu", "Sigmoid", "Softmax", "Einsum",
@@ -39,7 +41,7 @@ def run(trace: Trace) -> Finding:
     if not found:
         return skipped("the cell gives no model's output to a loss that takes probabilities or their logarithms")
     for loss, calls in found:
-        finding = _cut(trace, loss, calls) if loss.name == "binary_cross_entropy" else _log(loss, calls)
+        finding = _cut(trace, loss, calls) if loss.name == "binary_cross_entropy" else _log(trace, loss, calls)
         if finding is not None:
             return finding
     loss, calls = found[0]
@@ -51,7 +53,7 @@ def _calls(loss: LossSeen) -> list[LossCall]:
     return [call for call in loss.calls if call.from_model and call.output.nonfinite == 0 and call.output.shape]
 
 
-def _log(loss: LossSeen, calls: list[LossCall]) -> Finding | None:
+def _log(trace: Trace, loss: LossSeen, calls: list[LossCall]) -> Finding | None:
     """What a loss that takes logarithms of probabilities is given."""
     positive = [call for call in calls if call.output.high > ABOVE]
     high = max(call.output.high for call in calls)
@@ -69,7 +71,8 @@ def _log(loss: LossSeen, calls: list[LossCall]) -> Finding | None:
     if positive:
         graded = [call for call in calls if call.grad]
         scores = all(call.output.origin.startswith(SCORES) for call in graded)
-        claim = bad if graded and scores and len(positive) == len(calls) else hint
+        sure = graded and scores and len(positive) == len(calls) and (loss.name == "kl_div" or _alone(trace))
+        claim = bad if sure else hint
         return claim(
             f"`{loss.name}` takes logarithms of probabilities, which are at most 0, and is given values up to "
             f"**{number(high, 3)}**: these are raw scores",
@@ -88,6 +91,13 @@ def _log(loss: LossSeen, calls: list[LossCall]) -> Finding | None:
             **seen,
         )
     return None
+
+
+def _alone(trace: Trace) -> bool:
+    """Whether backward is called on the loss itself, or on a part of it when gradients accumulate: `nll_loss` may also
+    pick scores for something else."""
+    scales = [scale for seen in trace.backward for scale in seen.scales if scale > 0]
+    return any(abs(scale * round(1 / scale) - 1) < SAME for scale in scales)
 
 
 def _cut(trace: Trace, loss: LossSeen, calls: list[LossCall]) -> Finding | None:
