@@ -125,8 +125,9 @@ def test_every_script_parses(name):
     assert done.returncode == 0, done.stderr
 
 
-def test_every_class_of_the_style_sheet_is_ours():
-    css = (STATIC / "nbr.css").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["nbr.css", "watch.css"])
+def test_every_class_of_the_style_sheet_is_ours(name):
+    css = (STATIC / name).read_text(encoding="utf-8")
     foreign = {"vscode-dark", "jp-mod-dark"}
     assert {name for name in re.findall(r"\.([a-z][\w-]*)", css) if not name.startswith("nbr")} <= foreign
 
