@@ -10,6 +10,8 @@ from .watcher import CALLS
 
 #: how far a count may be from a whole number of passes
 NEAR = 0.1
+#: batches before a step that are told apart from one: the text of an order is cut after some calls
+SEVERAL = 3
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,13 @@ def _varied(trace: Trace) -> bool:
 
 def step_a_pass(trace: Trace, optimizer: OptimizerSeen) -> LoaderSeen | None:
     """The loader of which every batch ran a backward, with one step of the optimizer a pass; None where none is."""
+    seen = stretches(trace, optimizer)
     for loader in trace.loaders:
         if not loader.length or loader.length < 2 or not optimizer.steps or loader.trained > loader.batches:
+            continue
+        # other optimizers may have been trained on the loader: only its own stretches tell of this one
+        several = sum(s.count for s in seen if s.fresh >= min(loader.length - 1, SEVERAL))
+        if 2 * several <= sum(s.count for s in seen):
             continue
         if (1 - NEAR) * optimizer.steps <= loader.trained / loader.length < optimizer.steps + 1:
             return loader
