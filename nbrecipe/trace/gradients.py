@@ -163,6 +163,7 @@ class Gradients:
                 seen.above.append(met.above)
                 thin(seen.above, MAX_LOOKS)
         watcher.passes.uses.backward()
+        watcher.calls.tokens.clear()
 
     def end(self) -> None:
         """Losses that are held still, with their graph, after the backward that was to be their end."""

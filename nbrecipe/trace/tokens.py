@@ -59,18 +59,29 @@ class Tokens:
         hooks = getattr(torch._C._autograd, "_top_saved_tensors_default_hooks", None)
         self.heard |= hooks is not None and hooks(True) is not None
 
+    def clear(self) -> None:
+        """A backward has begun: what comes next belongs to other losses."""
+        self._lookups.clear()
+
     def read(self, output: Tensor, target: Tensor, given: dict[str, Any], place: Place) -> dict[str, Any]:
         """What a target of classes says about the ids: the fields `lags`, `reach`, `past`, `length` and `padding`."""
+        lookups = list(self._lookups)
+        called = self._watcher.passes.ids()
+        if called is not None and not any(lookup.ids is called for lookup in lookups):
+            lookups.insert(0, Lookup(called, None))
+        if not any(target.numel() in _sizes(lookup.ids) for lookup in lookups):
+            return {}
         counted = (target >= 0) & (target != given.get("ignore_index", -100))
         weight = given.get("weight")
         if isinstance(weight, Tensor):
             counted &= weight[target.clamp(0, len(weight) - 1)] > 0
-        lookups = list(self._lookups)
-        called = self._watcher.passes.ids()
-        if called is not None and not any(lookup.ids is called for lookup in lookups):
-            lookups.append(Lookup(called, None))
-        found = [(match(lookup.ids, target, counted), lookup) for lookup in lookups]
-        best = max(((m, lookup) for m, lookup in found if m is not None), key=_fit, default=None)
+        best: tuple[Match, Lookup] | None = None
+        for lookup in reversed(lookups):
+            found = match(lookup.ids, target, counted)
+            if found is not None and (best is None or _fit(found) > _fit(best[0])):
+                best = found, lookup
+            if best is not None and _fit(best[0])[0]:
+                break
         if best is None:
             return {}
         matched, lookup = best
@@ -129,8 +140,13 @@ class Tokens:
         return self.heard
 
 
-def _fit(found: tuple[Match, Lookup]) -> tuple[bool, float]:
-    lags = found[0].lags
+def _sizes(ids: Tensor) -> tuple[int, ...]:
+    """How many targets fit these ids: one for each, or one less in every row or column."""
+    return ids.numel(), ids.numel() - ids.shape[0], ids.numel() - ids.shape[1]
+
+
+def _fit(found: Match) -> tuple[bool, float]:
+    lags = found.lags
     return lags.get(1, 0.0) > SURE, max(lags.values(), default=0.0)
 
 
