@@ -34,8 +34,9 @@ SAME, LOOKS = 1e-3, 3
 MANY = 10
 #: share of a guess's loss below which a net has been trained before: then the loss may be driven up on purpose
 TRAINED = 0.5
-#: share of its start that the loss is at least at: one that falls is minimised after all, by an optimizer of one's own
-RISING = 0.95
+#: share of its start that the loss is at least at, and values that say so: one that falls is minimised after all, by
+#: an optimizer of one's own
+RISING, FEW = 0.95, 30
 #: nodes that pick the answers of a log-likelihood
 PICKING = ("IndexBackward", "GatherBackward", "SqueezeBackward", "SelectBackward", "ViewBackward", "ReshapeBackward")
 
@@ -88,7 +89,8 @@ def _flipped(trace: Trace, backward: BackwardSeen, values: list[float], name: st
         or any(node.startswith("Neg") for node in backward.chain[:2])
         or len(backward.scales) >= MANY
     )
-    claim = bad if after > RISING * before and fresh and plain else hint
+    rising = after > RISING * before or len(values) < FEW
+    claim = bad if rising and fresh and plain else hint
     return claim(
         told,
         fix=fix,
