@@ -45,7 +45,7 @@ def run(trace: Trace) -> Finding:
         return skipped(f"the cell is still running, or made fewer than {STEPS} steps")
     optimizer, pairs = max(judged, key=lambda item: _share(item[1]))
     share, left = _share(pairs), _left(trace, optimizer)
-    times = statistics.median(decay / max(gradient, 1e-30) for decay, gradient in pairs[:FIRST])
+    times = statistics.median(decay / max(gradient, 1e-30) for decay, gradient in pairs)
     told = f"weight decay of `{optimizer.name}` pulls **{number(times, 2)}** times as hard as the gradient"
     seen: dict[str, Any] = {"times": times, "share": share, "left": left}
     if share < 0.5 or left > SHRUNK:
@@ -68,7 +68,7 @@ def run(trace: Trace) -> Finding:
 
 def _share(pairs: list[tuple[float, float]]) -> float:
     """Share of the first updates in which decay is the larger part."""
-    return statistics.fmean(decay > gradient for decay, gradient in pairs[:FIRST])
+    return statistics.fmean(decay > gradient for decay, gradient in pairs)
 
 
 def _left(trace: Trace, optimizer: OptimizerSeen) -> float:
@@ -91,16 +91,17 @@ def _decays(optimizer: OptimizerSeen, update: Update) -> list[float]:
 
 
 def _pulls(optimizer: OptimizerSeen) -> list[tuple[float, float]]:
-    """What decay and what the gradient do to the decayed weights, in the same unit, at each look."""
+    """What decay and what the gradient do to the decayed weights, in the same unit, at the first looks."""
+    decays = _decays(optimizer, optimizer.updates[0])
     decoupled = optimizer.kind in DECOUPLED or any(g.get("decoupled_weight_decay") for g in optimizer.groups)
     if not decoupled and optimizer.kind not in COUPLED:
         return []
     found = []
-    for update in optimizer.updates:
+    for update in optimizer.updates[:FIRST]:
         rates = [
             rate for group, rate in zip(optimizer.groups, update.rates, strict=False) for _ in range(group["tensors"])
         ]
-        layers = zip(_decays(optimizer, update), rates, update.weights, update.changes, update.gradients, strict=False)
+        layers = zip(decays, rates, update.weights, update.changes, update.gradients, strict=False)
         pulls = [_pull(decoupled, *layer) for layer in layers if layer[0] > 0 and layer[1] > 0 and layer[4]]
         if pulls and all(math.isfinite(x) for pull in pulls for x in pull):
             found.append((math.hypot(*(d for d, _ in pulls)), math.hypot(*(g for _, g in pulls))))

@@ -6,6 +6,7 @@ the last: the loss jumps above its start, or ends in NaN. About a thousandth is 
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from typing import Any
@@ -69,8 +70,8 @@ def _ratios(optimizer: OptimizerSeen) -> list[float]:
     """Change over weight of the first updates at a full rate, warm-up left out."""
     full = max((max(update.rates, default=0.0) for update in optimizer.updates), default=0.0)
     at_rate = [u for u in optimizer.updates if max(u.rates, default=0.0) >= full / 2]
-    ratios = (_ratio(update) for update in at_rate)
-    return [ratio for ratio in ratios if ratio is not None and math.isfinite(ratio)][:FIRST]
+    ratios = (ratio for update in at_rate if (ratio := _ratio(update)) is not None and math.isfinite(ratio))
+    return list(itertools.islice(ratios, FIRST))
 
 
 def _ratio(update: Update) -> float | None:

@@ -21,8 +21,8 @@ from ...trace.data import OptimizerSeen, Update
 
 check = Check(__name__, tip="training dynamics")
 
-#: updates before the claim
-UPDATES = 3
+#: updates before the claim, and those looked at
+UPDATES, LOOKS = 3, 16
 #: share of the weights with a gradient that a step leaves as they are
 LOST = 0.5
 #: updates at less than this share of the highest rate are the end of a decay
@@ -80,10 +80,9 @@ def _code(trace: Trace, low: bool, optimizer: OptimizerSeen) -> str:
 
 def _shares(optimizer: OptimizerSeen, dtypes: dict[str, str]) -> list[float]:
     """The share at each update, over all layers by their gradient; updates at a rate of 0 or near it are left out."""
-    full = max((max(u.rates, default=0.0) for u in optimizer.updates), default=0.0)
-    found = (
-        _share(u, dtypes) for u in optimizer.updates if min(u.rates, default=0.0) > 0 and max(u.rates) >= RATE * full
-    )
+    updates = optimizer.updates[:: max(1, len(optimizer.updates) // LOOKS)]
+    full = max((max(u.rates, default=0.0) for u in updates), default=0.0)
+    found = (_share(u, dtypes) for u in updates if min(u.rates, default=0.0) > 0 and max(u.rates) >= RATE * full)
     return [share for share in found if share is not None]
 
 

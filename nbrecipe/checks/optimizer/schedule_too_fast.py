@@ -71,7 +71,7 @@ def _spent(trace: Trace, optimizer: OptimizerSeen, scheduler: SchedulerSeen | No
     certain = share < EARLY
     if scheduler is None:
         certain = certain and rates[-1] < GONE * peak
-    elif scheduler.kind == "ReduceLROnPlateau":  # what it does follows the metric, which may have settled
+    elif any(_plateaus(one, optimizer) for one in trace.schedulers):  # follows the metric, which may have settled
         if not _batchwise(optimizer, scheduler):
             return None
         certain = False
@@ -114,6 +114,10 @@ def _seen(optimizer: OptimizerSeen, share: float) -> dict[str, Any]:
     points = optimizer.rate.points()
     points = points[:: max(1, len(points) // 200)]
     return {"share": share, "steps": [step for step, _ in points], "rates": [rate for _, rate in points]}
+
+
+def _plateaus(scheduler: SchedulerSeen, optimizer: OptimizerSeen) -> bool:
+    return scheduler.kind == "ReduceLROnPlateau" and scheduler.optimizer == optimizer.name and scheduler.steps > 0
 
 
 def _batchwise(optimizer: OptimizerSeen, scheduler: SchedulerSeen) -> bool:
