@@ -277,7 +277,9 @@ def test_a_glance_shows_faults_and_hints_alone_and_keeps_nothing():
 
 def test_a_figure_and_a_page(tmp_path):
     w = train_watched()
-    assert w.plot().axes[0].get_title(loc="left").startswith("Loss per step")
+    drawn = w.plot()
+    assert drawn.axes[0].get_title(loc="left").startswith("Loss per step")
+    assert drawn._repr_png_().startswith(b"\x89PNG")  # a notebook shows it, without pyplot
     page = w.save_html(tmp_path / "w.html").read_text()
     assert page.startswith("<!doctype html>")
     assert "nbr-shot" in page

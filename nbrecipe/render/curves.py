@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from ..film import Film
 from .charts import Chart, Curve
-from .figure import EXPECTED, TEXT, WRONG, YOURS, styled
+from .figure import EXPECTED, TEXT, WRONG, YOURS, encoded, styled
 from .still import DRAWN
 
 if TYPE_CHECKING:
@@ -25,13 +26,12 @@ WIDTH, TALL, FLAT = 9.4, 2.9, 1.9
 def figure(charts: Sequence[Chart], film: Film | None = None, moving: str = "") -> Figure:
     """The loss and the predictions, or the next chart, in the first row; the others in the second."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
     drawing = DRAWN.get(film.kind) if film is not None and film.frames else None
     upper = list(charts[: 1 if drawing else 2])
     lower = list(charts[len(upper) :])
     with styled(9.0):
-        drawn = Figure(figsize=(WIDTH, TALL + (FLAT if lower else 0)), dpi=100, layout="constrained")
+        drawn = _kind()(figsize=(WIDTH, TALL + (FLAT if lower else 0)), dpi=100, layout="constrained")
         FigureCanvasAgg(drawn)
         grid = drawn.add_gridspec(2 if lower else 1, 1, height_ratios=[TALL, FLAT] if lower else None)
         first = grid[0].subgridspec(1, len(upper) + bool(drawing))
@@ -47,6 +47,18 @@ def figure(charts: Sequence[Chart], film: Film | None = None, moving: str = "") 
         if moving:
             drawn.supxlabel(moving.replace("**", ""), x=0.01, ha="left", color=TEXT, fontsize=9.0)
     return drawn
+
+
+@functools.cache
+def _kind() -> type[Figure]:
+    """A figure that a notebook shows by itself, without pyplot."""
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            return encoded(self)
+
+    return ShownFigure
 
 
 def _draw(ax: Axes, chart: Chart) -> None:
