@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import weakref
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,8 +15,8 @@ from .moments import Pass
 
 #: outputs whose use is followed, and tensors computed from them
 PENDING, DERIVED = 64, 256
-#: an output that was only left in a loop's variable lives until the next one comes
-TURNS = 2
+#: outputs of one line alive at once: the last one stays in a variable until the next one is there, more are kept
+KEPT = 3
 #: calls that give the same values in another shape or place
 SAME = frozenset({
     "squeeze", "unsqueeze", "view", "reshape", "flatten", "detach", "cpu", "to", "float", "double", "getitem", "select",
@@ -42,7 +43,6 @@ class Waiting:
 
     seen: Pass
     outputs: list[weakref.ref[Tensor]] = field(default_factory=list)
-    turns: int = 0
 
     def alive(self) -> bool:
         return any(output() is not None for output in self.outputs)
@@ -119,10 +119,10 @@ class Uses:
 
     def settle(self) -> None:
         """Outputs that are kept are used somewhere; those that are gone were used or never will be."""
-        for waiting in self._waiting:
-            waiting.turns += 1
-            waiting.seen.used |= waiting.turns >= TURNS and waiting.alive()
         self._waiting = [waiting for waiting in self._waiting if waiting.alive()]
+        alive = Counter(waiting.seen.place for waiting in self._waiting)
+        for waiting in self._waiting:
+            waiting.seen.used |= alive[waiting.seen.place] >= KEPT
 
     def backward(self) -> None:
         """A backward was called: the passes with gradients before it have been trained on."""

@@ -17,6 +17,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...trace import Trace
+from ...trace.course import ends, training_loss
 from ...trace.data import Answers
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ ROWS = 10
 SURE = 3.0
 #: accuracy in training from which on a model is known to have learned its labels
 LEARNED = 0.5
+#: losses of classes, and how far one must have fallen for the same
+LOSSES, FELL = ("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits"), 0.7
 #: share of right answers after the renaming that no model comes to which learned nothing
 RIGHT = 0.8
 #: chance that a model which answers each class with any one class makes a renaming of all of them, C!/C^C
@@ -95,7 +98,12 @@ def _moved(answer: dict[int, int]) -> dict[int, int]:
 
 
 def _learned(trace: Trace, answers: Answers) -> bool:
-    """Whether the same model names most labels of other rows in this cell, and more of them than are of one class."""
+    """Whether training brought the loss of classes down in this cell, or other rows are answered by their labels."""
+    loss = training_loss(trace)
+    if loss is not None and any(seen.grad and seen.name in LOSSES for seen in trace.losses):
+        start, end = ends(loss.values.values)
+        if 0 < end < FELL * start:
+            return True
     for other in trace.answers:
         rows = _rows(other.table)
         if other is not answers and other.model == answers.model and rows >= ROWS * max(len(other.table), 1):
