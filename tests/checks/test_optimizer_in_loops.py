@@ -50,6 +50,9 @@ opt = torch.optim.Adam([*net[0].parameters(), extra])
 """, epochs(2)),
         ("fine", "an image against an open net", "x = torch.zeros(1, 8, requires_grad=True); opt = torch.optim.Adam([x], 0.1)",
          "for i in range(9):\n    opt.zero_grad(); (-net(x)[:, 0].sum()).backward(); opt.step()"),
+        ("fine", "sparse rows of its own against an open net", """
+table = torch.zeros(20, 8, requires_grad=True); opt = torch.optim.SparseAdam([table])
+""", "for i in range(9):\n    opt.zero_grad(); (-net(F.embedding(torch.randint(20, (4,)), table, sparse=True)).sum()).backward(); opt.step()"),
         ("fine", "the discriminator rests", """
 D = build(); od = torch.optim.Adam(D.parameters())
 G = nn.Linear(3, 8); opt = torch.optim.Adam(G.parameters())
@@ -69,6 +72,10 @@ enc, dec = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)), nn.Sequ
 opt = torch.optim.Adam(enc.parameters())
 """, "for xb, _ in train_dl:\n    opt.zero_grad(); F.mse_loss(dec(enc(xb)), xb).backward(); opt.step()"),
         ("hint", "biases alone are trained", "opt = torch.optim.Adam([p for p in net.parameters() if p.ndim < 2])", epochs(2)),
+        ("hint", "a random target, left open", """
+target, net = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)), nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8))
+opt = torch.optim.Adam(net.parameters())
+""", "for xb, _ in train_dl:\n    opt.zero_grad(); F.mse_loss(net(xb), target(xb)).backward(); opt.step()"),
         ("hint", "a linear probe on an open backbone", "opt = torch.optim.Adam(net[2].parameters())", epochs(2)),
         ("hint", "a pretrained net that judges is left open", """
 judge = nn.Sequential(nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 4))
@@ -191,6 +198,9 @@ opt = Wrapped(net.parameters()); sched = S.StepLR(opt.base, 30)
         ("fine", "a large rate that learns", "opt = torch.optim.Adam(net.parameters(), 0.05)", epochs(3)),
         ("fine", "NaN that the data bring", "opt = torch.optim.Adam(net.parameters(), 1e-3); X[100:] = float('nan'); train_dl = DataLoader(TensorDataset(X, Y), 16)",
          epochs(2)),
+        ("skipped", "NaN in the data of a model that starts at 0", """
+net = nn.Linear(8, 2); nn.init.zeros_(net.weight); opt = torch.optim.SGD(net.parameters(), 0.5); X[100:] = float('nan'); train_dl = DataLoader(TensorDataset(X, Y), 16)
+""", epochs(2)),
         ("skipped", "maximised", "opt = torch.optim.SGD(net.parameters(), 5.0, maximize=True)", epochs(2)),
         ("skipped", "a few steps", "opt = torch.optim.SGD(net.parameters(), 5.0)",
          "for i in range(4):\n    opt.zero_grad(); loss_fn(net(X), Y).backward(); opt.step()"),

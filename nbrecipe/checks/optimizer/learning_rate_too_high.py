@@ -30,6 +30,8 @@ RATIO = 0.1
 STEPS, FIRST = 8, 8
 #: the loss at the end over that at the start: above it, and no better in spite of a jump to `JUMP` times the start
 ABOVE, SAME, JUMP = 1.2, 0.9, 3.0
+#: ratio from which one step leads out of what numbers can hold
+LEAP = 10.0
 
 
 @check.run
@@ -44,6 +46,8 @@ def run(trace: Trace) -> Finding:
     if not ratios:
         return skipped("no change of the weights was looked at")
     ratio, broken = statistics.median(ratios), not all(math.isfinite(value) for value in values)
+    if broken and not (ratio > LEAP or max((v for v in values if math.isfinite(v)), default=0.0) > JUMP * values[0]):
+        return skipped(f"`{loss.name}` came to values that are not finite, and not by growing")
     if not broken and (not trace.ended or len(values) < STEPS):
         return skipped(f"the cell is still running, or made fewer than {STEPS} steps")
     start, end = ends(values)

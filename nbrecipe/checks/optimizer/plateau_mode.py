@@ -30,7 +30,9 @@ CALLS = 5
 #: Kendall's rank correlation in standard errors: 1 % of series without a trend lie beyond; five that all rise reach 2.2
 TREND = 2.2
 #: how a line calls what should be high, and what should be low
-SCORE = re.compile(r"acc|f1|auc|score|recall|precision|iou|dice|r2|bleu|kappa|reward|psnr|ssim|correct", re.I)
+SCORE = re.compile(
+    r"acc(?!um)|f1|auc|score|recall|precision|iou|(?<![a-z])dice|r2|bleu|kappa|reward|psnr|ssim|correct", re.I
+)
 LOSS = re.compile(r"loss|err|mse|mae|nll|ppl|perplex|bce|divergence", re.I)
 #: a share of N rows is a whole number of Nths, within float32
 WHOLE = 5e-3

@@ -54,7 +54,12 @@ def _waits(p: ParameterSeen) -> bool:
 
 def _idles(optimizer: OptimizerSeen) -> bool:
     """Whether no gradient ever came: tensors that are optimised by hand get some."""
-    return optimizer.followed >= STEPS and optimizer.idle >= optimizer.followed
+    sparse = any(
+        gradient is None and change > 0
+        for update in optimizer.updates[:4]
+        for gradient, change in zip(update.gradients, update.changes, strict=True)
+    )
+    return optimizer.followed >= STEPS and optimizer.idle >= optimizer.followed and not sparse
 
 
 def _orphans(optimizer: OptimizerSeen) -> list[tuple[int, ...]]:

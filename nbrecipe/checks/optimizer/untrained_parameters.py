@@ -76,8 +76,9 @@ def _certain(model: ModelSeen, waiting: list[ParameterSeen], trace: Trace) -> bo
     """Whether the layers left out were forgotten, not kept back on purpose."""
     held = [p for p in model.parameters if p.optimizers]
     if not held:  # an encoder in front of a trained decoder; or a net that only judges, which is pretrained
-        held = [p for other in trace.models for p in other.parameters if p.optimizers]
-        return _fresh(waiting) and len(_layers(held)) > 1
+        trained = [other for other in trace.models if any(p.optimizers for p in other.parameters)]
+        held = [p for other in trained for p in other.parameters if p.optimizers]
+        return _fresh(waiting) and len(_layers(held)) > 1 and not any(_beside(model, other) for other in trained)
     left, kept = _layers(waiting), _layers(held)
     order = [_layer(p) for p in model.parameters]
     first, last = order.index(next(iter(kept))), max(order.index(layer) for layer in kept)
@@ -88,6 +89,12 @@ def _certain(model: ModelSeen, waiting: list[ParameterSeen], trace: Trace) -> bo
         return len(left) < len(kept) or (len(left) == len(kept) and minor)
     # between trained ones: biases or norms of a group that was forgotten, or a layer; not the base under adapters
     return minor or (len(left) < len(kept) and _fresh(waiting))
+
+
+def _beside(model: ModelSeen, other: ModelSeen) -> bool:
+    """Whether two models get the same input, as a fixed random target and its imitator do."""
+    given = {(p.step, p.batch) for p in other.passes if p.batch}
+    return any((p.step, p.batch) in given for p in model.passes)
 
 
 def _layer(p: ParameterSeen) -> str:
