@@ -311,6 +311,24 @@ def test_a_fault_shows_while_the_cell_still_runs():
     assert Verdict.CRASHED not in told.values()
 
 
+def test_updates_lost_in_a_warm_up_are_not_told_before_it_is_over():
+    net = toys.mlp().bfloat16()
+    opt = torch.optim.Adam(net.parameters(), 1e-2)
+    sched = torch.optim.lr_scheduler.LambdaLR(opt, lambda step: 10.0 ** (step - 9) if step < 9 else 1.0)
+    given = toys.classify(net, rows=1280)
+    told = []
+    with watch({"net": net, "opt": opt}, every=1) as watcher:
+        for x, y in toys.batches(given):
+            opt.zero_grad()
+            given.loss_fn(net(x.bfloat16()).float(), y).backward()
+            opt.step()
+            sched.step()
+            told.append(run(CHECKS["lost-updates"], Bench(trace=watcher.trace)).verdict)
+    told.append(run(CHECKS["lost-updates"], Bench(trace=watcher.trace)).verdict)
+    assert set(told) <= FINE
+    assert told[-1] is Verdict.OK
+
+
 def test_epsilon_of_an_optimizer_that_has_stepped_is_held_against_its_moments():
     given = toys.trained(toys.classify())
     given = given.replace(optimizer=torch.optim.Adam(given.model.parameters(), eps=10.0))

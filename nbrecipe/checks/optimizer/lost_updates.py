@@ -39,6 +39,8 @@ def run(trace: Trace) -> Finding:
     if not judged:
         return skipped(f"fewer than {UPDATES} steps with a learning rate were looked at")
     optimizer, shares = max(judged, key=lambda item: statistics.median(item[1]))
+    if not trace.ended and optimizer.rate.first < optimizer.rate.last >= max(optimizer.rate.values):
+        return skipped("the cell is still running, and its learning rate still rises")
     share = statistics.median(shares)
     if share < LOST:
         return ok(
