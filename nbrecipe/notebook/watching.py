@@ -115,7 +115,8 @@ class Watching:
         if not trace.trained or trace.seconds < QUICK:
             return
         panel = self._place.panel or self._open()
-        panel.show(drawn.board(trace, found=self._findings(trace), pace=self._pace.told(trace)), trace.film)
+        pace, found = self._pace.told(trace), self._findings(trace)
+        panel.show(drawn.board(trace, found=found, pace=pace, share=self._pace.share), trace.film)
 
     def _open(self) -> WatchPanel:
         from .panel import WatchPanel
@@ -139,15 +140,18 @@ class Pace:
 
     def __init__(self) -> None:
         self._pass, self._since, self._from = 0, 0.0, 0
+        #: how much of the pass is done, where that can be told
+        self.share: float | None = None
 
     def told(self, trace: Trace) -> str:
         """The pass and, once that can be told, the seconds left in it; of passes to come nothing is claimed."""
-        loader = drawn.loader_of(trace)
+        loader, self.share = drawn.loader_of(trace), None
         if loader is None or not loader.length:
             return ""
         done = loader.batches - (loader.passes - 1) * loader.length
         if not 0 <= done <= loader.length:  # an earlier pass was not read to its end
             return f"pass {loader.passes}"
+        self.share = done / loader.length
         if loader.passes != self._pass:
             self._pass, self._since, self._from = loader.passes, trace.seconds, done
         told = f"pass {loader.passes}: {done} of {loader.length} batches"

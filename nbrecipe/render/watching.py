@@ -42,8 +42,11 @@ def style() -> str:
     return static("nbr.css") + static("watch.css")
 
 
-def board(trace: Trace, *, found: str = "", pace: str = "") -> dict[str, Any]:
-    """What the panel shows beside the film, JSON-ready but for `points`: the curves' rows as little-endian float32."""
+def board(trace: Trace, *, found: str = "", pace: str = "", share: float | None = None) -> dict[str, Any]:
+    """What the panel shows beside the film, JSON-ready but for `points`: the curves' rows as little-endian float32.
+
+    `found` are the findings so far as HTML; `pace` says how far the pass is, of which `share` is done.
+    """
     drawn = charts(trace)
     data: list[bytes] = []
     told = [_told(chart, data) for chart in drawn]
@@ -55,6 +58,7 @@ def board(trace: Trace, *, found: str = "", pace: str = "") -> dict[str, Any]:
         "points": b"".join(data),
         "moving": moving(trace.film),
         "found": found,
+        "share": share,
     }
 
 

@@ -283,6 +283,15 @@ def test_time_is_only_claimed_for_a_pass_whose_length_is_known(readings, said):
     assert pace_after(*readings) == said
 
 
+def test_the_share_of_a_pass_is_told_where_it_is_known():
+    pace = Pace()
+    for passes, batches, share in ((1, 25, 0.25), (2, 150, 0.5), (4, 160, None)):
+        trace = Trace(seconds=1.0, steps=batches)
+        trace.loaders = [LoaderSeen("train_dl", "DataLoader", 100, 3200, 32, True, passes, batches, batches)]
+        pace.told(trace)
+        assert pace.share == share
+
+
 def test_of_a_loader_without_length_nothing_is_told():
     trace = Trace(seconds=3.0, steps=9)
     trace.loaders = [LoaderSeen("stream", "generator", None, None, None, None, 1, 9, 9)]

@@ -10,7 +10,7 @@ import reports
 import traces
 from fronts import widget_page
 from test_film_script import b64, data, fill, scrub, told
-from test_watching import snapshot
+from test_watching_curves import snapshot
 
 from nbrecipe.finding import Result, bad
 from nbrecipe.render import film as drawn
@@ -80,6 +80,18 @@ def test_every_board_that_comes_is_drawn_and_counted(live):
     assert panel.locator(".nbr-head span").text_content() == (
         "300 steps, 3 passes over train_dl · pass 2: 5 of 9 batches, 3 s left in it"
     )
+
+
+def test_a_thin_bar_shows_how_much_of_the_pass_is_done_while_it_can_be_told(live):
+    trace, panel = traces.training(film=None), live(traces.training(film=None))
+    bar = panel.locator("[role=progressbar]")
+    assert not bar.is_visible()
+    show(panel, trace, share=0.25)
+    assert bar.get_attribute("aria-valuenow") == "25"
+    widths = [box.bounding_box()["width"] for box in (bar.locator("div"), bar)]
+    assert abs(widths[0] / widths[1] - 0.25) < 0.01
+    panel.evaluate("() => put('state', 'done')")
+    assert not bar.is_visible()
 
 
 def test_there_is_no_button_that_reaches_into_the_users_loop(live):

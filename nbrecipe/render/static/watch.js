@@ -26,6 +26,7 @@ function opened({ charts = [], points }) {
 
 function panel(model, el, run) {
   const title = h("strong", { class: "nbr-title" }), summary = h("span"), head = h("div", { class: "nbr-head" }, title, summary);
+  const bar = h("div"), progress = h("div", { class: "nbr-progress", role: "progressbar", "aria-label": "of this pass over the data" }, bar);
   const upper = h("div", { class: "nbr-pair" }), lower = h("div", { class: "nbr-row2" });
   const seen = h("figure", { class: "nbr-seen" }), moving = h("div", { class: "nbr-moving" }), found = h("div", { class: "nbr-found" });
   const places = new Map();
@@ -57,6 +58,8 @@ function panel(model, el, run) {
     updates += 1;
     title.textContent = board?.title ?? "";
     summary.replaceChildren(...rich(board?.summary ?? ""));
+    bar.style.width = `${100 * (board?.share ?? 0)}%`;
+    progress.setAttribute("aria-valuenow", Math.round(100 * (board?.share ?? 0)));
     moving.replaceChildren(...rich(board?.moving ?? ""));
     if (found.dataset.told !== board?.found) {
       found.dataset.told = board?.found ?? "";
@@ -96,6 +99,7 @@ function panel(model, el, run) {
     read();
     scrub.grown();
     head.hidden = !running(); // what stays of a run has a heading and findings of its own
+    progress.hidden = !running() || board?.share == null;
     found.hidden = !running() || !found.dataset.told;
     scrub.root.hidden = stops().length < 2;
     const top = hasFrames(run) ? 1 : 2, all = specs.map((spec) => [spec, figureOf(spec.id)]);
@@ -107,7 +111,7 @@ function panel(model, el, run) {
   };
 
   const scrub = player(stops, () => { drawSeen(); drawStep(); });
-  const root = h("div", { class: "nbr nbr-film nbr-watch" }, head, upper, scrub.root, lower, found);
+  const root = h("div", { class: "nbr nbr-film nbr-watch" }, head, progress, upper, scrub.root, lower, found);
   el.append(root);
   draw();
   const unwatch = onResize(upper, draw);
