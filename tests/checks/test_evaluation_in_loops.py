@@ -183,6 +183,15 @@ with torch.no_grad():
         losses.append(loss.item())
 print("mean", sum(losses) / len(losses) > 0)
 """),
+        ("bad", "accuracies of batches", "import statistics; Y[128:131] = 1 - net(X[128:131]).argmax(1)\n"
+         "val_dl = DataLoader(TensorDataset(X[:131], Y[:131]), batch_size=64)", """
+accs = []
+with torch.no_grad():
+    for xb, yb in val_dl:
+        acc = (net(xb).argmax(1) == yb).float().mean()
+        accs.append(acc.item())
+mean = statistics.fmean(accs)
+"""),
         ("ok", "losses weighted by rows", "val_dl = DataLoader(TensorDataset(X[:131], Y[:131]), batch_size=64)", """
 total = 0.0
 with torch.no_grad():

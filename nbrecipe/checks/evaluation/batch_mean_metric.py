@@ -8,9 +8,10 @@ that people compare runs by mean nothing.
 from __future__ import annotations
 
 import ast
+import inspect
 import math
 import statistics
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -213,87 +214,75 @@ def _divided(scope: ast.AST, name: str, lengths: set[str]) -> str:
     return ""
 
 
-def _bench(rows: int, how: str) -> Bench:
+def _bench(rows: int, program: Callable[[Any, Any, int], None]) -> Bench:
     given = toys.trained(toys.classify(rows=512, classes=3), steps=8)
-    net, criterion = given.get("model"), nn.CrossEntropyLoss()
+    net = given.get("model")
     x_all, y_all = (part[:rows].clone() for part in given.train_data.tensors)
     y_all[-2:] = (y_all[-2:] + 1) % 3
     val_dl = DataLoader(TensorDataset(x_all, y_all), batch_size=64)
+    made = toys.watched(lambda: program(net, val_dl, rows), net=net, val_dl=val_dl)
+    made.trace.source = inspect.getsource(program)
+    return made
 
-    def by_batches() -> None:
-        total = 0.0
-        with torch.no_grad():
-            for x, y in val_dl:
-                total += criterion(net(x), y).item()
-        _ = total / len(val_dl)
 
-    def by_rows() -> None:
-        total = 0.0
-        with torch.no_grad():
-            for x, y in val_dl:
-                total += criterion(net(x), y).item() * len(x)
-        _ = total / rows
+def _by_batches(net: Any, val_dl: Any, rows: int) -> None:
+    total, criterion = 0.0, nn.CrossEntropyLoss()
+    with torch.no_grad():
+        for x, y in val_dl:
+            total += criterion(net(x), y).item()
+    _ = total / len(val_dl)
 
-    def accuracies() -> None:
-        accs = []
-        with torch.no_grad():
-            for x, y in val_dl:
-                acc = (net(x).argmax(1) == y).float().mean()
-                accs.append(acc.item())
-        _ = statistics.fmean(accs)
 
-    def shares() -> None:
-        acc = 0.0
-        n_batches = len(val_dl)
-        with torch.no_grad():
-            for x, y in val_dl:
-                acc += (net(x).argmax(1) == y).sum().item() / len(y)
-        acc /= n_batches
+def _by_rows(net: Any, val_dl: Any, rows: int) -> None:
+    total, criterion = 0.0, nn.CrossEntropyLoss()
+    with torch.no_grad():
+        for x, y in val_dl:
+            total += criterion(net(x), y).item() * len(x)
+    _ = total / rows
 
-    def right_answers() -> None:
-        right = 0.0
-        with torch.no_grad():
-            for x, y in val_dl:
-                right += (net(x).argmax(1) == y).sum().item()
-        _ = right / rows
 
-    programs = {
-        "batches": by_batches, "rows": by_rows, "accuracies": accuracies, "right": right_answers, "shares": shares,
-    }  # fmt: skip
-    return toys.watched(programs[how], net=net, val_dl=val_dl)
+def _shares(net: Any, val_dl: Any, rows: int) -> None:
+    acc = 0.0
+    n_batches = len(val_dl)
+    with torch.no_grad():
+        for x, y in val_dl:
+            acc += (net(x).argmax(1) == y).sum().item() / len(y)
+    acc /= n_batches
+
+
+def _right_answers(net: Any, val_dl: Any, rows: int) -> None:
+    right = 0.0
+    with torch.no_grad():
+        for x, y in val_dl:
+            right += (net(x).argmax(1) == y).sum().item()
+    _ = right / rows
 
 
 @check.breaks
 def two_rows_as_much_as_sixty_four() -> Bench:
     """Losses of 64, 64 and 2 rows are averaged as if they were equal."""
-    return _bench(130, "batches")
-
-
-@check.breaks
-def accuracies_of_batches() -> Bench:
-    """Accuracies of batches are collected and averaged."""
-    return _bench(130, "accuracies")
+    return _bench(130, _by_batches)
 
 
 @check.breaks
 def shares_of_batches() -> Bench:
     """Right answers over the rows of the batch are added up and divided by the number of batches."""
-    return _bench(130, "shares")
+    return _bench(130, _shares)
 
 
 @check.holds
 def weighted_by_rows() -> Bench:
     """Each loss counts as often as it has rows."""
-    return _bench(130, "rows")
+    return _bench(130, _by_rows)
 
 
 @check.holds
 def right_answers_counted() -> Bench:
     """Right answers are added up and divided by the rows."""
-    return _bench(130, "right")
+    return _bench(130, _right_answers)
 
 
 @check.holds
 def equal_batches() -> Bench:
     """128 rows make two full batches, whose mean of means is the mean."""
-    return _bench(128, "batches")
+    return _bench(128, _by_batches)
