@@ -35,6 +35,7 @@ def run(trace: Trace) -> Finding:
     ]
     if not losses:
         return skipped("no loss in the cell has a target for each token id of its model")
+    unknown = False
     for loss, calls in losses:
         own = [call.lags.get(0, 0.0) for call in calls]
         if min(own) <= SURE or max(call.lags.get(1, 0.0) for call in calls) >= CLEAR:
@@ -47,6 +48,7 @@ def run(trace: Trace) -> Finding:
             "length": calls[0].length,
         }
         if not reach or any(reach):  # masked language models and autoencoders see the whole row
+            unknown |= not reach
             continue
         # where no earlier token moves an output, layers that mix tokens may begin as if they were not there
         claim = bad if len(reach) >= LOOKS and any(call.past for call in calls) else hint
@@ -59,11 +61,12 @@ def run(trace: Trace) -> Finding:
             where=str(loss.place),
             **seen,
         )
-    ahead = max(max(call.lags, key=lambda lag: call.lags[lag]) for call in losses[0][1])
-    share = max(call.lags.get(1, 0.0) for call in losses[0][1])
+    if unknown:
+        return skipped("the targets are the model's input; whether an output sees its own is seen where gradients flow")
+    share = max(call.lags.get(1, 0.0) for _, calls in losses for call in calls)
     if share > SURE:
-        return ok(f"{number(100 * share, 3)} % of the targets are the next token", lag=ahead)
-    return ok("the targets are not the tokens that a causal model reads at their places", lag=ahead)
+        return ok(f"{number(100 * share, 3)} % of the targets are the next token", next=share)
+    return ok("the targets are not the tokens that a causal model reads at their places", next=share)
 
 
 def _code(call: LossCall) -> str:
