@@ -175,7 +175,7 @@ class RecipeMagics(Magics):
     @needs_local_scope
     @cell_magic
     @magic_arguments("%watch")  # its help then says %%watch
-    @argument("--probe", metavar="EXPR", help="a batch whose predictions are shown as they move")
+    @argument("--probe", metavar="EXPR", help="a batch whose predictions are followed (default: the first trained on)")
     @argument("--every", type=int, metavar="N", help="look closely at every N steps, beside those chosen by themselves")
     @argument("--no-panel", action="store_true", help="no live panel, only what stays in a saved notebook")
     @argument("--tensorboard", metavar="DIR", help="also write scalars and histograms for TensorBoard")
