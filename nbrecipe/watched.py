@@ -95,9 +95,9 @@ def watch(
 ) -> AbstractContextManager[Watched]:
     """Watch the block: it computes what it always does, and the checks judge what its loop really did.
 
-    `probe` is a batch whose predictions are followed, else the first trained on; `every` looks closely at every so many steps too;
-    `tensorboard` is a folder to write scalars and histograms to. Yields the answer, whose `trace` grows meanwhile.
-    Raises ValueError for an `every` below 1 and ImportError without tensorboard, each in one sentence.
+    `probe` is a batch whose predictions are followed, else the first trained on; `every` looks closely at every so
+    many steps too; `tensorboard` is a folder to write scalars and histograms to. Yields the answer, whose `trace`
+    grows meanwhile. Raises ValueError for an `every` below 1 and ImportError without tensorboard, each in one sentence.
     """
     if every is not None and every < 1:
         raise ValueError(f"`every` is a number of steps, 1 or more; {every} was given")
