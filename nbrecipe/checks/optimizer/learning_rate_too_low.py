@@ -31,7 +31,7 @@ FLAT = 0.98
 #: share of the loss of guessing from which a model still guesses
 GUESSING = 0.95
 #: gradient over weight above which the rate, and not a vanished gradient, makes the steps small
-GRADIENT = 1e-4
+GRADIENT = 1e-3
 ADAPTIVE = ("Adam", "AdamW", "NAdam", "RAdam", "Adamax", "RMSprop", "Adagrad")
 
 
@@ -91,11 +91,15 @@ def _guess(name: str, call: LossCall) -> float | None:
 
 
 def _pulled(optimizer: OptimizerSeen) -> bool:
-    """Whether there were gradients to follow: Adam's steps are as large as the rate says, whatever they are."""
+    """Whether there were gradients to follow, beside those that balance weight decay.
+
+    Adam's steps are as large as the rate says, whatever the gradients are.
+    """
     if optimizer.kind in ADAPTIVE:
         return any(update.gradient > 0 for update in optimizer.updates)
-    weights = [math.hypot(*update.weights) for update in optimizer.updates]
-    return statistics.median(u.gradient / w for u, w in zip(optimizer.updates, weights, strict=True) if w) > GRADIENT
+    decay = max((group.get("weight_decay") or 0.0 for group in optimizer.groups), default=0.0)
+    sizes = [u.gradient / w - decay for u in optimizer.updates if (w := math.hypot(*u.weights)) > 0]
+    return bool(sizes) and statistics.median(sizes) > GRADIENT
 
 
 def _train(net: nn.Module, opt: torch.optim.Optimizer, given: Bench, epochs: int = 8) -> Bench:

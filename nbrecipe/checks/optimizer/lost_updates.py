@@ -28,7 +28,7 @@ LOST = 0.5
 #: updates at less than this share of the highest rate are the end of a decay
 RATE = 0.1
 #: gradient over weight below which a run is at its minimum
-GRADIENT = 1e-4
+GRADIENT = 1e-3
 LOW = ("bfloat16", "float16")
 
 
@@ -68,8 +68,9 @@ def run(trace: Trace) -> Finding:
 
 
 def _pulled(optimizer: OptimizerSeen) -> bool:
-    """Whether the gradients are of a size that a usual rate would follow."""
-    sizes = [u.gradient / w for u in optimizer.updates if (w := math.hypot(*u.weights)) > 0]
+    """Whether the gradients are of a size that a usual rate would follow, what balances weight decay left out."""
+    decay = max((group.get("weight_decay") or 0.0 for group in optimizer.groups), default=0.0)
+    sizes = [u.gradient / w - decay for u in optimizer.updates if (w := math.hypot(*u.weights)) > 0]
     return bool(sizes) and statistics.median(sizes) > GRADIENT
 
 
