@@ -180,6 +180,25 @@ def test_the_first_loss_that_is_not_finite_is_traced_to_its_cause(lose, born):
     assert trace.nonfinite == (2, born)
 
 
+class Unit(nn.Module):
+    def forward(self, x):
+        return x / x.norm(dim=1, keepdim=True)
+
+
+def test_a_step_that_was_not_looked_at_is_traced_by_what_its_graph_has_saved():
+    model = nn.Sequential(nn.Linear(4, 8, bias=False), Unit(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
+    opt = torch.optim.SGD(model.parameters(), 0.1)
+    rows = torch.randn(400, 4)
+    rows[350] = 0
+    with watch({"model": model, "opt": opt}) as watcher:
+        for i in range(0, 400, 2):
+            opt.zero_grad()
+            nn.functional.cross_entropy(model(rows[i : i + 2]), Y[:2]).backward()
+            opt.step()
+    assert watcher.trace.looks < 100
+    assert watcher.trace.nonfinite == (175, "before model.2")
+
+
 def test_minus_infinity_is_a_mask_and_no_birth():
     class Masked(nn.Module):
         def forward(self, x):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,19 +16,23 @@ if TYPE_CHECKING:
     from .watcher import Watcher
 
 
+#: nodes of a graph looked at, and what autograd calls the input of a layer that it saved
+NODES, INPUTS = 4096, ("_saved_mat1", "_saved_self", "_saved_input")
+
+
 class Births:
     """Asked once, when the first loss that is not finite is about to run backward: the weights are as they made it."""
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
 
-    def loss(self, step: int) -> None:
-        """The loss of this step is not finite."""
+    def loss(self, step: int, root: Tensor) -> None:
+        """The loss of this step is not finite; its graph is still there."""
         watcher = self._watcher
         if watcher.trace.nonfinite is None:
             watcher.trace.nonfinite = (step, "loss")
             watcher.changed()
-            watcher.guarded(self._trace, step)
+            watcher.guarded(self._trace, step, root)
 
     def late(self, step: int) -> None:
         """A loss of an earlier step, read only now, is not finite: the weights may have changed since."""
@@ -35,8 +40,20 @@ class Births:
         if trace.nonfinite is None or trace.nonfinite[0] > step:
             trace.nonfinite = (step, self._seen(step) or "loss")
 
-    def _trace(self, step: int) -> None:
-        self._watcher.trace.nonfinite = (step, self._weights() or self._seen(step) or self._replayed() or "loss")
+    def _trace(self, step: int, root: Tensor) -> None:
+        born = self._weights() or self._seen(step) or self._entered(root) or self._replayed()
+        self._watcher.trace.nonfinite = (step, born or "loss")
+
+    def _entered(self, root: Tensor) -> str:
+        """The first layer that was given what is not finite, by what autograd has saved of this step."""
+        found = ""
+        for parameter, given in saved(root):
+            if _bad(given):
+                found = self._watcher.models.called(parameter).rpartition(".")[0]
+        first = {
+            f"{m.name}.{m.parameters[0].name}".rpartition(".")[0] for m in self._watcher.trace.models if m.parameters
+        }
+        return "inputs" if found in first else f"before {found}" if found else ""
 
     def _weights(self) -> str:
         for known in self._watcher.models:
@@ -64,6 +81,29 @@ class Births:
             return "inputs"
         born = replay(module, args, kwargs)
         return "" if born is None else f"{name}.{born}" if born else name
+
+
+def saved(root: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """A parameter and the input of its layer, for every layer below a loss, those next to the loss first."""
+    level, met = [root.grad_fn], 0
+    seen: set[Any] = set()
+    while level and met < NODES:
+        below = []
+        for node in level:
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            met += 1
+            after = [one for one, _ in node.next_functions]
+            below += after
+            leaves = [
+                leaf for one in after if one is not None for leaf in (one, *(two for two, _ in one.next_functions))
+            ]
+            held = [leaf.variable for leaf in leaves if leaf is not None and hasattr(leaf, "variable")]
+            given = next((getattr(node, name) for name in INPUTS if hasattr(node, name)), None)
+            if held and isinstance(given, Tensor):
+                yield held[0], given
+        level = below
 
 
 def replay(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:

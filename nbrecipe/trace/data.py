@@ -257,7 +257,7 @@ class Trace:
     kept: tuple[int, str, int] = (0, "", 0)
     #: times that code outside of torch read a gradient, in close looks
     reads: int = 0
-    #: first step whose loss was not finite; and where that was born: "net.3", "inputs", "loss", "weights net.3.bias"
+    #: first step whose loss was not finite; and where that was born: "net.3", "before net.3", "inputs", "loss"
     nonfinite: tuple[int, str] | None = None
     film: Film | None = None
     #: what the reader should know about the watching itself

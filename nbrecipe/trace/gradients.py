@@ -95,7 +95,7 @@ class Gradients:
             value = root.item()
             seen.values.push((trace.steps, value))
             if value - value != 0:  # NaN or infinite
-                self._watcher.births.loss(trace.steps)
+                self._watcher.births.loss(trace.steps, root)
         last = self._watcher.loaders.last
         if last is not None:
             last.trained += 1
@@ -130,7 +130,7 @@ class Gradients:
         loss = self.clipping.unscaled(root)
         watcher.readings.add(seen.values, watcher.trace.steps, loss, watcher.births.late)
         if loss.is_cpu and loss.numel() == 1 and not bool(loss.detach().isfinite()):
-            watcher.births.loss(watcher.trace.steps)
+            watcher.births.loss(watcher.trace.steps, loss)
         watcher.backward_since_step = True
         watcher.loaders.trained()
         watcher.happened(self._told[seen.name])

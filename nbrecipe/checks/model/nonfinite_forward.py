@@ -63,6 +63,9 @@ def _lost(trace: Trace, step: int, where: str) -> Finding:
         finite = "the model gives finite values" if _finite(trace, step) else "this step was not looked at closely"
         told = f"{finite}: it is born in the loss, or by this batch"
         fix = "Give the logarithm, the root or the division in the loss a floor, or use the version that takes logits."
+    elif where.startswith("before "):
+        told = f"what enters `{where[7:]}` is not finite any more"
+        fix = "Look at what comes before: a division by zero, a root or logarithm of what is not positive, an overflow."
     else:
         told = f"it is born in `{where}`, whose inputs are finite"
         fix = "Look at what enters there: a division by zero, a root or logarithm of what is not positive, an overflow."
