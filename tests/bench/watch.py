@@ -5,18 +5,20 @@ The others are measured where they are installed: `pip install wandb torch-audit
 
 from __future__ import annotations
 
-import cProfile
 import contextlib
+import cProfile
 import importlib.util
 import io
 import json
 import logging
 import os
 import pstats
+import resource
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -84,7 +86,29 @@ def rows() -> list[tuple[str, str, str]]:
         for name, work in peers(loop):
             found.append(_row(loop, name, work, "-", rounds=3))
         found += [(f"  {what}", figure, "") for what, figure in remaining(loop)]
+    found.append(memory())
     return found
+
+
+def memory(steps: int = 1_000_000) -> tuple[str, str, str]:
+    """What a long run leaves in memory, seen by the process's peak; a step of one weight, or this would take hours."""
+    net, x = nn.Linear(1, 1, bias=False), torch.ones(1, 1)
+    opt = torch.optim.SGD(net.parameters(), 1e-9)
+
+    def run(count: int) -> Trace:
+        with watch({"net": net, "opt": opt}, on_tick=shown) as watcher:
+            for _ in range(count):
+                opt.zero_grad()
+                net(x).mean().backward()
+                opt.step()
+        return watcher.trace
+
+    run(2000)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    trace = run(steps)
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    text = len(json.dumps(trace.to_dict())) / 1e6
+    return f"memory of a trace, {steps:,} steps", f"{grown:.0f} MB, {text:.2f} MB as JSON", "50 MB"
 
 
 def _row(loop: Loop, name: str, work: Callable[[], object], limit: str, rounds: int = ROUNDS) -> tuple[str, str, str]:
@@ -111,7 +135,7 @@ def remaining(loop: Loop) -> Iterator[tuple[str, str]]:
     table: Any = pstats.Stats(profile, stream=io.StringIO())
     ours = {key: row[2] for key, row in table.stats.items() if f"{os.sep}nbrecipe{os.sep}" in key[0] and row[2] > 0}
     for key in sorted(ours, key=ours.__getitem__, reverse=True)[:4]:
-        where = f"{os.path.basename(key[0])}:{key[2]}"
+        where = f"{Path(key[0]).name}:{key[2]}"
         yield where, f"{ours[key] / table.total_tt:.1%} of a profiled run, {table.stats[key][0]} calls"
 
 
@@ -202,7 +226,7 @@ def lightning_logs(loop: Loop) -> None:
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         trainer = lightning.Trainer(
-            max_steps=loop.steps, max_epochs=-1, accelerator="cpu", enable_checkpointing=False, enable_progress_bar=False,
-            enable_model_summary=False, default_root_dir=folder, logger=False,
+            max_steps=loop.steps, max_epochs=-1, accelerator="cpu", enable_checkpointing=False,
+            enable_progress_bar=False, enable_model_summary=False, default_root_dir=folder, logger=False,
         )  # fmt: skip
         trainer.fit(Lit(), torch.utils.data.DataLoader(range(loop.steps), batch_size=1))
