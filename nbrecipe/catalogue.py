@@ -7,19 +7,27 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from .check import Check
 from .registry import all_checks
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- checks: written by python -m nbrecipe.catalogue -->", "<!-- end of checks -->"
-#: what a check costs its user, in words
+#: what a check sees, and so what it costs, in words
 COST = {"instant": "one batch", "scan": "reads the data", "trains": "trains, seconds"}
+#: the same for checks that need one of these
+SEES = {"trace": "your loop", "cells": "your cells"}
 
 
 def table() -> str:
     """Every check as a row of a Markdown table, in the recipe's order."""
-    rows = [(f"`{c.id}`", c.title, c.tip.name, COST[c.cost]) for c in all_checks().values()]
-    lines = [("check", "what holds", "tip", "cost"), ("---",) * 4, *rows]
+    rows = [(f"`{c.id}`", c.title, c.tip.name, sees(c)) for c in all_checks().values()]
+    lines = [("check", "what holds", "tip", "looks at"), ("---",) * 4, *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
+
+
+def sees(check: Check) -> str:
+    """What a check looks at."""
+    return next((words for need, words in SEES.items() if need in check.needs), COST[check.cost])
 
 
 def filled(page: str) -> str:
