@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent.parent / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 TOUR = FOLDER / "00_quickstart.ipynb"
 #: a committed notebook is read on the web, where large ones are not shown
-MAX_BYTES = 500_000
+MAX_BYTES = 1_000_000
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,8 @@
 """When to look, and how closely: at the first steps, ever fewer later on, and again when something changes.
 
-Three levels. A *close* look sees every call of torch and every module, and measures the step's gradients and weights:
-milliseconds. A *fine* one follows the order of calls and whether gradients are cleared: tens of microseconds. In
-between only losses, rates and counts are taken down.
+Four levels. A *close* look sees every call of torch and every module: milliseconds. A *measured* step has the norms of
+its gradients and of what it changes: about a millisecond for a hundred tensors. A *fine* look follows the order of
+calls and whether gradients are cleared: tens of microseconds. In between only losses, rates and counts are taken down.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import deque
+from collections.abc import Iterator
 
 #: steps at the start that are looked at closely, and those that are followed finely
 FIRST, FINE = 4, 48
@@ -17,8 +18,10 @@ FIRST, FINE = 4, 48
 WINDOW = 3
 #: steps no shorter than this are all followed finely: it takes less than 2 % of them
 LONG = 0.004
-#: share of the running time that close looks may take later on, beside some seconds once
-SHARE, ONCE = 0.01, 0.04
+#: share of the running time that close looks may take later on, and measured steps, each beside some seconds once
+SHARE, ONCE = 0.008, 0.03
+#: between two of either lies this share of the steps so far
+CLOSE, MEASURED = 16, 32
 #: evaluations that are looked at whatever it costs; and later ones, each time so much of the steps is added
 EVALUATIONS, SPARSE = 6, 6
 #: steps between two decisions at most
@@ -36,43 +39,59 @@ class Looking:
         self.changed = False
         #: step at which to decide again
         self.wake = 0
-        #: seconds of the last steps that were not looked at closely
+        #: seconds of the last steps
         self.plain: deque[float] = deque(maxlen=15)
         self.begun = self.stretch = time.perf_counter()
+        #: seconds that close looks and measured steps have taken
+        self.spent = self.measured = 0.0
         #: steps for which the fine look goes on
         self._left = FINE
-        self._next, self._spent, self._evaluations = FIRST, 0.0, 0
+        self._next = self._measure = FIRST
+        self._evaluations = 0
         #: step from which on the next evaluation is looked at in any case
         self._again = 1
 
-    def decide(self, steps: int, now: float, close: bool) -> bool:
-        """After a step: whether to look closely at the next one; `fine` is set beside."""
-        self._account(now, close)
-        due = steps < FIRST or self.changed or bool(self._every and steps % self._every == 0)
-        if not due and steps >= self._next and self.affordable(now):
-            due, self._next = True, steps + max(1, steps // 16)
-        self.changed, self.due = False, due
-        self._left = max(self._left - 1, WINDOW if due else 0)
-        self.fine = self._left > 0 or self._long()
-        waits = [self._next if self.affordable(now) else steps + NAP, steps + NAP]
-        if self._every:
-            waits.append(steps - steps % self._every + self._every)
-        self.wake = 0 if self.fine else max(min(waits), steps + 1)
-        return due
+    def decide(self, steps: int, now: float) -> bool:
+        """After a step: whether to look closely at the next one; `due` and `fine` are set beside."""
+        self.plain.append(now - self.stretch)
+        self.stretch = now
+        close = steps < FIRST or self.changed or bool(self._every and steps % self._every == 0)
+        if not close and steps >= self._next and self.affordable(now):
+            close, self._next = True, steps + max(1, steps // CLOSE)
+        self.changed, self.due = False, close
+        if close or (steps >= self._measure and self._measurable(now)):
+            self.due, self._measure = True, steps + max(1, steps // MEASURED)
+        self._left = max(self._left - 1, WINDOW if close else 0)
+        self.fine = self._left > 0 or self.due or self._long()
+        self.wake = 0 if self.fine else max(min(self._waits(steps, now)), steps + 1)
+        return close
 
-    def _account(self, now: float, close: bool) -> None:
-        took, self.stretch = now - self.stretch, now
-        if close or self.due:
-            self._spent += max(0.0, took - statistics.median(self.plain or [0.0]))
+    def pay(self, seconds: float, close: bool) -> None:
+        """Looking took so long."""
+        if close:
+            self.spent += seconds
         else:
-            self.plain.append(took)
+            self.measured += seconds
+
+    def _waits(self, steps: int, now: float) -> Iterator[int]:
+        """Steps at which something may be due."""
+        yield steps + NAP
+        if self.affordable(now):
+            yield self._next
+        if self._measurable(now):
+            yield self._measure
+        if self._every:
+            yield steps - steps % self._every + self._every
+
+    def _measurable(self, now: float) -> bool:
+        return self.measured < SHARE * (now - self.begun) + ONCE
 
     def _long(self) -> bool:
         return bool(self.plain) and statistics.median(self.plain) > LONG
 
     def affordable(self, now: float) -> bool:
         """Whether close looks have taken less than their share so far."""
-        return self._spent < SHARE * (now - self.begun) + ONCE
+        return self.spent < SHARE * (now - self.begun) + ONCE
 
     def evaluation(self, steps: int) -> bool:
         """An evaluation may begin: whether to look at it closely; some are, however short the time, to the end."""

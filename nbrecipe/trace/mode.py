@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from threading import get_ident
+from time import perf_counter
 from typing import Any
 
 from torch.overrides import (  # type: ignore[attr-defined]
@@ -29,6 +30,8 @@ class Mode(TorchFunctionMode):
         self._home = (os.getpid(), get_ident())
         #: calls under way: while there are some, the stack must stay as it is
         self.depth = 0
+        #: what looking at the calls has taken
+        self.seconds = 0.0
         self.on = False
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
@@ -37,7 +40,9 @@ class Mode(TorchFunctionMode):
         try:
             out = func(*args, **kwargs)
             if (os.getpid(), get_ident()) == self._home:
+                start = perf_counter()
                 self._see(func, args, kwargs, out)
+                self.seconds += perf_counter() - start
         finally:
             self.depth -= 1
         return out

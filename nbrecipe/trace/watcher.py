@@ -87,6 +87,8 @@ class Watcher:
         self._told = 0.0
         #: whether what happens is the watching's own doing
         self.deaf = False
+        #: seconds that ticks have taken: they have a budget of their own
+        self._free = 0.0
         self._failures, self._outside = 0, False
 
     def __enter__(self) -> Watcher:
@@ -172,6 +174,9 @@ class Watcher:
 
     def guarded(self, call: Callable[..., Answer], *args: Any) -> Answer | None:
         """The answer of a call of our own; a bug in it must not reach the user's cell."""
+        start, close, free = 0.0, self.close, self._free
+        if close or self.looking.due:
+            start = time.perf_counter()
         try:
             if not self.mode.on:
                 return call(*args)
@@ -180,6 +185,9 @@ class Watcher:
         except Exception as error:
             self.failed(error)
             return None
+        finally:
+            if start:
+                self.looking.pay(time.perf_counter() - start - (self._free - free), close)
 
     def failed(self, error: Exception) -> None:
         """Take note of a bug of our own; after many, stop looking."""
@@ -206,7 +214,9 @@ class Watcher:
         self.passes.stepped()
         self.backward_since_step = False
         was_fine, looking = self.looking.fine, self.looking
-        due = looking.decide(self.trace.steps, now, self.close)
+        looking.pay(self.mode.seconds, True)
+        self.mode.seconds = 0.0
+        due = looking.decide(self.trace.steps, now)
         self.trace.looks += due
         self._turn(due)
         if looking.fine and not was_fine:
@@ -242,6 +252,7 @@ class Watcher:
             self._told += done - now
             self._tell_at = max(done + INTERVAL, self.looking.begun + (self._told - TICKS_ONCE) / TICKS)
         self.tick_at = min(self._tell_at, self.rehearsal.due)
+        self._free += time.perf_counter() - now
 
     def _switched(self, module: Any, mode: bool) -> None:
         known = self.models.met(module)

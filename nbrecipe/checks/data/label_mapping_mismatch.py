@@ -23,7 +23,7 @@ from ...trace.data import Answers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-check = Check(__name__, tip="duplicates and corruption")
+check = Check(__name__, tip="look at model outputs")
 
 #: rows of a class below which nothing is said of it
 ROWS = 10

@@ -21,7 +21,7 @@ from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
 from ...trace.data import Answers, LossSeen
 
-check = Check(__name__, tip="rule-based answer")
+check = Check(__name__, tip="simple baselines")
 
 #: standard errors beyond which a difference is no chance: one run in 30 000 of a normal estimate
 SURE = 4.0

@@ -18,7 +18,7 @@ from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
 from ...trace.data import LossCall
 
-check = Check(__name__, tip="outputs of the tokenizer")
+check = Check(__name__, tip="visualize just before the net")
 
 #: targets that are the token at their own place, and those that are the next one by chance
 SURE, CLEAR = 0.99, 0.9

@@ -17,7 +17,7 @@ from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
 
-check = Check(__name__, tip="outputs of the tokenizer")
+check = Check(__name__, tip="visualize just before the net")
 
 #: targets that are two ahead, and those that are the next one by chance
 SURE, CLEAR = 0.99, 0.9
