@@ -13,8 +13,9 @@ from .finding import Result, Verdict
 from .recipe import SAME, STAGES, TIPS, Stage, Tip
 from .registry import all_checks
 
-#: where a tip stands: a verdict, or not yet run, or advice that no check carries out
-State = Literal["ok", "bad", "hint", "skipped", "crashed", "todo", "advice"]
+#: where a tip stands: a verdict, or idle where what ran found nothing of its kind to judge, or not yet run, or advice
+#: that no check carries out
+State = Literal["ok", "bad", "hint", "skipped", "crashed", "idle", "todo", "advice"]
 #: the worst comes first: it is what a tip with several checks says
 WORST: tuple[Verdict, ...] = (Verdict.BAD, Verdict.CRASHED, Verdict.HINT, Verdict.OK, Verdict.SKIPPED)
 
@@ -80,13 +81,14 @@ class Report:
     def state(self, tip: Tip) -> State:
         """Where a tip stands; `todo` where checks exist and none ran, `advice` where no check carries it out."""
         told = self.telling(tip)
-        if told is not None:
-            return told.verdict.value
-        return "todo" if checks_of(tip) else "advice"
+        if told is None:
+            return "todo" if checks_of(tip) else "advice"
+        lacks_nothing = told.verdict is Verdict.SKIPPED and not told.finding.code
+        return "idle" if lacks_nothing else told.verdict.value
 
     def progress(self, stage: Stage) -> tuple[int, int]:
         """How many tips of a stage hold, of how many that checks carry out."""
-        return sum(map(self.holds, stage.tips)), sum(self.state(tip) != "advice" for tip in stage.tips)
+        return sum(map(self.holds, stage.tips)), sum(self.state(tip) not in ("advice", "idle") for tip in stage.tips)
 
     def holds(self, tip: Tip) -> bool:
         """Whether a tip lets the reader go on: a hint claims no fault, but does not open a gate either."""

@@ -75,7 +75,7 @@ def _next(report: Report, tip: Tip) -> str:
         return tip.line or "".join(f"%recipe {name}" for name in checks_of(tip)[:1])
     if state == "skipped":
         return told.finding.code or tip.line
-    return "" if state == "ok" else f"%recipe explain {told.id}"
+    return "" if state in ("ok", "idle") else f"%recipe explain {told.id}"
 
 
 def _evidence(report: Report, tip: Tip) -> tuple[str, str]:
@@ -87,9 +87,10 @@ def _evidence(report: Report, tip: Tip) -> tuple[str, str]:
 
 
 def _stage_state(report: Report, stage: Stage) -> State:
-    tips = [tip for tip in stage.tips if report.state(tip) != "advice"]
+    known = {report.state(tip) for tip in stage.tips}
+    tips = [tip for tip in stage.tips if report.state(tip) not in ("advice", "idle")]
     if not tips:
-        return "advice"
+        return "idle" if "idle" in known else "advice"
     if all(map(report.holds, tips)):
         return "ok"
     telling: tuple[State, ...] = ("bad", "crashed", "hint", "todo")

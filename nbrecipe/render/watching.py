@@ -96,7 +96,8 @@ def moving(film: Film | None) -> str:
     late, early, far = (f"{number(value, 2)}{unit}" for value in (seen.late, seen.early, seen.far))
     said = {
         "wiggles": f"Predictions wiggle: late in the run they move by **{late}** from frame to frame and turn back "
-        f"(the correlation of one move with the next is {number(seen.turn, 2)}). A learning rate that is too high does this.",
+        f"(the correlation of one move with the next is {number(seen.turn, 2)}). A learning rate that is too high does "
+        "this.",
         "barely moves": f"Predictions barely move: no farther than **{far}** from where they started. "
         "A learning rate that is too low does this.",
         "settles": f"Predictions settle: they move by **{late}** from frame to frame late in the run, {early} early.",

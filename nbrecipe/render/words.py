@@ -18,6 +18,7 @@ MARKS: dict[State, str] = {
     "hint": "△",
     "skipped": "–",
     "crashed": "!",
+    "idle": "∅",
     "todo": "○",
     "advice": "·",
 }
@@ -28,6 +29,7 @@ WORDS: dict[State, str] = {
     "hint": "hint",
     "skipped": "skipped",
     "crashed": "crashed",
+    "idle": "nothing to judge",
     "todo": "not yet run",
     "advice": "advice",
 }
