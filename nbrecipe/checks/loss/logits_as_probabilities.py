@@ -71,7 +71,8 @@ def _log(trace: Trace, loss: LossSeen, calls: list[LossCall]) -> Finding | None:
     if positive:
         graded = [call for call in calls if call.grad]
         scores = all(call.output.origin.startswith(SCORES) for call in graded)
-        sure = graded and scores and len(positive) == len(calls) and (loss.name == "kl_div" or _alone(trace))
+        never = not any(call.output.exps_sum_to_one for call in calls)
+        sure = graded and scores and never and (loss.name == "kl_div" or _alone(trace))
         claim = bad if sure else hint
         return claim(
             f"`{loss.name}` takes logarithms of probabilities, which are at most 0, and is given values up to "
