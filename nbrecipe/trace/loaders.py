@@ -58,8 +58,14 @@ class Loaders:
             return iterator
 
         def __next__(self: Any) -> Any:
-            batch = after(self)
             reading = loaders._reading.get(id(self))
+            try:
+                batch = after(self)
+            except StopIteration:  # what was collected in the loop is judged after it
+                watcher, read = loaders._watcher, reading is not None and not reading.seen.trained
+                if read and not watcher.close and get_ident() == loaders._thread:
+                    watcher.guarded(watcher.look_for_a_while)
+                raise
             if reading is None or get_ident() != loaders._thread or reading.iterator() is not self:
                 return batch
             seen = reading.seen

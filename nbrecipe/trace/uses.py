@@ -21,6 +21,7 @@ KEPT = 3
 SAME = frozenset({
     "squeeze", "unsqueeze", "view", "reshape", "flatten", "detach", "cpu", "to", "float", "double", "getitem", "select",
     "unbind", "contiguous", "permute", "transpose", "t", "cuda", "clone", "narrow", "chunk", "split", "movedim", "data",
+    "cat", "concat", "stack", "vstack", "hstack",
 })  # fmt: skip
 #: calls that make a decision of scores
 DECIDE = frozenset({"argmax", "max", "topk", "sort", "argsort"})

@@ -230,7 +230,7 @@ class Watcher:
         """A loader gave a batch."""
         self.happened(f"batch:{loader.name}")
         if not self.close and not loader.trained and loader.batches & (loader.batches - 1) == 0:
-            self._look_for_a_while()  # a loader that is only read: at batch 1, 2, 4, 8, …
+            self.look_for_a_while()  # a loader that is only read: at batch 1, 2, 4, 8, …
         elif self.close and self.passes.count >= PASSES and not self.passes.running:
             self._turn(False)
         if self._on_tick is not None:
@@ -264,14 +264,14 @@ class Watcher:
         self.happened("train" if mode else "eval")
         if not self.close and not mode:
             self.loaders.stale()
-            self._look_for_a_while()
+            self.look_for_a_while()
 
     def _without_gradients(self) -> None:
         if self.trace.steps and not self.passes.running:
             self.loaders.stale()
-            self._look_for_a_while()
+            self.look_for_a_while()
 
-    def _look_for_a_while(self) -> None:
+    def look_for_a_while(self) -> None:
         """A close look at the next few calls of models, which may be an evaluation."""
         if self.looking.evaluation(self.trace.steps):
             self.changed()  # how does the training go on after it?
