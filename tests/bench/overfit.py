@@ -26,7 +26,7 @@ def rows() -> list[tuple[str, str, str]]:
 
 def mlp() -> Bench:
     """About 0.3 ms a step."""
-    bench = toys.classify(toys.mlp((64, 128, 64, 10)), features=64, classes=10)
+    bench = toys.classify(toys.mlp((64, 192, 64, 10)), features=64, classes=10)
     return bench.replace(optimizer=torch.optim.SGD(bench.get("model").parameters(), 1e-3, momentum=0.5))
 
 

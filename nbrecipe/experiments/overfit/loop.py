@@ -68,6 +68,7 @@ class Loop:
         optimizer, passes, recorder, last = self.choice.make(), self.passes, self.recorder, self.limits.steps
         # on an accelerator every look at a number waits for the device
         every = 1 if passes.loss.device.type == "cpu" else FETCH
+        plain = passes.place is None and passes.shape is None
         step, begin = 0, time.perf_counter()
         optimizer.zero_grad()
         while True:
@@ -76,11 +77,12 @@ class Loop:
                 scores, loss = passes.watched()
             else:
                 output, loss = passes.run()
-                scores = passes.scores(output)
-            self._pending.append(loss if every == 1 else loss.detach())
+                scores = output if plain else passes.scores(output)
             ending = None
-            if due or step % every == 0 or step >= last:
-                self._fetch()
+            if every == 1:
+                self.losses.append(loss.item())
+                ending = self._ending(step, scores)
+            elif self._fetched(loss.detach(), due or step % every == 0 or step >= last):
                 ending = self._ending(step, scores)
             if due or ending is not None:
                 recorder.keep(step, scores if scores is not None else self._again(), last=ending is not None)
@@ -93,10 +95,13 @@ class Loop:
             optimizer.zero_grad()  # before the next pass, which then takes the memory of the gradients
             step += 1
 
-    def _fetch(self) -> None:
-        pending = self._pending
-        self.losses += [pending[0].item()] if len(pending) == 1 else torch.stack(pending).tolist()
-        pending.clear()
+    def _fetched(self, loss: Tensor, now: bool) -> bool:
+        """Take in a loss that lies on an accelerator; whether all of them have been fetched."""
+        self._pending.append(loss)
+        if now:
+            self.losses += torch.stack(self._pending).tolist()
+            self._pending.clear()
+        return now
 
     def _again(self) -> Tensor | None:
         """The scores of the last step, where only a watched pass shows them."""
