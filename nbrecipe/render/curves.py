@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 TONES = (YOURS, "#138a7e", "#9a5fc9", "#946f10", EXPECTED)
 #: inches: the width, and the heights of the first row and the second
 WIDTH, TALL, FLAT = 9.4, 2.9, 1.9
+#: height of a line of text, as a share of the second row's axes
+LINE = 0.12
 
 
 def figure(charts: Sequence[Chart], film: Film | None = None, moving: str = "") -> Figure:
@@ -83,6 +86,7 @@ def _draw(ax: Axes, chart: Chart) -> None:
                 va="center", annotation_clip=False,
             )  # fmt: skip
     ax.set_xlim(0, max(1, chart.last))
+    _names(ax, chart.curves)
     ax.set_xlabel("step", loc="right")
     ax.spines[["left", "bottom"]].set_visible(False)
     ax.tick_params(length=0)
@@ -100,11 +104,33 @@ def _curve(ax: Axes, curve: Curve) -> None:
         linestyle=(0, (4, 2)) if curve.style == "dash" else "-",
         drawstyle="steps-post" if curve.style == "steps" else "default", **thin,  # type: ignore[arg-type]
     )  # fmt: skip
-    seen = np.flatnonzero(np.isfinite(y))
-    if curve.name and len(seen):
-        at = (x[seen[-1]], y[seen[-1]])
+
+
+def _names(ax: Axes, curves: Sequence[Curve]) -> None:
+    """The names at the ends of their curves, moved apart where they would lie on one another."""
+    ends = []
+    for curve in curves:
+        known = curve.points[np.isfinite(curve.points[:, 1])]
+        if curve.name and len(known):
+            _, height = ax.transAxes.inverted().transform(ax.transData.transform(known[-1]))
+            ends.append((float(height), float(known[-1][0]), curve))
+    heights = apart([height for height, _, _ in ends])
+    for height, (_, x, curve) in zip(heights, ends, strict=True):
         name = curve.name if len(curve.name) < 16 else f"…{curve.name[-14:]}"
         ax.annotate(
-            name.replace("$", r"\$"), at, (4, 0), textcoords="offset points", va="center", color=colour,
-            annotation_clip=False,
+            name.replace("$", r"\$"), (x, height), (4, 0), ax.get_xaxis_transform(), textcoords="offset points",
+            va="center", color=TONES[curve.tone], annotation_clip=False,
         )  # fmt: skip
+
+
+def apart(heights: Sequence[float], gap: float = LINE) -> list[float]:
+    """The same heights in the same order, moved up as little as needed to lie a gap apart, then down from above 1."""
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    moved = list(heights)
+    for below, above in itertools.pairwise(order):
+        moved[above] = max(moved[above], moved[below] + gap)
+    ceiling = max(1.0, heights[order[-1]]) if order else 1.0
+    for place in reversed(order):
+        moved[place] = min(moved[place], ceiling)
+        ceiling = moved[place] - gap
+    return moved

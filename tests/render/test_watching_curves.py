@@ -319,3 +319,17 @@ def test_the_panel_is_one_module_that_imports_nothing():
     module = watching.module()
     assert not re.search(r"^import ", module, flags=re.MULTILINE)
     assert len(re.findall(r"^export ", module, flags=re.MULTILINE)) == 2
+
+
+@pytest.mark.parametrize(
+    ("heights", "moved"),
+    [
+        ([], []),
+        ([0.2, 0.8], [0.2, 0.8]),
+        ([0.5, 0.5], [0.5, 0.62]),
+        ([0.95, 0.96, 0.1], [0.88, 1.0, 0.1]),
+        ([1.05], [1.05]),
+    ],
+)
+def test_names_that_would_lie_on_one_another_move_apart(heights, moved):
+    assert curves.apart(heights) == pytest.approx(moved)
