@@ -179,6 +179,11 @@ def watched(program: Callable[[], Any], *, every: int | None = 1, **named: Any) 
     return Bench(trace=watcher.trace, names={name: name for name in named})
 
 
+def parts(given: Bench) -> tuple[nn.Module, Loss, torch.optim.Optimizer]:
+    """Model, loss and optimizer of a toy."""
+    return given.get("model"), given.get("loss_fn"), given.get("optimizer")
+
+
 def batches(given: Bench, epochs: int = 1) -> Iterator[Any]:
     """The batches of a bench's training loader, epoch after epoch."""
     assert given.train_loader is not None

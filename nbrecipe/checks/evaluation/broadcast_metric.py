@@ -92,8 +92,7 @@ def _line(text: str) -> str:
 
 def _accuracy(rows: bool, flat: bool = False) -> Bench:
     given = toys.trained(toys.binary(), steps=20)
-    net = given.model
-    assert net is not None
+    net = given.get("model")
 
     def program() -> None:
         right = 0.0
@@ -117,8 +116,7 @@ def column_against_row() -> Bench:
 def mean_absolute_error() -> Bench:
     """The error of a regression is taken over all pairs."""
     given = toys.regress()
-    net = given.model
-    assert net is not None
+    net = given.get("model")
 
     def program() -> None:
         with torch.no_grad():
@@ -144,8 +142,7 @@ def row_against_row() -> Bench:
 def top_two() -> Bench:
     """The two best classes, (N, 2), against targets (N, 1): one target for both."""
     given = toys.classify()
-    net = given.model
-    assert net is not None
+    net = given.get("model")
 
     def program() -> None:
         with torch.no_grad():
@@ -159,8 +156,7 @@ def top_two() -> Bench:
 def pairs_of_one_class() -> Bench:
     """A contrastive mask compares labels with labels, each with each, on purpose."""
     given = toys.classify()
-    net, opt = given.model, given.optimizer
-    assert net is not None
+    net, _, opt = toys.parts(given)
 
     def program() -> None:
         for x, y in toys.batches(given):

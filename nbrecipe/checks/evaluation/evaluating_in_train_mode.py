@@ -75,9 +75,7 @@ def _samples(trace: Trace, model: ModelSeen, p: Pass) -> bool:
 
 def _loop(switch: bool, dropout: float = 0.5) -> Bench:
     given = toys.images(toys.convnet(dropout=dropout))
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
 
     def program() -> None:
         for _ in range(2):
@@ -112,8 +110,7 @@ def switched() -> Bench:
 def nothing_to_switch() -> Bench:
     """A net without dropout or batch norm computes the same in either mode."""
     given = toys.classify()
-    net = given.model
-    assert net is not None
+    net = given.get("model")
 
     def program() -> None:
         with torch.no_grad():
@@ -127,8 +124,7 @@ def nothing_to_switch() -> Bench:
 def monte_carlo_dropout() -> Bench:
     """The same rows thirty times with dropout on: the spread is the point."""
     given = toys.images(toys.convnet(norm=False, dropout=0.5))
-    net = given.model
-    assert net is not None
+    net = given.get("model")
     net.train()
     x, _ = given.batch
 
@@ -164,8 +160,7 @@ def teacher_in_train_mode() -> Bench:
 def statistics_taken_anew() -> Bench:
     """Batch norm's statistics are measured again after training; nobody looks at the outputs."""
     given = toys.images()
-    net = given.model
-    assert net is not None
+    net = given.get("model")
     net.train()
 
     def program() -> None:

@@ -85,8 +85,7 @@ def _yes_or_no(trace: Trace, op: OpSeen) -> bool:
 
 def _evaluate(sigmoid: bool, threshold: float) -> Bench:
     given = toys.trained(toys.binary(), steps=60)
-    net = given.model
-    assert net is not None
+    net = given.get("model")
 
     def program() -> None:
         with torch.no_grad():
@@ -130,8 +129,7 @@ def linear_probability_model() -> Bench:
 
 def _train(loss_fn: nn.Module) -> Bench:
     given = toys.binary()
-    net, opt = given.model, given.optimizer
-    assert net is not None
+    net, _, opt = toys.parts(given)
 
     def program() -> None:
         for x, y in toys.batches(given, 3):

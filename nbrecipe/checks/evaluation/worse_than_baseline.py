@@ -166,8 +166,7 @@ def standardised_targets() -> Bench:
 
 def _fitted(raw: bool) -> Bench:
     given = toys.regress(mean=40.0, scale=12.0)
-    net, opt = given.model, given.optimizer
-    assert net is not None
+    net, _, opt = toys.parts(given)
     x_all, y_all = given.train_data.tensors
     scaled = (y_all - 40.0) / 12.0
 

@@ -113,9 +113,7 @@ def _targets(node: ast.AST) -> list[ast.expr]:
 def _loop(snapshot: str, load: bool = True) -> Bench:
     """A loop that keeps the weights of its best epoch, as they are or copied, and loads them in the end."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     best: dict[str, Any] = {}
     taken: Any = {
         "alias": lambda: net.state_dict(),
@@ -156,9 +154,7 @@ def a_copy_of_the_dict_alone() -> Bench:
 def kept_for_later() -> Bench:
     """Set under a condition in the loop and read by nothing in the cell: a snapshot, for the next one."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     kept: dict[str, object] = {}
 
     def program() -> None:
@@ -191,8 +187,7 @@ def cloned() -> Bench:
 def edited_in_place() -> Bench:
     """A state dict that is taken, changed in place and loaded at once: the loading adds nothing, and is right."""
     given = toys.classify()
-    net = given.model
-    assert net is not None
+    net = given.get("model")
 
     def program() -> None:
         state = net.state_dict()

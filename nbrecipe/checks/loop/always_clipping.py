@@ -127,9 +127,7 @@ def draw(ax: Axes, seen: Mapping[str, Any]) -> None:
 
 def _loop(limit: float, rate: float = 0.05, epochs: int = 8) -> Bench:
     given = toys.classify()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.SGD(net.parameters(), rate)
 
     def program() -> None:

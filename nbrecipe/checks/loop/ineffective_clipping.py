@@ -93,9 +93,7 @@ def _seen(clip: ClipSeen) -> dict[str, Any]:
 def _loop(order: str = "bcs", limit: float = 0.1, generator: bool = False, scaled: bool = False) -> Bench:
     """Calls for each batch in this order: b backward, u unscale, c clip, s step."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     scaler = torch.amp.GradScaler("cpu", enabled=scaled)
     params = net.parameters()
 
@@ -105,7 +103,7 @@ def _loop(order: str = "bcs", limit: float = 0.1, generator: bool = False, scale
             loss = scaler.scale(loss_fn(net(x), y))
             for call in order:
                 if call == "b":
-                    loss.backward()
+                    loss.backward()  # type: ignore[no-untyped-call]
                 elif call == "u":
                     scaler.unscale_(opt)
                 elif call == "c":

@@ -95,9 +95,7 @@ def _differentiated(trace: Trace, op: OpSeen, name: str) -> bool:
 def _loop(keep: str, dropped: bool = False) -> Bench:
     """Losses are kept in a sum or in a list, as they are or as numbers."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     losses: list[torch.Tensor] = []
 
     def program() -> None:

@@ -97,9 +97,7 @@ def _still(trace: Trace, optimizer: OptimizerSeen) -> bool:
 
 def _loop(step: bool, clears: str = "optimizer", reads: bool = False, epochs: int = 2) -> Bench:
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
 
     def program() -> None:
         squares = 0.0
@@ -143,9 +141,7 @@ def fisher_information() -> Bench:
 def updated_by_hand() -> Bench:
     """Without an optimizer, `p -= rate * p.grad`."""
     given = toys.classify()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
 
     def program() -> None:
         for x, y in toys.batches(given, 2):
@@ -162,9 +158,7 @@ def updated_by_hand() -> Bench:
 def adversarial_examples() -> Bench:
     """The gradient of the input is wanted; the weights stay."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
 
     def program() -> list[torch.Tensor]:
         made = []

@@ -44,9 +44,7 @@ def run(trace: Trace) -> Finding:
 
 def _loop(clears: bool = True, every: int = 1, by_hand: bool = False, after: bool = False) -> Bench:
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
 
     def clear() -> None:
         if by_hand:
@@ -109,9 +107,7 @@ def set_to_none_by_hand() -> Bench:
 def lbfgs() -> Bench:
     """The closure clears, and is called several times in a step."""
     given = toys.regress()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.LBFGS(net.parameters(), lr=0.1, max_iter=4)
     x, y = given.batch
 

@@ -142,9 +142,7 @@ def _seed_in_loop(source: str) -> str:
 
 def _fetch(inside: bool, shuffle: bool = False) -> Bench:
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     train_dl = torch.utils.data.DataLoader(given.train_data, batch_size=64, shuffle=shuffle)
 
     def program() -> None:
@@ -239,9 +237,7 @@ def seeded_once() -> Bench:
 def the_whole_data_in_one_batch() -> Bench:
     """The same input at every step, which is all there is."""
     given = toys.classify(size=256)
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
 
     def program() -> None:
         for x, y in toys.batches(given, 8):

@@ -145,9 +145,7 @@ def frozen_batch_norm() -> Bench:
 def nothing_to_switch() -> Bench:
     """Without dropout or batch norm either mode computes the same."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     net.eval()
 
     def program() -> None:

@@ -79,9 +79,7 @@ def _plain(trace: Trace, loss: BackwardSeen) -> bool:
 
 def _loop(every: int = 4, divide: bool = False, adam: bool = False) -> Bench:
     given = toys.classify(size=16)
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt: torch.optim.Optimizer = torch.optim.SGD(net.parameters(), 0.01)
     if adam:
         opt = torch.optim.Adam(net.parameters())
@@ -127,9 +125,7 @@ def adam_does_not_mind() -> Bench:
 def two_losses_for_one_step() -> Bench:
     """Two tasks on the same batch: each backward is of another loss."""
     given = toys.classify()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.SGD(net.parameters(), 0.01)
 
     def program() -> None:

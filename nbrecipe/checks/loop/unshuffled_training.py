@@ -56,9 +56,7 @@ def _compared(loader: LoaderSeen) -> bool:
 
 def _loop(shuffle: bool, size: int = 32) -> Bench:
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     train_dl = torch.utils.data.DataLoader(given.train_data, batch_size=size, shuffle=shuffle)
 
     def program() -> None:

@@ -84,9 +84,7 @@ def _accumulated(trace: Trace, optimizer: OptimizerSeen) -> Finding | None:
 def _loop(order: str, to_none: bool = True, every: int = 1) -> Bench:
     """The loop with its calls in this order: b backward, z zero_grad, s step, in upper case every so many batches."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
 
     def program() -> None:
         for i, (x, y) in enumerate(toys.batches(given, 4), start=1):
@@ -144,9 +142,7 @@ def accumulated() -> Bench:
 def sharpness_aware() -> Bench:
     """The first backward finds where to look, the second one, on the same batch, gives the step; cleared between."""
     given = toys.classify()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.SGD(net.parameters(), 0.05)
 
     def program() -> None:

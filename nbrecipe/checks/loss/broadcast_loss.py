@@ -112,8 +112,7 @@ def _stretched(op: OpSeen, right: Facts) -> Facts:
 
 def _loop(loss_fn: Callable[[Tensor, Tensor], Tensor], column: bool = False, seed: int = 0) -> Bench:
     given = toys.regress(seed=seed)
-    net = given.model
-    assert net is not None
+    net = given.get("model")
     opt = torch.optim.Adam(net.parameters(), 1e-3)
 
     def program() -> None:

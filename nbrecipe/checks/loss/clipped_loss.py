@@ -60,8 +60,7 @@ def run(trace: Trace) -> Finding:
 
 def _loop(loss_fn: Callable[[Tensor, Tensor], Tensor], given: Bench | None = None) -> Bench:
     given = given or toys.classify()
-    net = given.model
-    assert net is not None
+    net = given.get("model")
     opt = torch.optim.Adam(net.parameters(), 1e-3)
 
     def program() -> None:
@@ -106,9 +105,7 @@ def squares_clamped_by_hand() -> Bench:
 def clipped_gradients() -> Bench:
     """The gradient is clipped instead."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
 
     def program() -> None:
         for x, y in toys.batches(given):

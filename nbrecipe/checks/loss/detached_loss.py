@@ -64,9 +64,7 @@ def _unheard(seen: BackwardSeen) -> bool:
 
 def _loop(cut: Callable[[Tensor], Tensor], given: Bench | None = None) -> Bench:
     given = given or toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
 
     def program() -> None:
         for x, y in toys.batches(given):
@@ -112,8 +110,7 @@ def divided() -> Bench:
 def frozen_body() -> Bench:
     """Only the head is trained; the loss reaches it."""
     given = toys.classify()
-    net = given.model
-    assert net is not None
+    net = given.get("model")
     for parameter in list(net.parameters())[:-2]:
         parameter.requires_grad_(False)
     head = [parameter for parameter in net.parameters() if parameter.requires_grad]
@@ -124,9 +121,7 @@ def frozen_body() -> Bench:
 def an_attack_on_the_input() -> Bench:
     """The gradient of the input is what is wanted; the model is frozen and the optimizer moves the input."""
     given = toys.classify()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     net.requires_grad_(False)
     x, y = given.batch
     noise = nn.Parameter(torch.zeros_like(x))
@@ -145,9 +140,7 @@ def an_attack_on_the_input() -> Bench:
 def a_temperature_beside() -> Bench:
     """A second optimizer learns one number from a loss that does not reach the net."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     alpha = nn.Parameter(torch.zeros(()))
     second = torch.optim.Adam([alpha], 1e-2)
 

@@ -74,9 +74,7 @@ def _together(trace: Trace) -> tuple[BackwardSeen, OptimizerSeen, LossSeen] | No
 
 def _loop(penalty: float, power: int = 2, times: float = 1.0) -> Bench:
     given = toys.classify()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.Adam(net.parameters(), 1e-2)
 
     def program() -> None:
@@ -124,9 +122,7 @@ def scaled_loss() -> Bench:
 def confident_start() -> Bench:
     """Scores far too large at the start: the data itself wants smaller weights."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     head = list(net.children())[-1]
     assert isinstance(head, nn.Linear)
     with torch.no_grad():

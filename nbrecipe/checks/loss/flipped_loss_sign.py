@@ -140,8 +140,7 @@ def _squares(chain: tuple[str, ...]) -> bool:
 
 def _loop(loss_fn: Callable[[Tensor, Tensor], Tensor], given: Bench | None = None, maximize: bool = False) -> Bench:
     given = given or toys.classify()
-    net = given.model
-    assert net is not None
+    net = given.get("model")
     opt = torch.optim.Adam(net.parameters(), 1e-3, maximize=maximize)
 
     def program() -> None:

@@ -86,8 +86,7 @@ def _targets(call: LossCall) -> int:
 
 def _loop(loss_fn: Callable[[Tensor, Tensor], Tensor], rate: float, adam: bool = False) -> Bench:
     given = toys.regress()
-    net = given.model
-    assert net is not None
+    net = given.get("model")
     opt = torch.optim.Adam(net.parameters(), rate) if adam else torch.optim.SGD(net.parameters(), rate)
 
     def program() -> None:

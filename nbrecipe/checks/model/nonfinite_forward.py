@@ -149,8 +149,7 @@ class _Masked(nn.Module):
 def masked_classes() -> Bench:
     """Scores of minus infinity rule a class out, and the loss is finite."""
     given = toys.classify(nn.Sequential(toys.mlp((20, 16, 5)), _Masked()))
-    net, opt = given.model, given.optimizer
-    assert net is not None
+    net, _, opt = toys.parts(given)
 
     def program() -> None:
         for x, y in toys.batches(given):

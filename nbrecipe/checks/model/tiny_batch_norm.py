@@ -123,8 +123,7 @@ def four_rows_are_all() -> Bench:
 def maps_of_many_pixels() -> Bench:
     """Two images of 64 pixels each."""
     given = toys.images(rows=16)
-    net, opt = given.model, given.optimizer
-    assert net is not None
+    net, _, opt = toys.parts(given)
     x_all, y_all = given.train_data.tensors
 
     def program() -> None:

@@ -121,9 +121,7 @@ def _kept(optimizer: Any) -> float | None:
 
 def _train(epsilon: float, rate: float = 1e-3) -> Bench:
     given = toys.classify()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.Adam(net.parameters(), rate, eps=epsilon)
 
     def program() -> None:

@@ -119,9 +119,7 @@ def _pull(
 
 
 def _train(opt: torch.optim.Optimizer, given: Bench, epochs: int = 8) -> Bench:
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
 
     def program() -> None:
         for x, y in toys.batches(given, epochs):

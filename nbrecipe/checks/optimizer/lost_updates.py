@@ -145,9 +145,7 @@ def large_steps_in_bfloat16() -> Bench:
 def warm_up_from_zero() -> Bench:
     """The first step has a rate of 0 and changes nothing, by design."""
     given = toys.classify()
-    net, loss_fn, opt = given.model, given.loss_fn, given.optimizer
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, opt = toys.parts(given)
     sched = torch.optim.lr_scheduler.LambdaLR(opt, lambda step: step / 8)
 
     def program() -> None:

@@ -127,9 +127,7 @@ Measure = Callable[[float, float], float]
 
 def _loop(mode: Any, accuracy: bool, epochs: int = 12) -> Bench:
     given = toys.classify(rows=512, size=64)
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.SGD(net.parameters(), 0.05)
     sched = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, mode=mode, patience=2, factor=0.5)
 
@@ -172,9 +170,7 @@ def loss_with_min() -> Bench:
 def overfitting() -> Bench:
     """The validation loss rises while the training loss falls: mode "min" is right, and cuts the rate."""
     given = toys.classify(rows=64)
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.Adam(net.parameters(), 1e-2)
     sched = torch.optim.lr_scheduler.ReduceLROnPlateau(opt, patience=3, factor=0.5)
     held = torch.randn(64, 20, generator=toys.seeded(1)), torch.randint(5, (64,), generator=toys.seeded(2))

@@ -89,9 +89,7 @@ schedules = torch.optim.lr_scheduler
 
 def _epochs(given: Bench, opt: torch.optim.Optimizer, count: int = 3) -> Iterator[int]:
     """Train, and hand over after each epoch."""
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     for epoch in range(count):
         for x, y in toys.batches(given):
             opt.zero_grad()

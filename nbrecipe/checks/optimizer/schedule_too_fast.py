@@ -168,9 +168,7 @@ Make = Callable[[torch.optim.Optimizer], Any]
 
 def _loop(make: Make, epochs: int = 10, batchwise: bool = False, wants: bool = False) -> Bench:
     given = toys.classify()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.SGD(net.parameters(), 0.1)
     sched = make(opt)
 

@@ -101,9 +101,7 @@ def _groups_at_rest(optimizer: OptimizerSeen) -> list[int]:
 
 def _loop(schedule: Callable[[int], float] | None, rate: float = 0.1, epochs: int = 6, batchwise: bool = True) -> Bench:
     given = toys.classify()
-    net, loss_fn = given.model, given.loss_fn
-    assert net is not None
-    assert loss_fn is not None
+    net, loss_fn, _ = toys.parts(given)
     opt = torch.optim.SGD(net.parameters(), rate)
     sched = torch.optim.lr_scheduler.LambdaLR(opt, schedule) if schedule is not None else None
 

@@ -126,8 +126,7 @@ def targets_of_padding_set() -> Bench:
 def text_without_padding() -> Bench:
     """Rows cut from one long text."""
     given = toys.next_token()
-    net, opt = given.model, given.optimizer
-    assert net is not None
+    net, _, opt = toys.parts(given)
 
     def program() -> None:
         for x, y in toys.batches(given):
