@@ -114,3 +114,30 @@ def test_every_looks_closely_at_every_so_many_steps(every):
             opt.step()
     looked = {update.step for update in watcher.trace.optimizers[0].updates}
     assert set(range(0, 200, every)) <= looked
+
+
+@pytest.mark.parametrize("every", [None, 1])
+def test_an_error_in_a_model_is_told_with_its_module_and_shapes(every):
+    net = nn.Sequential(nn.Linear(20, 8), nn.ReLU(), nn.Linear(8, 2))
+    opt = torch.optim.SGD(net.parameters(), 0.1)
+    watcher = watch({"net": net}, every=every)
+
+    def program() -> None:
+        with watcher:
+            for step in range(80):
+                opt.zero_grad()
+                net(torch.ones(4, 20 if step < 70 else 10)).mean().backward()
+                opt.step()
+
+    with pytest.raises(RuntimeError):
+        program()
+    assert watcher.trace.notes == [
+        "the error came out of `net.0` (Linear), which was given (4, 10); `net` was given (4, 10), at the pass before "
+        "(4, 20)"
+    ]
+
+
+def test_an_error_outside_of_models_needs_no_word():
+    with pytest.raises(ValueError), watch({}) as watcher:
+        raise ValueError("the user's own")
+    assert watcher.trace.notes == []

@@ -15,6 +15,7 @@ from .births import Births
 from .calls import Calls
 from .checkpoints import Checkpoints
 from .data import MAX_KINDS, LoaderSeen, Order, Trace
+from .errors import origin
 from .gradients import Gradients
 from .loaders import Loaders
 from .looking import Looking
@@ -95,10 +96,8 @@ class Watcher:
         self.looking.begun = self.looking.stretch = now = time.perf_counter()
         self.tick_at = self._tell_at = now + INTERVAL if self._on_tick is not None else math.inf
         try:
-            self.gradients.install(self._patches)
-            self.loaders.install(self._patches)
-            self.schedules.install(self._patches)
-            self.checkpoints.install(self._patches)
+            for part in (self.gradients, self.loaders, self.schedules, self.checkpoints):
+                part.install(self._patches)
             self._install()
             self.optimizers.install()
             self.guarded(self._compiled)
@@ -112,6 +111,8 @@ class Watcher:
         self._remove()
         if kind is not None:
             self.trace.error = f"{kind.__name__}: {error}" if str(error) else kind.__name__
+            if told := self.guarded(origin, trace, self.models) if issubclass(kind, Exception) else "":
+                self.trace.notes.append(told)
         self.trace.seconds = time.perf_counter() - self.looking.begun
         for end in (self._finish, self.gradients.end, self.models.end, self.optimizers.end, self.checkpoints.end):
             self.guarded(end)
