@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 #: bytes of weights beyond which no copy is made
 LARGEST = 1 << 30
-#: seconds between two looks, and the share of the running time that they may take
-PAUSE, SHARE = 0.05, 0.01
-#: this many looks come at steps 1, 2, 4, 8, … whatever the time: the first steps move most
+#: seconds between two looks, and the share of the running time that they may take, beside some seconds once
+PAUSE, SHARE, ONCE = 0.05, 0.004, 0.05
+#: this many looks come at steps 1, 2, 4, 8, … as far as the seconds go: the first steps move most
 DOUBLINGS = 10
 #: values of an example up to which it is shown as numbers and not as a picture
 WIDE = 16
@@ -64,7 +64,9 @@ class Rehearsal:
         #: a loss whose model has not been found yet: name, scores, target, options
         self._loss: tuple[str, Tensor, Tensor, Mapping[str, Any]] | None = None
         self._tried = False
-        self._due, self._doubling, self._stride = 0.0, 1, 1
+        self._due, self._doubling = 0.0, 1
+        #: seconds that looks have taken
+        self._spent = 0.0
 
     def prepare(self, name: str, output: Tensor, target: Any, options: Mapping[str, Any]) -> None:
         """A loss with gradients was computed: the model's predictions of the first such batch are followed."""
@@ -128,7 +130,9 @@ class Rehearsal:
         steps = self._watcher.trace.steps
         if self._film is None or steps == (self._film.steps[-1] if self._film.steps else -1):
             return
-        doubled = steps >= self._doubling and self._doubling < 1 << DOUBLINGS
+        elapsed = now - self._watcher.looking.begun
+        affordable = self._spent < SHARE * elapsed + ONCE
+        doubled = affordable and steps >= self._doubling and self._doubling < 1 << DOUBLINGS
         if not (last or doubled or now >= self._due):
             return
         while self._doubling <= steps:
@@ -141,7 +145,9 @@ class Rehearsal:
             self._copy = self._asked = None
             self._film = None
         took = time.perf_counter() - now
-        self._due = now + took + max(PAUSE, took / SHARE)
+        self._spent += took
+        begun = self._watcher.looking.begun
+        self._due = max(now + took + PAUSE, begun + (self._spent - ONCE) / SHARE)
 
     @property
     def due(self) -> float:

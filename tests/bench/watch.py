@@ -30,7 +30,7 @@ from nbrecipe.trace import Trace, watch
 from .nets import Transformer, token_loss
 from .paired import keep_freed_memory, ratio
 
-ROUNDS = 9
+ROUNDS = 5
 
 
 @dataclass
@@ -65,15 +65,15 @@ def loops() -> list[Loop]:
     torch.manual_seed(0)
     mlp = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))
     cnn = nn.Sequential(
-        nn.Conv2d(3, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(),
-        nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(1024, 10),
+        nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(512, 10),
     )  # fmt: skip
     labels, cross = torch.randint(10, (64,), generator=g), nn.CrossEntropyLoss()
     ids = torch.randint(200, (4, 33), generator=g)
     return [
-        Loop("MLP", mlp, torch.randn(64, 64, generator=g), labels, cross, 4000, 1.10),
-        Loop("convnet", cnn, torch.randn(64, 3, 32, 32, generator=g), labels, cross, 120, 1.03),
-        Loop("transformer", Transformer(200, 128, 4), ids[:, :-1], ids[:, 1:], token_loss, 150, 1.03),
+        Loop("MLP", mlp, torch.randn(64, 64, generator=g), labels, cross, 20_000, 1.10),
+        Loop("convnet", cnn, torch.randn(64, 3, 32, 32, generator=g), labels, cross, 300, 1.03),
+        Loop("transformer", Transformer(200, 192, 5), ids[:, :-1], ids[:, 1:], token_loss, 500, 1.03),
     ]
 
 
