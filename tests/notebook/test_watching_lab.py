@@ -85,7 +85,7 @@ def run(browser, lab, tmp_path_factory):
 
 def test_the_panel_moves_while_the_cell_runs(run):
     assert run["state"] == "running"
-    assert run["updates"] > 5
+    assert run["updates"] > 2
     assert run["step"] > 0
     assert not run["ended"]
 
