@@ -116,3 +116,22 @@ def test_what_cannot_be_copied_is_said_and_harms_nothing():
     assert watcher.trace.film is None
     assert watcher.trace.steps == 16
     assert "predictions are not followed: RuntimeError" in watcher.trace.notes[0]
+
+
+def test_an_ignored_token_of_id_0_is_left_out_of_the_picture():
+    given = toys.next_token()
+    net, opt = given.model, given.optimizer
+    with watch({}) as watcher:
+        for x, y in toys.batches(given):
+            opt.zero_grad()
+            functional.cross_entropy(net(x).flatten(0, 1), y.flatten(), ignore_index=0).backward()
+            opt.step()
+    assert watcher.trace.film.ignored == 0
+
+
+def test_the_losses_of_a_long_run_are_thinned_and_not_cut_off():
+    watcher = trained(toys.classify(rows=64), epochs=1500)
+    losses = watcher.trace.film.losses
+    assert len(losses) <= 1000
+    assert losses[0][0] == 0
+    assert losses[-1][0] == watcher.trace.steps - 1

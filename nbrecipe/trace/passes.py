@@ -144,7 +144,8 @@ class Passes:
             (weakref.ref(t) for t in inputs if t.ndim == 2 and t.dtype in (torch.int64, torch.int32)), None
         )
         if grad:
-            self.last = Asked(module, args, kwargs, tuple(made))
+            # what it made holds a graph: not for longer than it is needed
+            self.last = Asked(module, args, kwargs, tuple(made) if watcher.rehearsal.open else ())
             watcher.rehearsal.answered()
         seen = Pass(
             step=watcher.trace.steps,

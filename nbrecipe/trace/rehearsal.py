@@ -17,11 +17,12 @@ from torch import Tensor, nn
 
 from ..batches.structure import apply
 from ..film import MAX_FRAMES, MAX_LOSSES, Film
-from ..film import Kind as Shown
 from ..guard import Untouched
 from ..task.naming import row_labels
-from ..task.predictions import Classes, Predictions, Values, YesNo
+from ..task.predictions import Predictions
 from .facts import tensors
+from .scores import reading_of
+from .series import thin
 
 if TYPE_CHECKING:
     from .watcher import Watcher
@@ -32,10 +33,6 @@ LARGEST = 1 << 30
 PAUSE, SHARE, ONCE = 0.05, 0.004, 0.05
 #: this many looks come at steps 1, 2, 4, 8, … as far as the seconds go: the first steps move most
 DOUBLINGS = 10
-#: values of an example up to which it is shown as numbers and not as a picture
-WIDE = 16
-CLASSES, YES_NO = ("cross_entropy", "nll_loss"), ("binary_cross_entropy", "binary_cross_entropy_with_logits")
-NUMBERS = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")
 
 
 @dataclass(frozen=True)
@@ -81,6 +78,8 @@ class Rehearsal:
             return
         name, output, target, options = self._loss
         place = _where(asked.made, output)
+        if not self._watcher.passes.running:  # a loss inside a model waits for its answer; nothing else is held
+            self._loss = None
         if place is None:
             return
         self._loss, self._tried = None, True
@@ -101,7 +100,7 @@ class Rehearsal:
         if self._probe is not None:
             asked, target = _given(asked, self._probe, target)
         ids = next((t for t in tensors([asked.args, asked.kwargs]) if t.ndim == 2 and not t.is_floating_point()), None)
-        self._predictions = _predictions(name, target.detach().clone(), output, ids, options)
+        self._predictions = reading_of(name, target.detach().clone(), output, ids, options)
         if self._predictions is None:
             return
         kind = output.device.type
@@ -150,6 +149,11 @@ class Rehearsal:
         self._due = max(now + took + PAUSE, begun + (self._spent - ONCE) / SHARE)
 
     @property
+    def open(self) -> bool:
+        """Whether a model to follow is still looked for."""
+        return not self._tried
+
+    @property
     def due(self) -> float:
         """When to look again."""
         return self._due if self._film is not None else float("inf")
@@ -159,7 +163,10 @@ class Rehearsal:
         if not self._watcher.trace.error:
             self.look(time.perf_counter(), last=True)
         if self._film is not None and self._watcher.trace.backward:
-            self._film.losses = self._watcher.trace.backward[0].values.finite()[:MAX_LOSSES]
+            losses = self._watcher.trace.backward[0].values.finite()
+            while len(losses) > MAX_LOSSES:
+                thin(losses, MAX_LOSSES)
+            self._film.losses = losses
         self._copy = self._asked = self._loss = None
 
     def _take(self, *, last: bool = False) -> None:
@@ -255,37 +262,3 @@ def _copied(module: nn.Module) -> nn.Module:
         parameter.grad = None
         parameter.requires_grad_(False)
     return copied.eval()
-
-
-def _predictions(
-    name: str, target: Tensor, output: Tensor, ids: Tensor | None, options: Mapping[str, Any]
-) -> Predictions | None:
-    """How the scores of this loss are read; None for a loss whose predictions have no picture."""
-    if name in CLASSES and not target.is_floating_point():
-        return _classes(name, target, ids, int(options.get("ignore_index") or -100))
-    count = len(target) if target.ndim else 1
-    shape: tuple[int, ...] = (count, target.numel() // max(count, 1))
-    if name in YES_NO and target.numel() == output.numel():
-        kind = Shown.IMAGES if target.ndim > 2 else Shown.CLASSES if shape[1] == 1 else Shown.MULTILABEL
-        shape = tuple(target.shape) if kind is Shown.IMAGES else shape
-        flat = target.flatten().float()
-        return YesNo(kind, shape, flat, torch.ones_like(flat, dtype=torch.bool), probable=name == YES_NO[0])
-    if name in NUMBERS and target.shape == output.shape:
-        kind = Shown.IMAGES if target.ndim > 2 or shape[1] > WIDE else Shown.REGRESSION
-        shape = tuple(target.shape) if target.ndim > 2 else shape
-        return Values(kind, shape, target.flatten().float())
-    return None
-
-
-def _classes(name: str, target: Tensor, ids: Tensor | None, skip: int) -> Predictions:
-    kind = Shown.CLASSES
-    shape: tuple[int, ...] = (target.numel(), 1)
-    rows = len(ids) if ids is not None else 0
-    if target.ndim == 2 or (rows and target.numel() % rows == 0 and target.numel() // rows > 1):
-        count = len(target) if target.ndim == 2 else rows
-        kind, shape = Shown.TOKENS, (count, target.numel() // count)
-    elif target.ndim > 2:
-        kind, shape = Shown.IMAGES, tuple(target.shape)
-    flat = target.flatten().long()
-    ignored = skip if bool((flat == skip).any()) else None
-    return Classes(kind, shape, flat, flat != skip, logarithms=name == "nll_loss", ignored=ignored)

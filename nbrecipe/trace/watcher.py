@@ -114,7 +114,8 @@ class Watcher:
             if told := self.guarded(origin, trace, self.models) if issubclass(kind, Exception) else "":
                 self.trace.notes.append(told)
         self.trace.seconds = time.perf_counter() - self.looking.begun
-        for end in (self._finish, self.gradients.end, self.models.end, self.optimizers.end, self.checkpoints.end):
+        parts = (self.rehearsal, self.gradients, self.models, self.optimizers, self.checkpoints)
+        for end in (self._finish, *(part.end for part in parts)):
             self.guarded(end)
         self.trace.ended = True
         self.calls.values.clear()
@@ -125,7 +126,6 @@ class Watcher:
         self.optimizers.remove()
 
     def _finish(self) -> None:
-        self.rehearsal.end()
         self._close_order()
         self.passes.uses.settle()
         self.passes.stepped()
