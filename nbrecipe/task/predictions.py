@@ -41,8 +41,8 @@ class Predictions(Protocol):
         """For every prediction whether its label can be reached and is not ignored."""
         ...
 
-    def aligned(self, scores: Tensor) -> bool:
-        """Whether every prediction that counts stands on its label."""
+    def off(self, scores: Tensor) -> int:
+        """How many predictions that count do not stand on their label; 0 within what a mask may miss."""
         ...
 
     def frame(self, scores: Tensor) -> Picture:
@@ -69,7 +69,8 @@ class Classes:
 
     def __post_init__(self) -> None:
         self._all = bool(self.counted.all())
-        self._wanted = self.target if self._all else self.target[self.counted]
+        self._places = self.counted.cpu().numpy().nonzero()[0]
+        self._wanted = self.target.cpu().numpy()[self._places]
         if self.kind is Kind.IMAGES:
             self.targets = pictures(self.target.reshape(self.shape).float())
         elif self.kind is Kind.TOKENS:
@@ -87,26 +88,22 @@ class Classes:
         return scores.flatten(0, -2) if self.axis == -1 else rows_of(scores)
 
     def right(self, scores: Tensor) -> Tensor:
-        return self._rows(scores).argmax(1) == self.target
+        return top(self._rows(scores)) == self.target
 
     def counts(self) -> Tensor:
         return self.counted
 
-    def aligned(self, scores: Tensor) -> bool:
-        rows = self._rows(scores)
-        guess = rows.argmax(1)
-        guess = guess if self._all else guess[self.counted]
-        if self.kind is Kind.IMAGES:
-            return bool((guess == self._wanted).float().mean() >= PIXELS)
-        return torch.equal(guess, self._wanted)
+    def off(self, scores: Tensor) -> int:
+        guess = top(self._rows(scores)).cpu().numpy()
+        return _beyond((guess if self._all else guess[self._places]) != self._wanted, self.kind)
 
     def frame(self, scores: Tensor) -> Picture:
         rows = self._rows(scores)
         if self.kind is Kind.IMAGES:
-            return pictures(rows.argmax(1).reshape(self.shape).float()), None
+            return pictures(top(rows).reshape(self.shape).float()), None
         rows = _cut(rows.reshape(*self.shape, -1)) if self.kind is Kind.TOKENS else rows[:ROWS]
         shares = rows.float().exp().clamp(max=1) if self.logarithms else rows.softmax(-1, torch.float32)
-        values, guess, shape = shares.gather(-1, self._column), rows.argmax(-1), self.targets.shape
+        values, guess, shape = shares.gather(-1, self._column), top(shares), self.targets.shape
         return values.cpu().numpy().reshape(shape), guess.cpu().numpy().astype(np.int32)
 
 
@@ -142,10 +139,9 @@ class YesNo:
     def counts(self) -> Tensor:
         return self.counted
 
-    def aligned(self, scores: Tensor) -> bool:
+    def off(self, scores: Tensor) -> int:
         right = self.right(scores)
-        right = right if self._all else right[self.counted]
-        return bool(right.float().mean() >= PIXELS) if self.kind is Kind.IMAGES else bool(right.all())
+        return _beyond(~(right if self._all else right[self.counted]).cpu().numpy(), self.kind)
 
     def frame(self, scores: Tensor) -> Picture:
         flat = scores.detach().flatten().float()
@@ -196,8 +192,8 @@ class Values:
     def counts(self) -> Tensor:
         return torch.ones(self.shape[0] if self.kind is Kind.IMAGES else len(self.target), dtype=torch.bool)
 
-    def aligned(self, scores: Tensor) -> bool:
-        return bool(self.right(scores).all())
+    def off(self, scores: Tensor) -> int:
+        return int((~self.right(scores)).sum())
 
     def frame(self, scores: Tensor) -> Picture:
         flat = scores.detach().flatten()
@@ -220,6 +216,19 @@ def pictures(values: Tensor) -> np.ndarray:
     stride = -(-max(images.shape[-2:]) // SIDE)
     small: np.ndarray = images[:, ::stride, ::stride].cpu().numpy().astype(np.float32)
     return small
+
+
+def top(rows: Tensor) -> Tensor:
+    """The index of the highest score of each row, (..., C) to (...); numpy finds it several times faster."""
+    if rows.device.type == "cpu" and rows.dtype in (torch.float32, torch.float64):
+        return torch.from_numpy(np.asarray(rows.numpy().argmax(-1)))
+    return rows.argmax(-1)
+
+
+def _beyond(wrong: np.ndarray, kind: Kind) -> int:
+    """How many are wrong, where more are than the pixels of a mask that may be."""
+    count = int(np.count_nonzero(wrong))
+    return 0 if kind is Kind.IMAGES and count <= (1 - PIXELS) * len(wrong) else count
 
 
 def _cut(table: Tensor) -> Tensor:

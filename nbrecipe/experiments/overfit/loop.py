@@ -27,7 +27,8 @@ EARLIEST = 300
 FLAT = 0.02
 #: steps between two looks at the slope
 LOOK = 50
-#: while the loss is above half of a guess's, predictions are looked at once in so many steps: they cannot settle yet
+#: the most steps between two looks at the predictions: so many while the loss is above half of a guess's, and else as
+#: many as there were predictions off their label at the last look, for they come right one by one
 GLANCE = 8
 #: on an accelerator the loss is fetched once in so many steps: each fetch waits for the device
 FETCH = 10
@@ -61,6 +62,8 @@ class Loop:
         self._settled = aim.reach - (1 - SETTLED) * (aim.tolerance or 0.0)
         self._near = float("inf") if aim.guess is None else 0.5 * aim.guess
         self._predictions = aim.predictions
+        #: the step of the next look
+        self._look = 0
         self._pending: list[Tensor] = []
 
     def run(self) -> Attempt:
@@ -113,7 +116,7 @@ class Loop:
         if value - value != 0:  # NaN or infinite
             return "nan"
         low = value <= self._reach
-        aligned = (low or value < self._near or step % GLANCE == 0) and self._looks_aligned(step, scores)
+        aligned = (low or step >= self._look) and self._looks_aligned(step, scores)
         if low:
             ending = self._low(step, value, aligned, scores)
             if ending is not None:
@@ -146,11 +149,10 @@ class Loop:
             return True
         if scores is None:
             return False
-        if self._predictions.aligned(scores):
-            self.since = step if self.since is None else self.since
-            return True
-        self.since = None
-        return False
+        off = self._predictions.off(scores)
+        self._look = step + (min(off, GLANCE) if off and self.losses[-1] < self._near else GLANCE)
+        self.since = None if off else step if self.since is None else self.since
+        return not off
 
     def slope(self) -> float:
         """By how much the last third of the run lowered the median loss, as a share of its height above the floor."""

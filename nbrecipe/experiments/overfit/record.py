@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: seconds between two frames told; the eye asks for no more, and the front end drops no messages at this rate
 INTERVAL = 0.1
+#: scores of more values than this are read at once: 120 of them would take more memory than their frames
+SMALL = 4096
 
 Read = Callable[[Tensor], Picture]
 
@@ -28,6 +30,8 @@ class Recorder:
         self.film = film
         self.losses: list[float] = []
         self._read = read
+        #: scores not yet read as frames: half of them are thinned out before anyone looks
+        self._waiting: list[tuple[int, Tensor | None]] = []
         self._on_frame = on_frame
         self._total = total
         self._stride = 1
@@ -42,27 +46,42 @@ class Recorder:
 
     def keep(self, step: int, scores: Tensor | None, *, last: bool = False) -> None:
         """Take in the predictions of a step, and tell of them when it is time."""
-        values, guess = self._read(scores) if scores is not None and self._read is not None else (None, None)
-        film = self.film
-        if step % self._stride == 0 or last:
-            if len(film.steps) >= MAX_FRAMES:
-                self._thin()
-            if step % self._stride == 0 or last:
-                film.steps.append(step)
-                if values is not None:
-                    film.frames.append(values)
-                if guess is not None:
-                    film.guesses.append(guess)
+        if self._wanted(step, last) and len(self.film.steps) + len(self._waiting) >= MAX_FRAMES:
+            self._thin()
+        if self._wanted(step, last):
+            small = scores is not None and scores.numel() <= SMALL
+            self._waiting.append((step, scores.detach().clone() if small and scores is not None else scores))
+            if not small:
+                self._develop()
         if self._on_frame is not None and (last or time.perf_counter() - self._told_at >= INTERVAL):
-            self._tell(step, values, guess)
+            self._tell(step, *self._picture(scores))
 
     def finish(self) -> None:
-        """Write the losses into the film."""
+        """Write losses and frames into the film."""
+        self._develop()
         self.film.losses = self._points(0)
+
+    def _wanted(self, step: int, last: bool) -> bool:
+        return last or step % self._stride == 0
+
+    def _picture(self, scores: Tensor | None) -> Picture | tuple[None, None]:
+        return (None, None) if scores is None or self._read is None else self._read(scores)
+
+    def _develop(self) -> None:
+        film = self.film
+        for step, scores in self._waiting:
+            values, guess = self._picture(scores)
+            film.steps.append(step)
+            if values is not None:
+                film.frames.append(values)
+            if guess is not None:
+                film.guesses.append(guess)
+        self._waiting.clear()
 
     def _thin(self) -> None:
         film = self.film
         self._stride *= 2
+        self._waiting = [(step, scores) for step, scores in self._waiting if step % self._stride == 0]
         kept = [i for i, step in enumerate(film.steps) if step % self._stride == 0]
         for rows in (film.steps, film.frames, film.guesses):
             _keep(rows, kept)
