@@ -102,6 +102,19 @@ def accelerated(folder: Path) -> nn.Module:
     return net
 
 
+def fastai_fit(folder: Path) -> nn.Module:
+    """fastai: optimizers that are none of torch's."""
+    learner, core = pytest.importorskip("fastai.learner"), pytest.importorskip("fastai.data.core")
+    pytest.importorskip("fastai.callback.schedule")
+    pytest.importorskip("fastai.callback.progress")
+    model = body()
+    loaders = core.DataLoaders(DataLoader(rows(), 16, shuffle=True), DataLoader(rows(32), 16))
+    learn = learner.Learner(loaders, model, loss_func=nn.CrossEntropyLoss(), path=folder)
+    with learn.no_bar(), learn.no_logging():
+        learn.fit_one_cycle(3, 1e-2)
+    return model
+
+
 def skorch_fit(folder: Path) -> nn.Module:
     """skorch steps with a closure."""
     skorch = pytest.importorskip("skorch")
@@ -120,6 +133,7 @@ FRAMEWORKS: list[tuple[Callable[[Path], nn.Module], int, bool, bool]] = [
     (hugging_face, 6, True, True),
     (accelerated, 18, True, False),
     (skorch_fit, 15, False, True),
+    (fastai_fit, 18, False, True),
 ]
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from .clipping import Clipping
 from .data import MAX_KINDS, BackwardSeen
+from .optimizers import foreign
 from .patches import Patches
 from .reach import holders
 from .roots import ceiling
@@ -41,10 +42,12 @@ class Gradients:
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
         self._seen: dict[tuple[str, int], BackwardSeen] = {}
-        #: the same by code and line, with the code, so that its id stays its own
+        #: those whose losses are plain numbers of the CPU, by code and instruction, with the code, so that its id
+        #: stays its own
         self._quick: dict[tuple[int, int], tuple[Any, BackwardSeen]] = {}
         self._told: dict[str, str] = {}
         self._thread, self._looking = get_ident(), watcher.looking
+        self._trace, self._loaders = watcher.trace, watcher.loaders
         self._inside = False
         #: whether another thread has called backward
         self.elsewhere = False
@@ -55,9 +58,8 @@ class Gradients:
     def install(self, patches: Patches) -> None:
         """Replace what is called; `patches` puts it back."""
         self._backward = patches.put(torch.autograd, "backward", self._around_backward)
-        patched = torch.optim.Optimizer.zero_grad, nn.Module.zero_grad
-        patches.put(torch.optim.Optimizer, "zero_grad", self._around_zero(patched[0]))
-        patches.put(nn.Module, "zero_grad", self._around_zero(patched[1]))
+        for kind in (torch.optim.Optimizer, nn.Module, *foreign()):
+            patches.put(kind, "zero_grad", self._around_zero(kind.zero_grad))
         self.clipping.install(patches)
 
     def _around_backward(self, tensors: Any, *args: Any, **kwargs: Any) -> Any:
@@ -65,7 +67,7 @@ class Gradients:
         if self._inside or get_ident() != self._thread:
             self.elsewhere |= not self._inside
             return self._backward(tensors, *args, **kwargs)
-        if not self._looking.fine and self._quickly(tensors):
+        if not self._looking.fine and self._quickly(tensors, sys._getframe(1)):
             return self._backward(tensors, *args, **kwargs)
         self._inside = True
         seen, watcher = None, self._watcher
@@ -78,30 +80,27 @@ class Gradients:
             watcher.guarded(self._after, seen, tensors)
         return out
 
-    def _quickly(self, root: Any) -> bool:
-        """Take down the loss of a line that is known, and no more; False where that is not enough."""
-        frame = sys._getframe(2)
-        if frame.f_code is TENSOR_BACKWARD and frame.f_back is not None:
+    def _quickly(self, root: Any, frame: Any) -> bool:
+        """Take down the loss of a line that is known, and no more; False where that is not enough.
+
+        What is touched here is out of the processor's caches each time: it is little on purpose.
+        """
+        if frame.f_code is TENSOR_BACKWARD:
             frame = frame.f_back
-        found = self._quick.get((id(frame.f_code), frame.f_lineno))
-        if found is None or root.__class__ is not Tensor or not root.is_cpu or self.clipping.scaling:
+        found = self._quick.get((id(frame.f_code), frame.f_lasti))
+        if found is None or root.__class__ is not Tensor or root.ndim:
             return False
-        seen, trace = found[1], self._watcher.trace
+        value, seen = root.item(), found[1]
         seen.count += 1
-        trace.backwards += 1
-        if root.grad_fn is None:
-            seen.leaf += 1
-        if root.numel() == 1:
-            value = root.item()
-            seen.values.push((trace.steps, value))
-            if value - value != 0:  # NaN or infinite
-                self._watcher.births.loss(trace.steps, root)
-        last = self._watcher.loaders.last
+        seen.values.push((self._trace.steps, value))
+        if value - value != 0:  # NaN or infinite
+            self._watcher.births.loss(self._trace.steps, root)
+        last = self._loaders.last
         if last is not None:
             last.trained += 1
         return True
 
-    def _place(self) -> BackwardSeen | None:
+    def _place(self, plain: bool) -> BackwardSeen | None:
         frame = self._watcher.places.frame(4)
         key = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
         seen = self._seen.get(key)
@@ -110,8 +109,8 @@ class Gradients:
             seen = self._seen[key] = BackwardSeen(_said(place.text), place)
             self._told[seen.name] = f"backward:{seen.name}"
             self._watcher.trace.backward.append(seen)
-        if seen is not None and frame is not None:
-            self._quick[id(frame.f_code), frame.f_lineno] = (frame.f_code, seen)
+        if seen is not None and frame is not None and plain:
+            self._quick[id(frame.f_code), frame.f_lasti] = (frame.f_code, seen)
         return seen
 
     def _before(self, tensors: Any) -> BackwardSeen | None:
@@ -119,7 +118,7 @@ class Gradients:
         root = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
         if not isinstance(root, Tensor):
             return None
-        seen = self._place()
+        seen = self._place(root.is_cpu and not root.ndim and not root.is_leaf and not self.clipping.scaling)
         if seen is None:
             return None
         for known in watcher.optimizers.followed:
@@ -140,8 +139,9 @@ class Gradients:
 
     def fold(self) -> None:
         """Thin the curves."""
-        for seen in self._watcher.trace.backward:
+        for seen in self._trace.backward:
             seen.values.fold()
+        self._trace.backwards = sum(seen.count for seen in self._trace.backward)
 
     def _look(self, seen: BackwardSeen, root: Tensor) -> None:
         watcher = self._watcher
@@ -167,6 +167,7 @@ class Gradients:
 
     def end(self) -> None:
         """Losses that are held still, with their graph, after the backward that was to be their end."""
+        self.fold()
         alive = [root for ref in self._roots if (root := ref()) is not None and root.grad_fn is not None]
         if len(alive) < 2:  # one is the variable of the last step
             return
@@ -206,7 +207,7 @@ class Gradients:
 
     def _cleared(self, owner: Any) -> None:
         watcher = self._watcher
-        if isinstance(owner, torch.optim.Optimizer):
+        if not isinstance(owner, nn.Module):
             known = watcher.optimizers.know(owner)
             known.seen.cleared += 1
             if not known.seen.clear_place:

@@ -19,7 +19,7 @@ WINDOW = 3
 #: steps no shorter than this are all followed finely: it takes less than 2 % of them
 LONG = 0.004
 #: share of the running time that close looks may take later on, and measured steps, each beside some seconds once
-SHARE, ONCE = 0.004, 0.03
+SHARE, ONCE = 0.0025, 0.02
 #: between two of either lies this share of the steps so far
 CLOSE, MEASURED = 16, 32
 #: evaluations that are looked at whatever it costs; and later ones, each time so much of the steps is added
@@ -39,11 +39,13 @@ class Looking:
         self.changed = False
         #: step at which to decide again
         self.wake = 0
-        #: seconds of the last steps
+        #: seconds of a step, lately
         self.plain: deque[float] = deque(maxlen=15)
         self.begun = self.stretch = time.perf_counter()
         #: seconds that close looks and measured steps have taken
         self.spent = self.measured = 0.0
+        #: the step decided at last
+        self._decided = 0
         #: steps for which the fine look goes on
         self._left = FINE
         self._next = self._measure = FIRST
@@ -53,8 +55,8 @@ class Looking:
 
     def decide(self, steps: int, now: float) -> bool:
         """After a step: whether to look closely at the next one; `due` and `fine` are set beside."""
-        self.plain.append(now - self.stretch)
-        self.stretch = now
+        self.plain.append(max(now - self.stretch, 1e-9) / max(steps - self._decided, 1))
+        self.stretch, self._decided = now, steps
         close = steps < FIRST or self.changed or bool(self._every and steps % self._every == 0)
         if not close and steps >= self._next and self.affordable(now):
             close, self._next = True, steps + max(1, steps // CLOSE)
@@ -65,6 +67,11 @@ class Looking:
         self.fine = self._left > 0 or self.due or self._long()
         self.wake = 0 if self.fine else max(min(self._waits(steps, now)), steps + 1)
         return close
+
+    def nap(self, steps: int, seconds: float) -> None:
+        """Decide again after so many seconds at the latest, should steps take as long as they did."""
+        if not self.fine and seconds < NAP * self.plain[-1]:
+            self.wake = min(self.wake, steps + max(1, int(seconds / self.plain[-1])))
 
     def pay(self, seconds: float, close: bool) -> None:
         """Looking took so long."""

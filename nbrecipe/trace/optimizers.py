@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from threading import get_ident
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 from torch.optim.optimizer import (
     Optimizer,
@@ -16,20 +15,18 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from .data import OptimizerSeen, Update
-from .facts import sample
+from .data import OptimizerSeen
 from .grip import Grip
+from .patches import Patches
 from .reach import reachable
 from .series import thin
+from .strides import Stride
 
 if TYPE_CHECKING:
     from .watcher import Watcher
 
-#: measured steps kept of an optimizer, and values of a weight looked at in each: its norm is then right to 3 %, one
-#: standard error of 1 / sqrt(2 x 512), and few enough cache lines are touched
-MAX_UPDATES, VALUES = 256, 512
-#: rows of a table, and columns of each, that are looked at for a gradient
-ROWS, COLUMNS = 4096, 8
+#: measured steps kept of an optimizer
+MAX_UPDATES = 256
 #: options of a group that are plain numbers
 OPTIONS = (
     "lr", "initial_lr", "weight_decay", "momentum", "dampening", "nesterov", "betas", "eps", "amsgrad", "maximize",
@@ -37,8 +34,16 @@ OPTIONS = (
 )  # fmt: skip
 #: what carries a parameter on where its gradient is zero
 MOMENTA = ("exp_avg", "momentum_buffer")
+#: optimizers beside torch's, by module and class
+FOREIGN = (("fastai.optimizer", "Optimizer"),)
 #: a rate this many times the last one is a change worth a close look
 JUMP = 2.0
+
+
+def foreign() -> list[Any]:
+    """Classes of optimizers that are loaded and are not torch's; they have `param_groups` and `state` as its own."""
+    found = (getattr(sys.modules.get(module), name, None) for module, name in FOREIGN)
+    return [kind for kind in found if kind is not None]
 
 
 class Known:
@@ -52,7 +57,8 @@ class Known:
         self.told, self.told_cleared = f"step:{seen.name}", f"zero:{seen.name}"
         self.grip = Grip(self)
         self.last_rate = -1.0
-        self.before: list[tuple[Any, Tensor]] = []
+        #: the step under way, where it is measured
+        self.stride: Stride | None = None
         #: gradients of parameters that need none, as they were at the last close look
         self.frozen: dict[int, tuple[int, int]] = {}
 
@@ -68,6 +74,9 @@ class Optimizers:
         self._watcher = watcher
         self._known: dict[int, Known] = {}
         self._handles: list[Any] = []
+        self._begins: Any = None
+        #: whether one optimizer has stepped inside the step of another
+        self._nested = False
         #: those whose gradients are followed
         self.followed: list[Known] = []
         #: the optimizer whose step is under way: closures call backward inside it
@@ -77,18 +86,41 @@ class Optimizers:
     def __iter__(self) -> Iterator[Known]:
         return iter(self._known.values())
 
-    def install(self) -> None:
-        """Add the hooks; torch calls them for every optimizer."""
-        self._handles = [
-            register_optimizer_step_pre_hook(self._before),
-            register_optimizer_step_post_hook(self._after),
-        ]
+    def install(self, patches: Patches) -> None:
+        """Add the hooks; torch calls them for every optimizer of its own."""
+        self._handles = [register_optimizer_step_post_hook(self._after)]
+        self.listen(True)
+        for kind in foreign():
+            patches.put(kind, "step", self._around_step(kind.step))
+
+    def _around_step(self, old: Any) -> Any:
+        """A step of an optimizer that calls no hooks."""
+        optimizers = self
+
+        def step(self: Any, *args: Any, **kwargs: Any) -> Any:
+            if optimizers._begins is not None:
+                optimizers._before(self, (self, *args), kwargs)
+            out = old(self, *args, **kwargs)
+            optimizers._after(self, (self, *args), kwargs)
+            return out
+
+        step.__doc__ = old.__doc__
+        return step
 
     def remove(self) -> None:
         """Take the hooks away."""
+        self.listen(False)
         for handle in self._handles:
             handle.remove()
         self._handles = []
+
+    def listen(self, before: bool) -> None:
+        """Whether the beginning of a step is listened to as well as its end."""
+        if before and self._begins is None:
+            self._begins = register_optimizer_step_pre_hook(self._before)
+        elif not before and self._begins is not None:
+            self._begins.remove()
+            self._begins = None
 
     def of(self, optimizer: Any) -> Known | None:
         """What is known of an optimizer; None where it was not met yet."""
@@ -108,32 +140,34 @@ class Optimizers:
         return known
 
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if get_ident() != self._thread or self.stepping not in (None, optimizer):
+        if get_ident() != self._thread:
+            return
+        if self.stepping not in (None, optimizer):
+            self._nested = True
             return
         self.stepping = optimizer
-        known = self._known.get(id(optimizer))
-        if known is not None and not self._looking.fine:
-            rate = optimizer.param_groups[0].get("lr")
-            if rate.__class__ is float and rate == known.last_rate != 0:
-                known.seen.rate.push((self._watcher.trace.steps, rate))
-                return
-        self._watcher.guarded(self._prepare, optimizer, bool(args[1:] or kwargs))
+        if self._looking.fine:
+            self._watcher.guarded(self._prepare, optimizer, bool(args[1:] or kwargs))
 
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self.stepping is not optimizer or get_ident() != self._thread:
+        looking, known = self._looking, self._known.get(id(optimizer))
+        if get_ident() != self._thread or (self._begins is not None and self.stepping is not optimizer):
             return
         self.stepping = None
-        looking, watcher, known = self._looking, self._watcher, self._known.get(id(optimizer))
+        watcher = self._watcher
         if known is None or looking.fine:
             watcher.guarded(self._finish, optimizer, bool(args[1:] or kwargs))
             return
-        now = perf_counter()
-        known.seen.steps += 1
-        watcher.trace.steps += 1
-        looking.plain.append(now - looking.stretch)
-        looking.stretch = now
-        if watcher.trace.steps >= looking.wake or looking.changed or now >= watcher.tick_at:
-            watcher.guarded(watcher.stepped, known, now)
+        trace, seen = watcher.trace, known.seen
+        rate = optimizer.param_groups[0].get("lr")
+        if rate.__class__ is float and rate == known.last_rate != 0:
+            seen.rate.push((trace.steps, rate))
+        else:
+            watcher.guarded(self._rate, known)
+        seen.steps += 1
+        trace.steps += 1
+        if trace.steps >= looking.wake:
+            watcher.guarded(watcher.stepped, known, perf_counter())
 
     def _prepare(self, optimizer: Optimizer, closure: bool) -> None:
         known = self.know(optimizer)
@@ -141,17 +175,18 @@ class Optimizers:
         if self._looking.fine and not closure:
             self._judge(known)
         if self._looking.due:
-            known.before = [(parameter, sample(parameter, VALUES).clone()) for parameter in known.parameters()]
+            known.stride = Stride(list(known.parameters()))
             self._watcher.schedules.meet()
 
     def _finish(self, optimizer: Optimizer, closure: bool) -> None:
         known, watcher = self.know(optimizer), self._watcher
+        if not known.seen.rate.count:  # met in between two looks
+            self._rate(known)
         if closure:
             self._judge(known)
-        if known.before:
-            known.seen.updates.append(self._update(known))
-            thin(known.seen.updates, MAX_UPDATES)
-            known.before = []
+        if known.stride is not None:
+            self._measured(known, known.stride)
+            known.stride = None
             self._hold(known.optimizer, known.seen)
         known.grip.after_step()
         known.seen.steps += 1
@@ -161,6 +196,13 @@ class Optimizers:
         watcher.happened(known.told)
         watcher.stepped(known, perf_counter())
 
+    def _measured(self, known: Known, stride: Stride) -> None:
+        rates = [float(group["lr"]) for group in known.optimizer.param_groups if "lr" in group]
+        update = stride.update(self._watcher.trace.steps, rates, self._watcher.models)
+        self._frozen(known, stride.parameters, update.gradients, update.changes)
+        known.seen.updates.append(update)
+        thin(known.seen.updates, MAX_UPDATES)
+
     def _judge(self, known: Known) -> None:
         """What became of the gradients since the last step."""
         leftover, gone = known.grip.before_step()
@@ -169,9 +211,10 @@ class Optimizers:
         known.seen.emptied += gone and known.grip.sure
         known.seen.idle += known.grip.sure and not known.grip.made
 
-    def follow(self) -> None:
-        """Begin to follow the gradients of every optimizer."""
-        for known in self.followed:
+    def follow(self, fine: bool) -> None:
+        """Begin to follow the gradients of every optimizer, or cease to: the end of a step is then enough."""
+        self.listen(fine or self._nested)
+        for known in self.followed if fine else ():
             known.grip.begin()
 
     def fold(self) -> None:
@@ -193,43 +236,7 @@ class Optimizers:
         if last > 0 and not last / JUMP <= rate <= last * JUMP:
             self._watcher.changed()
 
-    def _update(self, known: Known) -> Update:
-        """Norms of gradient, weight and change by layer, and the share that the step left as it was."""
-        parameters, before = [p for p, _ in known.before], [old for _, old in known.before]
-        after = [sample(parameter, VALUES) for parameter in parameters]
-        grads = [None if p.grad is None or p.grad.is_sparse else sample(p.grad, VALUES) for p in parameters]
-        scales = [(p.numel() / max(len(old), 1)) ** 0.5 for p, old in zip(parameters, before, strict=True)]
-        still = [
-            (new == old)[grad != 0] if grad is not None else new[:0]
-            for new, old, grad in zip(after, before, grads, strict=True)
-        ]
-        weights = _norms(before)
-        changes = _norms([new.float() - old.float() for new, old in zip(after, before, strict=True)])
-        graded = iter(_norms([grad for grad in grads if grad is not None]))
-        gradients = [None if grad is None else next(graded) for grad in grads]
-        self._frozen(known, parameters, gradients, changes)
-        return Update(
-            step=self._watcher.trace.steps,
-            layers=[self._watcher.models.called(parameter) for parameter in parameters],
-            gradients=[None if g is None else g * s for g, s in zip(gradients, scales, strict=True)],
-            weights=[w * s for w, s in zip(weights, scales, strict=True)],
-            changes=[c * s for c, s in zip(changes, scales, strict=True)],
-            unchanged=[float(equal.float().mean()) if len(equal) else 0.0 for equal in still],
-            rates=[float(group["lr"]) for group in known.optimizer.param_groups if "lr" in group],
-            rows=[self._rows(parameter) for parameter in parameters],
-            along=_along(before, grads, scales),
-        )
-
-    def _rows(self, parameter: Any) -> float | None:
-        """The share of a table's rows that have a gradient."""
-        found = self._watcher.models.parameter(parameter)
-        grad = parameter.grad
-        if found is None or not found[0].table or grad is None or grad.is_sparse or grad.ndim != 2:
-            return None
-        picked = grad.detach()[:: max(1, len(grad) // ROWS), :COLUMNS]
-        return float((picked != 0).any(1).float().mean())
-
-    def _frozen(self, known: Known, held: list[Any], gradients: list[float | None], changes: list[float]) -> None:
+    def _frozen(self, known: Known, held: Sequence[Any], gradients: list[float | None], changes: list[float]) -> None:
         """Parameters declared frozen that momentum, decay or a gradient of old still move."""
         for parameter, gradient, change in zip(held, gradients, changes, strict=True):
             if parameter.requires_grad or parameter.grad is None or not change:
@@ -271,25 +278,6 @@ class Optimizers:
             if isinstance(thing, Optimizer) and id(thing) not in self._known:
                 name = self._watcher.names.of(thing)
                 self._hold(thing, OptimizerSeen(name, type(thing).__name__))
-
-
-def _along(weights: list[Tensor], grads: list[Tensor | None], scales: list[float]) -> float | None:
-    """The cosine between all gradients and all weights."""
-    both = [(w.float(), g.float(), s * s) for w, g, s in zip(weights, grads, scales, strict=True) if g is not None]
-    if not both:
-        return None
-    sums = torch.stack([torch.stack([w @ g, w @ w, g @ g]).cpu() * s for w, g, s in both]).sum(0).tolist()
-    length = math.sqrt(sums[1] * sums[2])
-    return sums[0] / length if length > 0 else None
-
-
-def _norms(values: list[Tensor]) -> list[float]:
-    """The norms of many tensors, read back at once."""
-    if not values:
-        return []
-    plain = [value.detach().float() for value in values]
-    norms = torch._foreach_norm(plain)
-    return [float(x) for x in torch.stack([norm.to(norms[0].device) for norm in norms]).tolist()]
 
 
 def _options(group: dict[str, Any]) -> dict[str, Any]:

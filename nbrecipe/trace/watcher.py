@@ -34,8 +34,8 @@ from .schedules import Schedules
 PASSES, SOME = 12, 4
 #: share of the running time that ticks may take, beside some seconds once: opening a panel must not hold it up
 TICKS, TICKS_ONCE = 0.01, 0.04
-#: seconds between two ticks: the eye asks for no more
-INTERVAL = 0.1
+#: seconds between two ticks: the eye asks for no more of curves
+INTERVAL = 0.2
 #: calls told in the order of one step
 CALLS = 24
 #: failures of our own after which the watching ends
@@ -71,8 +71,8 @@ class Watcher:
         self.births = Births(self)
         self.readings = Readings()
         self.calls, self.passes, self.models = Calls(self), Passes(self), Models(self)
-        self.optimizers, self.gradients = Optimizers(self), Gradients(self)
         self.loaders, self.schedules, self.checkpoints = Loaders(self), Schedules(self), Checkpoints(self)
+        self.optimizers, self.gradients = Optimizers(self), Gradients(self)
         self.rehearsal = Rehearsal(self, probe)
         self.mode = Mode(self.calls.see)
         #: whether a close look goes on
@@ -96,10 +96,9 @@ class Watcher:
         self.looking.begun = self.looking.stretch = now = time.perf_counter()
         self.tick_at = self._tell_at = now + INTERVAL if self._on_tick is not None else math.inf
         try:
-            for part in (self.gradients, self.loaders, self.schedules, self.checkpoints):
+            for part in (self.optimizers, self.gradients, self.loaders, self.schedules, self.checkpoints):
                 part.install(self._patches)
             self._install()
-            self.optimizers.install()
             self.guarded(self._compiled)
             self._turn(True)
         except BaseException:
@@ -220,12 +219,13 @@ class Watcher:
         due = looking.decide(self.trace.steps, now)
         self.trace.looks += due
         self._turn(due)
-        if looking.fine and not was_fine:
-            self.optimizers.follow()
+        if looking.fine != was_fine:
+            self.optimizers.follow(looking.fine)
         if not looking.fine:
             self.optimizers.fold()
             self.gradients.fold()
         self.tick(now)
+        looking.nap(self.trace.steps, self.tick_at - now)
 
     def drew(self, loader: LoaderSeen) -> None:
         """A loader gave a batch."""
@@ -239,12 +239,11 @@ class Watcher:
 
     def changed(self) -> None:
         """Something is new: the next step is looked at closely."""
-        self.looking.changed = True
+        self.looking.changed, self.looking.wake = True, 0
 
     def tick(self, now: float | None = None) -> None:
         """Look at the predictions, and tell of the trace, when it is time."""
-        now = now or time.perf_counter()
-        self.rehearsal.look(now)
+        self.rehearsal.look(now := now or time.perf_counter())
         if now >= self._tell_at and self._on_tick is not None:
             self.readings.flush()
             self.trace.seconds = now - self.looking.begun

@@ -72,7 +72,7 @@ def loops() -> list[Loop]:
     ids = torch.randint(200, (4, 33), generator=g)
     return [
         Loop("MLP", mlp, torch.randn(64, 64, generator=g), labels, cross, 20_000, 1.10),
-        Loop("convnet", cnn, torch.randn(64, 3, 32, 32, generator=g), labels, cross, 300, 1.03),
+        Loop("convnet", cnn, torch.randn(64, 3, 32, 32, generator=g), labels, cross, 400, 1.03),
         Loop("transformer", Transformer(200, 192, 5), ids[:, :-1], ids[:, 1:], token_loss, 500, 1.03),
     ]
 
