@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -63,7 +64,7 @@ class Chart:
 def points(series: Series) -> Array:
     """The rows (step, value) of a series, in order."""
     kept = series.points()
-    return np.array(kept, "f8") if kept else np.zeros((0, 2))
+    return np.fromiter(chain.from_iterable(kept), "f8", 2 * len(kept)).reshape(-1, 2)
 
 
 def thinned(rows: Array, most: int = POINTS) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 import weakref
@@ -67,12 +68,16 @@ class Gradients:
         if self._inside or get_ident() != self._thread:
             self.elsewhere |= not self._inside
             return self._backward(tensors, *args, **kwargs)
-        if not self._looking.fine and self._quickly(tensors, sys._getframe(1)):
+        frame: Any = sys._getframe(1)
+        if frame.f_code is TENSOR_BACKWARD:
+            frame = frame.f_back
+        known = self._quick.get((id(frame.f_code), frame.f_lasti))
+        if known is not None and not self._looking.fine and self._quickly(tensors, known[1]):
             return self._backward(tensors, *args, **kwargs)
         self._inside = True
         seen, watcher = None, self._watcher
         try:
-            seen = watcher.guarded(self._before, tensors)
+            seen = watcher.guarded(self._before, tensors, known and known[1])
             out = self._backward(tensors, *args, **kwargs)
         finally:
             self._inside = False
@@ -80,17 +85,14 @@ class Gradients:
             watcher.guarded(self._after, seen, tensors)
         return out
 
-    def _quickly(self, root: Any, frame: Any) -> bool:
+    def _quickly(self, root: Any, seen: BackwardSeen) -> bool:
         """Take down the loss of a line that is known, and no more; False where that is not enough.
 
         What is touched here is out of the processor's caches each time: it is little on purpose.
         """
-        if frame.f_code is TENSOR_BACKWARD:
-            frame = frame.f_back
-        found = self._quick.get((id(frame.f_code), frame.f_lasti))
-        if found is None or root.__class__ is not Tensor or root.ndim:
+        if root.__class__ is not Tensor or root.ndim:
             return False
-        value, seen = root.item(), found[1]
+        value = root.item()
         seen.count += 1
         seen.values.push((self._trace.steps, value))
         if value - value != 0:  # NaN or infinite
@@ -113,12 +115,13 @@ class Gradients:
             self._quick[id(frame.f_code), frame.f_lasti] = (frame.f_code, seen)
         return seen
 
-    def _before(self, tensors: Any) -> BackwardSeen | None:
+    def _before(self, tensors: Any, seen: BackwardSeen | None) -> BackwardSeen | None:
         watcher = self._watcher
         root = tensors if isinstance(tensors, Tensor) else next(iter(tensors), None)
         if not isinstance(root, Tensor):
             return None
-        seen = self._place(root.is_cpu and not root.ndim and not root.is_leaf and not self.clipping.scaling)
+        plain = root.is_cpu and not root.ndim and not root.is_leaf and not self.clipping.scaling
+        seen = seen or self._place(plain)
         if seen is None:
             return None
         for known in watcher.optimizers.followed:
@@ -128,7 +131,7 @@ class Gradients:
         seen.leaf += root.grad_fn is None
         loss = self.clipping.unscaled(root)
         watcher.readings.add(seen.values, watcher.trace.steps, loss, watcher.births.late)
-        if loss.is_cpu and loss.numel() == 1 and not bool(loss.detach().isfinite()):
+        if loss.is_cpu and loss.numel() == 1 and not math.isfinite(loss.item()):
             watcher.births.loss(watcher.trace.steps, loss)
         watcher.backward_since_step = True
         watcher.loaders.trained()
