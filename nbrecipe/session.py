@@ -106,7 +106,7 @@ class Session:
 
     def glance(self, trace: Trace) -> Report:
         """The faults and hints that the trace of a running loop shows already; none of them is kept."""
-        quick = [c for c in reading_traces() if c.needs == ("trace",) and not c.wants and c.cost == "instant"]
+        quick = [c for c in reading_traces() if not {*c.needs, *c.wants} - {"trace", "bench"} and c.cost == "instant"]
         results = run_each([c for c in quick if c.id not in self.silenced], Bench(trace=trace))
         return Report().add(r for r in results if r.verdict in (Verdict.BAD, Verdict.HINT))
 

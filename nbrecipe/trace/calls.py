@@ -172,7 +172,7 @@ class Calls:
             seen = self._ops[key] = OpSeen(name, key[1], facts(left), other, tuple(out.shape), key[2], 0)
             seen.low, seen.high = seen.left.low, seen.left.high
             if name in CLAMP:
-                seen.limits = _limits(name, args, kwargs)
+                seen.limits = limits(name, args, kwargs)
             watcher.trace.ops.append(seen)
         seen.count += 1
         if seen.count > 1 and name in COMPARE and left.numel():
@@ -234,7 +234,7 @@ def _plain(option: Any) -> Any:
     return option if isinstance(option, (str, int, float, bool)) else None
 
 
-def _limits(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[float | None, float | None]:
+def limits(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[float | None, float | None]:
     """(lowest, highest) of a clamp, where they are numbers."""
 
     def value(at: int, *names: str) -> float | None:

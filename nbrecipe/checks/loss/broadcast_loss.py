@@ -17,8 +17,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
+from ...probes.one_step import OneStep
 from ...trace import Trace
 from ...trace.data import Facts, OpSeen, Place
+from ...trace.single import single_step
 
 check = Check(__name__, tip="wrong indexing")
 
@@ -31,7 +33,12 @@ DIFFERENCE = re.compile(r"([A-Za-z_][\w.]*)\s*-\s*([A-Za-z_][\w.]*)")
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the bench's batch."""
+    return _judged(bench.once(OneStep(single_step)) if trace is None else trace)
+
+
+def _judged(trace: Trace) -> Finding:
     called = [call for loss in trace.losses if loss.name in LOSSES for call in loss.calls if call.from_model]
     # inside a model a table of all pairs is the rule: inputs (N, 1) with as many weights as rows
     ops = [op for op in trace.ops if op.name in OPS and op.grad and op.from_model and not op.inside]
@@ -44,7 +51,7 @@ def run(trace: Trace) -> Finding:
             sure = op.direct or (bool(trace.models) and not made.startswith("Unsqueeze"))
             return _found(op.left, op.right, op.result, op.place, sure=sure, loss=op.name == "sub")
     if not called and not any(seen.looked for seen in trace.backward):
-        return skipped("no loss of a model was computed in the cell")
+        return skipped("no loss of a model was computed")
     compared = f"{len(called)} losses had one target for each output" if called else "no output met all targets"
     return ok(compared, calls=len(called))
 
@@ -175,6 +182,16 @@ def images_without_a_channel() -> Bench:
             opt.step()
 
     return toys.watched(program, net=net, opt=opt)
+
+
+@check.breaks
+def one_batch_without_a_loop() -> Bench:
+    """The loss by hand that a model not yet trained is handed over with."""
+
+    def squared(out: Tensor, y: Tensor) -> Tensor:
+        return ((out - y[:, 0]) ** 2).mean()
+
+    return toys.regress(loss_fn=squared)
 
 
 @check.holds

@@ -16,8 +16,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.one_step import OneStep
 from ...trace import Trace
 from ...trace.data import LossCall, LossSeen
+from ...trace.single import single_step
 
 check = Check(__name__, tip="what the loss is given")
 
@@ -34,14 +36,22 @@ CUT = ("Clamp", "Hardtanh", "Relu")
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the bench's batch."""
+    return _judged(bench.once(OneStep(single_step)) if trace is None else trace)
+
+
+def _judged(trace: Trace) -> Finding:
     logs = [(loss, _calls(loss)) for loss in trace.losses if loss.name in ("nll_loss", "kl_div")]
     plain = [(loss, _calls(loss)) for loss in trace.losses if loss.name == "binary_cross_entropy"]
     found = [(loss, calls) for loss, calls in logs + plain if calls]
     if not found:
-        return skipped("the cell gives no model's output to a loss that takes probabilities or their logarithms")
+        return skipped("no model's output is given to a loss that takes probabilities or their logarithms")
     for loss, calls in found:
-        finding = _cut(trace, loss, calls) if loss.name == "binary_cross_entropy" else _log(trace, loss, calls)
+        if loss.name == "binary_cross_entropy":
+            finding = _outside(loss, calls) or _cut(trace, loss, calls)
+        else:
+            finding = _log(trace, loss, calls)
         if finding is not None:
             return finding
     loss, calls = found[0]
@@ -99,6 +109,26 @@ def _alone(trace: Trace) -> bool:
     pick scores for something else."""
     scales = [scale for seen in trace.backward for scale in seen.scales if scale > 0]
     return any(abs(scale * round(1 / scale) - 1) < SAME for scale in scales)
+
+
+def _outside(loss: LossSeen, calls: list[LossCall]) -> Finding | None:
+    """Values that are no probabilities, which the loss refuses."""
+    out = [call.output for call in calls if call.output.low < 0 or call.output.high > 1]
+    if not out:
+        return None
+    low, high = min(seen.low for seen in out), max(seen.high for seen in out)
+    near = low > -ABOVE and high < 1 + ABOVE
+    return bad(
+        f"`{loss.name}` takes probabilities and is given values from **{number(low, 3)}** to **{number(high, 3)}**; "
+        "it raises an error, and on a GPU it ends the process",
+        fix="Keep the probabilities from leaving 0 and 1."
+        if near
+        else "Give the outputs to `F.binary_cross_entropy_with_logits`, which takes the sigmoid itself.",
+        code="out = out.clamp(0, 1)" if near else "criterion = torch.nn.BCEWithLogitsLoss()",
+        where=str(loss.place),
+        low=low,
+        high=high,
+    )
 
 
 def _cut(trace: Trace, loss: LossSeen, calls: list[LossCall]) -> Finding | None:
@@ -161,6 +191,18 @@ def cut_scores_as_probabilities() -> Bench:
     """A clamp makes scores fit for `BCELoss`."""
     given = toys.binary(loss_fn=lambda out, y: functional.binary_cross_entropy(out.clamp(0, 1), y))
     return _loop(given, toys.mlp((10, 32, 16, 1)))
+
+
+@check.breaks
+def scores_for_nll_without_a_loop() -> Bench:
+    """One batch of a model not yet trained tells as much."""
+    return toys.classify(loss_fn=nn.NLLLoss())
+
+
+@check.breaks
+def scores_for_bce() -> Bench:
+    """`BCELoss` takes probabilities and refuses the outputs of a linear layer."""
+    return toys.binary(loss_fn=nn.BCELoss())
 
 
 @check.holds

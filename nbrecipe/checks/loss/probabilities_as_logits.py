@@ -10,15 +10,17 @@ from __future__ import annotations
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.one_step import OneStep
 from ...trace import Trace
 from ...trace.data import LossCall, LossSeen
+from ...trace.single import single_step
 
 check = Check(__name__, tip="what the loss is given")
 
@@ -34,11 +36,16 @@ LINEAR = ("Addmm", "Convolution")
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the bench's batch."""
+    return _judged(bench.once(OneStep(single_step)) if trace is None else trace)
+
+
+def _judged(trace: Trace) -> Finding:
     losses = [(loss, _calls(loss)) for loss in trace.losses if loss.name in SOFTMAX + SIGMOID]
     losses = [(loss, calls) for loss, calls in losses if calls]
     if not losses:
-        return skipped("the cell gives no model's output to a loss that takes logits")
+        return skipped("no model's output is given to a loss that takes logits")
     for loss, calls in losses:
         if loss.name in SOFTMAX and all(_probabilities(call) for call in calls) and _rows(calls) >= ROWS:
             return _softmax(loss, calls)
@@ -170,6 +177,22 @@ def sigmoid_before_the_loss_with_logits() -> Bench:
 def sigmoid_before_cross_entropy() -> Bench:
     """Each class has a sigmoid of its own, and the loss takes the softmax of these."""
     return _loop(toys.classify(), nn.Sequential(toys.mlp(), nn.Sigmoid()))
+
+
+@check.breaks
+def softmax_of_a_model_not_yet_trained() -> Bench:
+    """The same without a loop: one batch of the model tells it."""
+    return toys.classify(nn.Sequential(toys.mlp(), nn.Softmax(dim=1)))
+
+
+@check.holds
+def softmax_beside_the_loss() -> Bench:
+    """A loss of one's own takes the softmax for a bonus on entropy, and gives cross-entropy the logits."""
+
+    def bonus(out: Tensor, y: Tensor) -> Tensor:
+        return functional.cross_entropy(out, y) - 0.01 * torch.special.entr(out.softmax(1)).sum(1).mean()
+
+    return toys.classify(loss_fn=bonus)
 
 
 @check.holds
