@@ -1,0 +1,148 @@
+"""The output for an example depends on that example alone.
+
+Examples are independent, and a `view` where a `permute` was meant, a recurrent layer that takes the batch for time or a
+softmax over the wrong axis mixes them: the loop runs, the loss falls, and predictions depend on the company an example
+is in. Gradients tell: sent back from some rows of the output they must reach no other row of the input. Batch norm
+mixes while training by design, and is in eval mode here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ... import toys
+from ...batches import leaves
+from ...bench import Bench
+from ...check import Check
+from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.dependency import Leak, Rows, rows
+from ...probes.mixing import Place
+from ...probes.signal import plain, spelled
+
+check = Check(__name__, tip="chart dependencies")
+
+#: layers of torch that take time first unless they are told otherwise
+TIMED = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
+
+
+@check.run
+def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
+    with bench.untouched():
+        seen = rows(bench)
+    if seen.why:
+        return skipped(seen.why)
+    normed = f"; {len(seen.norms)} batch norms mix them while training, by design" if seen.norms else ""
+    if seen.leak is None:
+        return ok(
+            f"each of {seen.size} outputs depends on its own row, shown by {seen.passes} backward passes{normed}",
+            rows=seen.size,
+            passes=seen.passes,
+        )
+    name, leak = bench.name("model"), seen.leak
+    place = leak.place
+    claim = hint if seen.training or _by_design(plain(model), seen, batch) else bad
+    return claim(
+        f"the output for row **{leak.to}** depends on row **{leak.source}** of the batch"
+        f"{' in train mode' if seen.training else ''}: its gradient there is {number(leak.strength, 2)} times that of "
+        f"its own row, which should be the only one{_told(name, place)}",
+        fix=_fix(name, plain(model), place, seen.size),
+        why="the prediction for an example changes with the examples it happens to be batched with",
+        where=spelled(name, place.path) if place is not None else "",
+        rows=seen.size, source=leak.source, to=leak.to, strength=leak.strength, passes=seen.passes,
+        module=place.path if place is not None else "",
+    )  # fmt: skip
+
+
+def _told(name: str, place: Place | None) -> str:
+    if place is None:
+        return ""
+    if not place.inside:
+        return f"; rows are mixed before `{spelled(name, place.path)}`"
+    return f"; rows meet first in `{spelled(name, place.path)}` ({place.kind})"
+
+
+def _fix(name: str, model: nn.Module, place: Place | None, size: int) -> str:
+    """What to do, by the kind of module in which rows meet."""
+    if place is None:
+        return "Look in `forward` for a reshape, a softmax or a mean over the first axis."
+    where, module = spelled(name, place.path), model.get_submodule(place.path)
+    timed = isinstance(module, TIMED) and not _batch_first(module) and place.given[:1] == (size,)
+    if place.inside and timed:
+        return f"Give `{where}` `batch_first=True`: it takes the first axis for time."
+    if place.inside and isinstance(module, (nn.Softmax, nn.LogSoftmax)):
+        return f"Let `{where}` run over the classes: `dim=-1`."
+    alone = place.path and not any(True for _ in module.children()) and not isinstance(module, TIMED)
+    if place.inside and alone:
+        return f"Look at the axes that `{where}` works along: none may be the first."
+    around = spelled(name, place.around if alone or isinstance(module, TIMED) else place.path)
+    return f"Look in the `forward` of `{around}` for a `view` where `permute` is meant, or a mean over the first axis."
+
+
+def _batch_first(module: nn.Module) -> bool:
+    inner = getattr(module, "self_attn", module)
+    return bool(getattr(inner, "batch_first", False))
+
+
+def _by_design(model: nn.Module, seen: Rows, batch: Any) -> bool:
+    """Whether rows are meant to meet: scores of every row against every other, a graph, statistics of a batch."""
+    held = [item for item in leaves(batch) if isinstance(item, Tensor)]
+    graph = any(item.is_sparse or (item.ndim == 2 and item.shape[0] == item.shape[1] > 1) for item in held)
+    graph |= any(item.ndim == 2 and item.shape[0] == 2 and not item.is_floating_point() for item in held)
+    leak: Leak | None = seen.leak
+    kind = leak.place.kind.lower() if leak is not None and leak.place is not None else ""
+    return graph or seen.size in seen.shape[1:] or "batch" in kind
+
+
+class Viewed(nn.Module):
+    """(N, T, D) made (T, N, D) for a recurrent net: by `view`, or by `permute` as it should be."""
+
+    def __init__(self, right: bool) -> None:
+        super().__init__()
+        self.right = right
+        self.rnn = nn.GRU(6, 8)
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, t, d = x.shape
+        out = self.rnn(x.permute(1, 0, 2) if self.right else x.view(t, n, d))[0]
+        made: Tensor = self.head(out[-1])
+        return made
+
+
+def _sequences(net: nn.Module) -> Bench:
+    g = toys.seeded()
+    x, y = torch.randn(64, 7, 6, generator=g), torch.randint(5, (64,), generator=g)
+    return toys.bench(net, x, y, nn.CrossEntropyLoss(), size=16)
+
+
+@check.breaks
+def view_for_permute() -> Bench:
+    """`x.view(t, n, d)` gives time steps of one example to another."""
+    return _sequences(Viewed(right=False))
+
+
+@check.breaks
+def softmax_over_rows() -> Bench:
+    """A softmax over axis 0 shares out the attention of a class among the examples."""
+    return toys.classify(nn.Sequential(*toys.mlp(), nn.Softmax(dim=0)))
+
+
+@check.holds
+def permuted() -> Bench:
+    """The same net with `permute`."""
+    return _sequences(Viewed(right=True))
+
+
+@check.holds
+def batch_norm() -> Bench:
+    """Batch norm mixes rows while training, as it should."""
+    return toys.images()
+
+
+@check.holds
+def causal_transformer() -> Bench:
+    """Attention mixes time, not examples."""
+    return toys.next_token()
