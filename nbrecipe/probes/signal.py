@@ -97,7 +97,7 @@ def plain(model: nn.Module) -> nn.Module:
 def forward(bench: Bench, model: nn.Module, fed: batches.Feed) -> Step:
     """Model and loss on a batch; BadInput, in one sentence, where that fails; without a loss just the model."""
     try:
-        with _eager():
+        with eagerly():
             return batches.forward(model, fed, bench.loss_fn)
     except Exception as error:
         if fed is bench.find("feed"):
@@ -166,7 +166,7 @@ def _more(bench: Bench, count: int) -> Iterator[Any]:
         return
 
 
-def _eager() -> AbstractContextManager[Any]:
+def eagerly() -> AbstractContextManager[Any]:
     """Compiled parts run as plain code, so that their layers can be watched."""
     if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
         return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
