@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, RandomSampler, SequentialSampler, Subset, TensorDataset, default_collate
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    RandomSampler,
+    SequentialSampler,
+    Subset,
+    TensorDataset,
+    default_collate,
+)
 
 from .. import batches
 from ..batches import BadInput
@@ -31,7 +39,8 @@ def more_labels(loader: Iterable[Any] | None, data: Any, target_of: Callable[[An
     if loader is None:
         return None if data is None else _stored(data)
     if isinstance(loader, DataLoader) and loader.collate_fn is default_collate:
-        plain = isinstance(loader.sampler, (RandomSampler, SequentialSampler))
+        by_itself = type(loader.batch_sampler) in (BatchSampler, type(None))
+        plain = isinstance(loader.sampler, (RandomSampler, SequentialSampler)) and by_itself
         kept = _stored(loader.dataset) if plain else None
         if kept is not None:
             return kept
