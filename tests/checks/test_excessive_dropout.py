@@ -54,8 +54,8 @@ def test_a_branch_that_is_erased_never_trains():
     assert finding.verdict is Verdict.BAD
     assert finding.seen["erased"] == 2
     assert finding.message == (
-        "`net.drop` drops everything: nothing passes in training, and **2** parameters that it cuts off get no gradient; "
-        "rates from 10 to 50 % are usual"
+        "`net.drop` drops everything: nothing passes in training, and **2** parameters that it cuts off get no "
+        "gradient; rates from 10 to 50 % are usual"
     )
 
 
