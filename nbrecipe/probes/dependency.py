@@ -8,7 +8,7 @@ from one to the other shows in the split that parts them; rows that are independ
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ def rows(bench: Bench) -> Rows:
     most = batches.batch_size(whole)
     if most < 2:
         return Rows(most, 0, why="the batch holds a single row")
-    size = _unlike(model, whole, min(most, ROWS))
+    size = unlike(model, whole, min(most, ROWS))
     try:
         return _both_modes(bench, model, batches.take(whole, size), size)
     except BadInput:
@@ -94,7 +94,7 @@ def _both_modes(bench: Bench, model: nn.Module, batch: Any, size: int) -> Rows:
     return Rows(size, taken, None, False, norms, "", found.shape)
 
 
-def _unlike(model: nn.Module, whole: Any, most: int) -> int:
+def unlike(model: nn.Module, whole: Any, most: int) -> int:
     """The most rows whose number is no other size around here: the axis of the rows is then known by its length."""
     held = [item for item in batches.leaves(whole) if isinstance(item, Tensor)]
     sizes = {size for item in held for size in item.shape[1:]}
@@ -104,7 +104,7 @@ def _unlike(model: nn.Module, whole: Any, most: int) -> int:
 
 def _certified(name: str, model: nn.Module, fed: Feed, size: int) -> Rows:
     with torch.enable_grad():
-        inputs, output = _pass(name, model, fed, size)
+        inputs, output = inputs_and_output(name, model, fed, size)
         shape = tuple(output.shape) if output is not None else ()
         why = _unfit(inputs, output, size)
         if output is None or why:
@@ -180,7 +180,7 @@ class Tables(TorchFunctionMode):
         return self.found[-1]
 
 
-def _pass(name: str, model: nn.Module, fed: Feed, size: int) -> tuple[list[Tensor], Tensor | None]:
+def inputs_and_output(name: str, model: nn.Module, fed: Feed, size: int) -> tuple[list[Tensor], Tensor | None]:
     """Inputs that gradients can reach, one row an example, and the output."""
     inputs: list[Tensor] = []
 
@@ -196,7 +196,7 @@ def _pass(name: str, model: nn.Module, fed: Feed, size: int) -> tuple[list[Tenso
     tables = Tables(size)
     try:
         # a table of places has as many rows as there are places; where that is the size of the batch it looks the same
-        with tables if _unlike(model, fed.batch, size) == size else nullcontext():
+        with tables if unlike(model, fed.batch, size) == size else nullcontext():
             raw = model(*args, **kwargs)
     except Exception as error:
         raise BadInput(f"the forward pass of `{name}` fails on this batch: {type(error).__name__}: {error}") from error
@@ -213,6 +213,11 @@ def _unfit(inputs: list[Tensor], output: Tensor | None, size: int) -> str:
     if not output.requires_grad:
         return "no gradient runs from the output to the inputs"
     return ""
+
+
+def evaluating(model: nn.Module) -> AbstractContextManager[None]:
+    """Eval mode, for a while."""
+    return _mode(model, training=False)
 
 
 @contextmanager

@@ -60,6 +60,34 @@ def first_mixing(model: nn.Module, fed: Feed, size: int, source: int) -> Place |
     return None
 
 
+def first_ahead(model: nn.Module, fed: Feed, size: int, length: int, cut: int) -> Place | None:
+    """The first module whose output up to position `cut` of `length` changes with inputs behind it."""
+    later = torch.arange(length) > cut
+
+    def change(item: Any) -> Any:
+        if not isinstance(item, Tensor) or item.ndim < 2 or tuple(item.shape[:2]) != (size, length):
+            return item
+        where = later.to(item.device).reshape(1, -1, *[1] * (item.ndim - 2))
+        other = item.roll(1, 0)
+        return torch.where(where, other + 0.5 * item.std() if item.is_floating_point() else other, item)
+
+    changed = Feed(batches.apply(fed.args, change), batches.apply(fed.kwargs, change), fed.target, fed.batch)
+    with torch.no_grad():
+        plain, ahead = _calls(model, fed), _calls(model, changed)
+    for call, other in zip(plain, ahead, strict=False):
+        if any(_early(a, b, length, cut) for a, b in zip(call.made, other.made, strict=False)):
+            return Place(call.path, type(call.module).__name__, around=call.path.rpartition(".")[0])
+    return None
+
+
+def _early(before: Tensor, after: Tensor, length: int, cut: int) -> bool:
+    """Whether something up to `cut` differs, along the one axis that has this length."""
+    axes = [axis for axis, size in enumerate(before.shape) if size == length]
+    if before.shape != after.shape or len(axes) != 1:
+        return False
+    return bool((before != after).movedim(axes[0], 0)[: cut + 1].any())
+
+
 def _calls(model: nn.Module, fed: Feed) -> list[Call]:
     """Every call of a module in the order in which they end."""
     calls: list[Call] = []
