@@ -36,3 +36,14 @@ def get_check(name: str) -> Check:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     advice = f"Did you mean {near[0]!r}?" if near else "`%recipe` lists them."
     raise LookupError(f"no check is called {name!r}. {advice}")
+
+
+def checks_named(name: str) -> list[Check]:
+    """The check with this id, or those of a chapter that need no watched loop; LookupError names the nearest one."""
+    chapter = [check for check in all_checks().values() if check.chapter == name and "trace" not in check.needs]
+    return chapter or [get_check(name)]
+
+
+def chapters() -> list[str]:
+    """The names of the chapters that `checks_named` takes."""
+    return sorted({check.chapter for check in all_checks().values() if "trace" not in check.needs})

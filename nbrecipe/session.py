@@ -16,7 +16,7 @@ from .bench import Bench, Cell, Missing
 from .check import Check
 from .finding import Result, Verdict, number, skipped
 from .probes.prior import Applied, apply_prior
-from .registry import all_checks, get_check
+from .registry import all_checks, checks_named
 from .report import Report
 from .runner import run_each
 from .trace import Trace
@@ -83,8 +83,9 @@ class Session:
         return Report(title, {r.id: r for r in results}, note=self._noted(note), seconds=time.monotonic() - start)
 
     def run_named(self, ids: Iterable[str], bench: Bench) -> Report:
-        """The checks with these ids; LookupError names the nearest for an unknown one."""
-        results = self.run([get_check(name) for name in ids], bench)
+        """The checks with these ids or of these chapters; LookupError names the nearest for an unknown one."""
+        chosen = {check.id: check for name in ids for check in checks_named(name)}
+        results = self.run(list(chosen.values()), bench)
         note = self._noted(UNCHANGED)
         return Report("Checks", {r.id: r for r in results}, note=note, seconds=sum(r.seconds for r in results))
 

@@ -126,7 +126,8 @@ def recipe(
 ) -> Answer:
     """The board of all stages and tips; with ids, run those checks; with `full`, run everything that applies.
 
-    Takes what `bind` takes. `report` writes the board to a .html or .json file. Raises LookupError for an unknown id.
+    The name of a chapter ("model", "loss") stands for its checks of one batch. Takes what `bind` takes. `report` writes
+    the board to a .html or .json file. Raises LookupError for an unknown id.
     """
     return recipe_of(_bench(**given), *ids, full=full, budget=budget, report=report)
 

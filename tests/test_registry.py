@@ -85,3 +85,11 @@ def test_an_unknown_check_with_nothing_near_points_to_the_list():
     with pytest.raises(LookupError) as error:
         get_check("zzzz")
     assert error.value.args == ("no check is called 'zzzz'. `%recipe` lists them.",)
+
+
+def test_a_chapter_stands_for_its_checks_that_need_no_watched_loop():
+    found = registry.checks_named("loss")
+    assert {check.chapter for check in found} == {"loss"}
+    assert not [check.id for check in found if "trace" in check.needs]
+    assert "loss" in registry.chapters()
+    assert registry.checks_named("loss-at-init") == [get_check("loss-at-init")]

@@ -71,9 +71,9 @@ def _offers(shell: Any, name: str, magic: Any, before: list[str], word: str) -> 
 
 
 def _ids(before: list[str]) -> list[str]:
-    from ..registry import all_checks
+    from ..registry import all_checks, chapters
 
-    return [*all_checks(), *([] if before else ["explain"])]
+    return [*all_checks(), *chapters(), *([] if before else ["explain"])]
 
 
 def _kinds() -> Iterable[str]:

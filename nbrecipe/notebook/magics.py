@@ -121,7 +121,7 @@ class RecipeMagics(Magics):
     @needs_local_scope
     @line_magic
     @magic_arguments()
-    @argument("ids", nargs="*", metavar="ID", help="checks to run, or: explain ID; without any, the board")
+    @argument("ids", nargs="*", metavar="ID", help="checks or chapters to run, or: explain ID; without any, the board")
     @argument("--full", action="store_true", help="run everything that applies now, experiments too")
     @argument("--budget", type=float, default=120.0, metavar="S", help="seconds for --full (default 120)")
     @argument("--report", metavar="FILE", help="write the board to a .html or a .json file")

@@ -23,8 +23,8 @@ from ..task.refusal import refuse_lazy
 from .mixing import Place, first_mixing
 from .signal import plain
 
-#: rows that are looked at; a leak that a batch of 64 does not have is one of a single row
-ROWS = 64
+#: rows that are looked at; a leak that so many do not have is one of a single row
+ROWS = 32
 #: functions that look rows of a table up
 LOOKUPS = ("embedding", "embedding_bag")
 #: what differs between rows or mixes them by design while training

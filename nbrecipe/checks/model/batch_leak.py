@@ -37,7 +37,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     normed = f"; {len(seen.norms)} batch norms mix them while training, by design" if seen.norms else ""
     if seen.leak is None:
         return ok(
-            f"each of {seen.size} outputs depends on its own row, shown by {seen.passes} backward passes{normed}",
+            f"each of {seen.size} outputs depends on its own row alone, by {seen.passes} backward passes{normed}",
             rows=seen.size,
             passes=seen.passes,
         )
