@@ -80,7 +80,8 @@ def own() -> Bench:
 
 def outside_tags() -> Bench:
     """Most words are outside of any name, which is tag 0."""
-    tags = torch.randint(0, 5, (32, 12), generator=toys.seeded(3)) * (torch.rand(32, 12, generator=toys.seeded(4)) < 0.3)
+    named = torch.rand(32, 12, generator=toys.seeded(4)) < 0.3
+    tags = torch.randint(0, 5, (32, 12), generator=toys.seeded(3)) * named
     return tagged(tags, 5)
 
 
