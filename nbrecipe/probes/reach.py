@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -122,6 +123,34 @@ def _passes(bench: Bench, model: nn.Module) -> Iterator[tuple[batches.Feed, bool
             pass
     for _ in range(PASSES - count):
         yield first, False
+
+
+def joined(bench: Bench) -> frozenset[str] | None:
+    """The parameters that a gradient could reach were nothing detached; None where numpy takes no such values."""
+    model, fed = plain(bench.get("model")), bench.get("feed")
+    names = {id(p): name for name, p in model.named_parameters()}
+    with bench.untouched(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it is this probe that takes values with a gradient apart
+        try:
+            with training(model, fed.size), torch.enable_grad(), _Joined():
+                step = forward(bench, model, fed)
+        except BadInput as error:
+            return None if "call numpy()" in str(error) else frozenset()
+        roots = [t for t in (*batches.leaves(step.raw), step.loss) if isinstance(t, Tensor) and t.requires_grad]
+        return _upstream((t.grad_fn for t in roots), names)[0]
+
+
+class _Joined(TorchFunctionMode):
+    """Lets values keep their gradient where the code takes it from them."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = getattr(func, "__name__", "")
+        if name == "_set_grad_enabled":
+            return None
+        cuts = name in ("detach", "detach_", "tensor", "as_tensor") or getattr(func, "__self__", 0) is torch.Tensor.data
+        if cuts and args and isinstance(args[0], Tensor) and args[0].requires_grad:
+            return args[0].view_as(args[0])
+        return func(*args, **(kwargs or {}))
 
 
 class _Touches(TorchDispatchMode):  # type: ignore[no-untyped-call]
