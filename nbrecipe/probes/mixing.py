@@ -47,8 +47,8 @@ def first_mixing(model: nn.Module, fed: Feed, size: int, source: int) -> Place |
     """The place where row `source` meets others first, or None where no module shows it."""
     one = torch.arange(size) == source
     with torch.no_grad():
-        plain = _calls(model, fed)
-        mine, others = (_calls(model, _changed(fed, size, rows)) for rows in (one, ~one))
+        plain = calls(model, fed)
+        mine, others = (calls(model, _changed(fed, size, rows)) for rows in (one, ~one))
     if not len(plain) == len(mine) == len(others):
         return None
     for call, a, b in zip(plain, mine, others, strict=True):
@@ -73,7 +73,7 @@ def first_ahead(model: nn.Module, fed: Feed, size: int, length: int, cut: int) -
 
     changed = Feed(batches.apply(fed.args, change), batches.apply(fed.kwargs, change), fed.target, fed.batch)
     with torch.no_grad():
-        plain, ahead = _calls(model, fed), _calls(model, changed)
+        plain, ahead = calls(model, fed), calls(model, changed)
     for call, other in zip(plain, ahead, strict=False):
         if any(_early(a, b, length, cut) for a, b in zip(call.made, other.made, strict=False)):
             return Place(call.path, type(call.module).__name__, around=call.path.rpartition(".")[0])
@@ -88,7 +88,7 @@ def _early(before: Tensor, after: Tensor, length: int, cut: int) -> bool:
     return bool((before != after).movedim(axes[0], 0)[: cut + 1].any())
 
 
-def _calls(model: nn.Module, fed: Feed) -> list[Call]:
+def calls(model: nn.Module, fed: Feed) -> list[Call]:
     """Every call of a module in the order in which they end."""
     calls: list[Call] = []
     torch.manual_seed(0)  # what a model draws must be the same each time; the bench puts the generator back
