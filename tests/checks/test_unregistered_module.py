@@ -1,6 +1,6 @@
 """Weights out of reach of `parameters()`: forgotten ones, and those that people keep out on purpose."""
 
-import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -79,9 +79,38 @@ def nested():
     return Net(setting({"all": [{"x": layers[0]}, (layers[1],)]}), through(layers))
 
 
+class Categories(nn.Module):
+    """A table for each of two columns, in a list."""
+
+    def __init__(self, std=None):
+        super().__init__()
+        self.kept, self.head = [nn.Embedding(20, 8, padding_idx=0), nn.Embedding(12, 8)], nn.Linear(16, 5)
+        if std is not None:
+            for table in self.kept:
+                nn.init.normal_(table.weight, std=std)
+
+    def forward(self, x):
+        ids = x.abs().long().clamp(max=11)
+        return self.head(torch.cat([table(ids[:, i]) for i, table in enumerate(self.kept)], 1))
+
+
+class Recurrent(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.kept, self.head = [nn.GRU(4, 16, batch_first=True), nn.GRU(16, 16, batch_first=True)], nn.Linear(16, 5)
+
+    def forward(self, x):
+        x = x.unflatten(1, (5, 4))
+        for layer in self.kept:
+            x = layer(x)[0]
+        return self.head(x[:, -1])
+
+
 @pytest.mark.parametrize(
     "make",
     [
+        Categories,
+        Recurrent,
         lambda: listed(list, two()),
         lambda: listed(tuple, two()),
         lambda: listed(lambda layers: dict(enumerate(layers)), two()),
@@ -135,6 +164,10 @@ def pretrained_layers():
     return toys.classify(listed(list, layers))
 
 
+def pretrained_tables():
+    return toys.classify(Categories(std=0.4))
+
+
 def random_features():
     layers = two()
     return toys.classify(Net(lambda net: setattr(net, "random_layers", layers), through(layers)))
@@ -166,19 +199,12 @@ def own_loss():
     "make",
     [
         trained_by_hand, trained_by_a_second_optimizer, no_optimizer, no_batch, perceptual_net_in_a_list,
-        pretrained_layers, random_features, perturbation, own_loss,
+        pretrained_layers, pretrained_tables, random_features, perturbation, own_loss,
     ],
 )  # fmt: skip
 def test_what_may_be_meant_is_a_hint(make):
     result = run(CHECK, make())
     assert result.verdict is Verdict.HINT, result.finding.message
-
-
-class Teacher:
-    """A moving average in a plain object."""
-
-    def __init__(self):
-        self.net = toys.mlp((20, 16))
 
 
 def frozen_in_a_list():
@@ -187,7 +213,7 @@ def frozen_in_a_list():
 
 
 def detached_teacher():
-    return Net(setting(Teacher()), lambda net, x: x[:, :16] + net.kept.net(x).detach())
+    return Net(setting(SimpleNamespace(net=toys.mlp((20, 16)))), lambda net, x: x[:, :16] + net.kept.net(x).detach())
 
 
 def never_asked():
@@ -227,15 +253,9 @@ def normed(norm):
     return Net(hold, lambda net, x: net.body(x))
 
 
-@dataclasses.dataclass
-class Config:
-    act: nn.Module
-    scale: torch.Tensor
-
-
 def config_with_an_activation():
     def hold(net):
-        net.body, net.kept = linear(), Config(nn.ReLU(), torch.ones(3))
+        net.body, net.kept = linear(), SimpleNamespace(act=nn.ReLU(), scale=torch.ones(3))
 
     return Net(hold, lambda net, x: net.kept.act(net.body(x)))
 
