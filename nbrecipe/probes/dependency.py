@@ -146,7 +146,9 @@ class Back:
         grads = torch.autograd.grad(
             self._output, self._inputs, self._weights * mask, retain_graph=True, allow_unused=True
         )
-        largest = [grad.detach().abs().flatten(1).amax(1).float().cpu() for grad in grads if grad is not None]
+        largest = [
+            grad.detach().abs().reshape(len(grad), -1).amax(1).float().cpu() for grad in grads if grad is not None
+        ]
         return torch.stack(largest).amax(0) if largest else torch.zeros(len(chosen))
 
     def leak(self, chosen: Tensor, got: Tensor) -> tuple[int, int, float] | None:

@@ -54,7 +54,7 @@ def copies(bench: Bench) -> Copies:
             return Copies(size, why="the model gives no row of numbers for each example")
         if not torch.equal(made, again):
             return Copies(size, why="the model draws random numbers in eval mode")
-        apart = (made - made[:1]).abs().flatten(1).amax(1)
+        apart = (made - made[:1]).abs().reshape(size, -1).amax(1)
         row = int(apart.argmax())
         place = first_apart(model, same, size) if float(apart[row]) > 0 else None
     return Copies(size, float(apart[row]), float((usual - usual[:1]).abs().max()), row, place)

@@ -176,6 +176,9 @@ APART: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor]]] = {
     "a dictionary for an answer": (
         lambda: Net(lambda s, x: {"logits": s.head(x), "hidden": x}, head=nn.Linear(10, 3)), vectors
     ),
+    "a number in, a number out": (
+        lambda: Net(lambda s, x: s.head(x[:, :1])[:, 0] * x[:, 0], head=nn.Linear(1, 1)), vectors
+    ),
     "axes exchanged and exchanged back": (
         lambda: Net(lambda s, x: s.head(s.norm(x.T.contiguous().T)), norm=nn.LayerNorm(10), head=nn.Linear(10, 3)),
         vectors,
@@ -184,6 +187,12 @@ APART: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor]]] = {
         lambda: nn.Sequential(nn.utils.parametrizations.spectral_norm(nn.Linear(10, 8)), nn.Linear(8, 3)), vectors
     ),
 }  # fmt: skip
+
+
+def test_inputs_and_outputs_of_one_axis():
+    x = torch.randn(24, generator=toys.seeded())
+    net = Net(lambda s, x: s.head(x[:, None])[:, 0], head=nn.Linear(1, 1))
+    assert judged(toys.bench(net, x, x, nn.MSELoss(), size=24)).verdict == "ok"
 
 
 @pytest.mark.parametrize("what", APART)
