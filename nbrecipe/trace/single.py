@@ -118,7 +118,9 @@ class _Seen(TorchFunctionMode):
             if not self._depth:
                 self.outputs.extend(tensors(out))
 
-        handles = [model.register_forward_pre_hook(before), model.register_forward_hook(after)]
+        # a scripted module takes no hooks, and its operations are not seen from outside either
+        watched = not isinstance(model, torch.jit.ScriptModule)
+        handles = [model.register_forward_pre_hook(before), model.register_forward_hook(after)] if watched else []
         try:
             yield
         finally:

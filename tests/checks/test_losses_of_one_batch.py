@@ -15,6 +15,7 @@ from nbrecipe.finding import Verdict
 from nbrecipe.registry import all_checks
 from nbrecipe.runner import run
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 QUIET = {Verdict.OK, Verdict.SKIPPED}
 BINARY = (10, 32, 16, 1)
 
@@ -105,6 +106,9 @@ FAULTS: dict[str, tuple[str, Callable[[], Bench]]] = {
             nn.CrossEntropyLoss(),
         ),
     ),
+    "a softmax in a scripted net": (
+        "probabilities-as-logits", lambda: toys.classify(torch.jit.script(ends_in(nn.Softmax(1)))),
+    ),
     "scores for NLL": ("logits-as-probabilities", lambda: toys.classify(loss_fn=nn.NLLLoss())),
     "summed scores for NLL": ("logits-as-probabilities", lambda: toys.classify(loss_fn=nn.NLLLoss(reduction="sum"))),
     "probabilities for NLL": (
@@ -126,6 +130,12 @@ HEALTHY: dict[str, tuple[str, Callable[[], Bench]]] = {
         "probabilities-as-logits", lambda: toys.binary(ends_in(nn.Sigmoid(), sizes=BINARY), nn.BCELoss()),
     ),
     "tokens": ("probabilities-as-logits", toys.next_token),
+    "a scripted net": ("probabilities-as-logits", lambda: toys.classify(torch.jit.script(toys.mlp()))),
+    "a traced net": (
+        "probabilities-as-logits", lambda: toys.classify(torch.jit.trace(toys.mlp(), torch.zeros(2, 20))),
+    ),
+    "a frozen net": ("probabilities-as-logits", lambda: toys.classify(toys.mlp().requires_grad_(False))),
+    "a net in two parts": ("probabilities-as-logits", lambda: toys.classify(nn.DataParallel(toys.mlp()))),
     "a linear head at the frequencies": (
         "probabilities-as-logits", lambda: toys.classify(nn.Sequential(toys.mlp(), Constant())),
     ),
