@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +16,7 @@ from ..batches import BadInput
 from ..bench import Bench
 from ..task.refusal import refuse_lazy
 from .passage import CONVOLUTIONS
-from .sampling import evaluating
-from .signal import forward, plain
+from .signal import forward, plain, training
 
 LAYERS = CONVOLUTIONS | {"linear"}
 #: operations that may be affine; the numbers decide
@@ -65,16 +66,16 @@ class _Call:
 
 
 def pairs(bench: Bench) -> tuple[Pair, ...]:
-    """Layers in a row that act as one, in eval mode: read off the graph, then tested with other values in between.
+    """Layers in a row that act as one while training: read off the graph, then tested with other values in between.
 
     Raises BadInput for lazy layers and for a step that fails.
     """
     model = plain(bench.get("model"))
     refuse_lazy(model)
-    record = _Record()
-    with evaluating(model), torch.enable_grad(), record, torch.random.fork_rng(devices=[]):
+    record, fed = _Record(), bench.get("feed")
+    with _still(model, fed.size), torch.enable_grad(), record, torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        step = forward(bench, model, bench.get("feed"))
+        step = forward(bench, model, fed)
     ends = [t for t in (*batches.leaves(step.raw), step.loss) if isinstance(t, Tensor)]
     roots = [t.grad_fn for t in ends if t.grad_fn is not None]
     users = _users(roots)
@@ -89,6 +90,16 @@ def pairs(bench: Bench) -> tuple[Pair, ...]:
         if _is_affine(bench, model, first, second):
             found.append(_pair(record.calls[first], call, nodes, users, names))
     return tuple(pair for pair in found if pair.first and pair.second)
+
+
+@contextmanager
+def _still(model: nn.Module, size: int) -> Iterator[None]:
+    """Train mode without what is drawn or taken from the batch: dropout off, batch norm by its running statistics."""
+    with training(model, size):
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.training = False
+        yield
 
 
 def _pair(a: _Call, b: _Call, nodes: list[Any], users: dict[Any, list[Any]], names: dict[int, str]) -> Pair:
@@ -139,13 +150,13 @@ class _Record(TorchFunctionMode):
 
 def _is_affine(bench: Bench, model: nn.Module, first: int, second: int) -> bool:
     """Whether halfway between two outputs of the first layer the second is given what lies halfway."""
-    kept = []
+    kept, fed = [], bench.get("feed")
     for share in (0.0, 0.5, 1.0):
         record = _Record((first, share), second)
         try:
-            with evaluating(model), torch.no_grad(), record, torch.random.fork_rng(devices=[]):
+            with _still(model, fed.size), torch.no_grad(), record, torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
-                forward(bench, model, bench.get("feed"))
+                forward(bench, model, fed)
         except BadInput:
             return False
         if record.kept is None:

@@ -183,7 +183,7 @@ class _Deep(_Net):
         for layer in self.extra:
             if not self.training or torch.rand(()) < 0.5:
                 x = x + torch.relu(layer(x))
-        out: Tensor = self.head(self.middle(x))
+        out: Tensor = self.head(torch.relu(self.middle(x)))
         return out if self.training else self.calibration(out)
 
 
