@@ -117,7 +117,7 @@ class OwnLoss(nn.Module):
         return {"loss": toys.token_loss(logits[:, :-1], labels[:, 1:].contiguous()), "logits": logits}
 
 
-@pytest.mark.parametrize(("causal", "verdict"), [(True, "ok"), (False, "bad")])
+@pytest.mark.parametrize(("causal", "verdict"), [(True, "ok"), (False, "hint")])
 def test_a_model_that_shifts_its_labels_itself(causal, verdict):
     ids = torch.randint(VOCABULARY, (20, 12), generator=toys.seeded())
     assert of(Bench(model=OwnLoss(causal), batch={"input_ids": ids, "labels": ids})).verdict == verdict
