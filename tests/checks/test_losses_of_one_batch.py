@@ -10,13 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nbrecipe import toys
-from nbrecipe.bench import Bench
+from nbrecipe.bench import Bench, Cell
 from nbrecipe.finding import Verdict
 from nbrecipe.registry import all_checks
 from nbrecipe.runner import run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 QUIET = {Verdict.OK, Verdict.SKIPPED}
+CALLED = (Cell(1, "for x, y in train_dl:\n    loss = criterion(net(x), y)\n"),)
 BINARY = (10, 32, 16, 1)
 
 
@@ -185,7 +186,7 @@ class Constant(nn.Module):
 
 
 def found(check: str, given: Bench) -> tuple[Verdict, str]:
-    seen = run(all_checks()[check], given).finding
+    seen = run(all_checks()[check], given.replace(cells=CALLED)).finding
     return seen.verdict, seen.message
 
 
@@ -221,3 +222,25 @@ def test_the_place_is_the_user_s_own_line_or_the_name_of_the_loss():
     assert (
         run(all_checks()["logits-as-probabilities"], toys.classify(loss_fn=nn.NLLLoss())).finding.where == "criterion"
     )
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"),
+    [
+        ("loss = criterion(net(x), y)", Verdict.BAD),
+        ("out = net(x)\nloss = criterion(out, y)", Verdict.BAD),
+        ("y = y.to(device)\nout = net(x)  # (N, 1)\nloss = criterion(out, y)", Verdict.BAD),
+        ("", Verdict.HINT),
+        ("loss = criterion(net(x).squeeze(1), y)", Verdict.HINT),
+        ("out = net(x).squeeze(1)\nloss = criterion(out, y)", Verdict.HINT),
+        ("out = net(x)\nout = out[:, 0]\nloss = criterion(out, y)", Verdict.HINT),
+        ("y = y[:, None]\nloss = criterion(net(x), y)", Verdict.HINT),
+        ("loss = criterion(net(x), y.unsqueeze(1))", Verdict.HINT),
+        ("p = torch.sigmoid(net(x))\nloss = criterion(p, y)", Verdict.HINT),
+    ],
+)
+def test_what_a_loop_may_do_on_the_way_makes_it_a_hint(cell, expected):
+    given = toys.regress(loss_fn=lambda out, y: F.mse_loss(out, y[:, 0]))
+    found = run(all_checks()["broadcast-loss"], given.replace(cells=(Cell(1, cell),))).finding
+    assert found.verdict is expected
+    assert ("unless your loop changes" in found.why) == (expected is Verdict.HINT)

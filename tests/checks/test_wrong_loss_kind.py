@@ -10,11 +10,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from nbrecipe import toys
-from nbrecipe.bench import Bench
+from nbrecipe.bench import Bench, Cell
 from nbrecipe.finding import Verdict
 from nbrecipe.registry import all_checks
 from nbrecipe.runner import run
 
+CALLED = (Cell(1, "for x, y in train_dl:\n    loss = criterion(net(x), y)\n"),)
 G = toys.seeded(0)
 X = torch.randn(64, 10, generator=G)
 NUMBERS = X[:, :3] + X[:, 3:6]
@@ -113,7 +114,7 @@ CASES: dict[str, tuple[Verdict, Callable[[], Bench]]] = {
 
 @pytest.mark.parametrize(("expected", "make"), CASES.values(), ids=CASES)
 def test_a_loss_and_its_targets(expected, make):
-    found = run(all_checks()["wrong-loss-kind"], make()).finding
+    found = run(all_checks()["wrong-loss-kind"], make().replace(cells=CALLED)).finding
     assert found.verdict is expected, found.message
 
 

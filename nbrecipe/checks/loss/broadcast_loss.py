@@ -17,6 +17,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
+from ...probes.between import as_called
 from ...probes.one_step import OneStep
 from ...trace import Trace
 from ...trace.data import Facts, OpSeen, Place
@@ -35,7 +36,9 @@ DIFFERENCE = re.compile(r"([A-Za-z_][\w.]*)\s*-\s*([A-Za-z_][\w.]*)")
 @check.run
 def run(bench: Bench, trace: Trace | None = None) -> Finding:
     """Judge what was seen of a loop; without one, the bench's batch."""
-    return _judged(bench.once(OneStep(single_step)) if trace is None else trace)
+    if trace is not None:
+        return _judged(trace)
+    return as_called(bench, _judged(bench.once(OneStep(single_step))))
 
 
 def _judged(trace: Trace) -> Finding:

@@ -16,6 +16,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.between import as_called
 from ...probes.one_step import OneStep
 from ...trace import Trace
 from ...trace.data import LossCall, LossSeen
@@ -38,7 +39,9 @@ CUT = ("Clamp", "Hardtanh", "Relu")
 @check.run
 def run(bench: Bench, trace: Trace | None = None) -> Finding:
     """Judge what was seen of a loop; without one, the bench's batch."""
-    return _judged(bench.once(OneStep(single_step)) if trace is None else trace)
+    if trace is not None:
+        return _judged(trace)
+    return as_called(bench, _judged(bench.once(OneStep(single_step))))
 
 
 def _judged(trace: Trace) -> Finding:
