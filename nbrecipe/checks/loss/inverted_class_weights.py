@@ -22,7 +22,7 @@ from ...task import Task
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-check = Check(__name__, tip="imbalance and bias")
+check = Check(__name__, tip="what the loss is given")
 
 #: largest weight over the smallest, below which all are the same; the same of frequencies
 SAME, BALANCED = 1.05, 1.5
