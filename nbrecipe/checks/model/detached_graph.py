@@ -47,9 +47,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     if not cut:
         return ok(f"a gradient reaches all of the {len(used)} trainable parameters in use", cut=0, used=len(used))
     name = bench.name("model")
-    paths = sorted(
-        {n.rpartition(".")[0] or n for n in cut}, key=lambda path: list(inner.state_dict()).index(_any(cut, path))
-    )
+    order = {path: at for at, (path, _) in enumerate(inner.named_parameters())}
+    paths = sorted({n.rpartition(".")[0] or n for n in cut}, key=lambda path: order[_any(cut, path)])
     how = _cause(seen, cut)
     claim = bad if _is_fault(bench, inner, seen, cut, how) else hint
     where = f" in `{how.caller}`" if how is not None and how.caller else ""
