@@ -73,7 +73,8 @@ def _offers(shell: Any, name: str, magic: Any, before: list[str], word: str) -> 
 def _ids(before: list[str]) -> list[str]:
     from ..registry import all_checks, chapters
 
-    return [*all_checks(), *chapters(), *([] if before else ["explain"])]
+    more = [] if before[:1] == ["explain"] else chapters()
+    return [*all_checks(), *more, *([] if before else ["explain"])]
 
 
 def _kinds() -> Iterable[str]:

@@ -57,10 +57,11 @@ def test_what_is_offered(shell, text, expected):
 
 
 def test_ids_are_offered_where_checks_are_named(shell):
-    from nbrecipe.registry import all_checks
+    from nbrecipe.registry import all_checks, chapters
 
     ids = set(all_checks())
-    assert offered(shell, "%recipe ") == {*ids, "explain"}
+    assert offered(shell, "%recipe ") == {*ids, *chapters(), "explain"}
+    assert "model" in offered(shell, "%recipe loss-at-init mo")
     assert offered(shell, "%recipe explain ") == ids
 
 

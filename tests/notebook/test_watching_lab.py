@@ -37,7 +37,7 @@ for epoch in range(6):
         loss.backward()
         nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimizer.step()
-        time.sleep(0.03)
+        time.sleep(0.05)
     net.eval()
     with torch.no_grad():
         val_loss = sum(criterion(net(inputs), labels).item() for inputs, labels in val_dl) / len(val_dl)
@@ -68,7 +68,7 @@ def run(browser, lab, tmp_path_factory):
     seen["ended"] = "End Of The Cell" in page.inner_text("body")
     page.locator(".nbr-watch").scroll_into_view_if_needed()
     page.screenshot(path=shots / "running.png")
-    page.wait_for_function(f"Number({PANEL}.dataset.step) > {seen['step']}")
+    page.wait_for_function(f"Number({PANEL}?.dataset.step) > {seen['step']}")
     page.wait_for_function("() => document.body.innerText.includes('After')")
     page.wait_for_selector(".nbr-shot .nbr-watch")
     seen["last"] = int(data(page, "step"))

@@ -7,7 +7,7 @@ check takes a few steps on a copy before it calls it a fault.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,12 +15,9 @@ from torch import Tensor, nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, number, ok, skipped
+from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.constancy import STEPS, Constancy, constancy
 from ...probes.signal import is_fresh
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 check = Check(__name__, tip="chart dependencies")
 
@@ -75,16 +72,6 @@ def _way_out(seen: Constancy) -> tuple[str, str, str]:
     if seen.stuck:
         return "Find the layer whose units are all off.", "%check_init", "no gradient reaches a weight, so it stays so"
     return "See where the input gets lost.", "%check_init", "the outputs depend on the parameters alone"
-
-
-@check.draw
-def draw(ax: Axes, seen: Seen) -> None:
-    """How far outputs are apart at the start and after a few steps."""
-    values = [seen["later"], seen["spread"]]
-    ax.barh(["after steps", "at first"], values, color="C0" if max(values) > 0 else "C1", height=0.5)
-    for row, value in enumerate(values):
-        ax.text(value, row, f" {number(value)}", va="center", fontsize="small")
-    ax.set_xlabel("largest difference between examples")
 
 
 @check.breaks
