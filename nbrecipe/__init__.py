@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .verbs import seed as seed
     from .watched import watch as watch
 
+#: where a verb lies that has a file of its own
+TWINS = {"watch": ".watched"}
 __all__ = ["bind", "check_init", "explain", "overfit_batch", "recipe", "report", "seed", "watch"]
 
 
@@ -40,7 +42,7 @@ sys.modules[__name__].__class__ = _Package
 def __getattr__(name: str) -> Any:
     """Import torch and the checks only when a verb is used."""
     if name in __all__:
-        return getattr(importlib.import_module(".watched" if name == "watch" else ".verbs", __name__), name)
+        return getattr(importlib.import_module(TWINS.get(name, ".verbs"), __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -14,10 +14,10 @@ ROOT = Path(__file__).parent.parent / "nbrecipe"
 FILES = sorted(ROOT.rglob("*.py"))
 
 #: room → the rooms it may import; a room is a file or a folder right under the package
-ARROWS: dict[str, set[str]] = {name: set() for name in ("recipe", "finding", "film", "guard", "batches")}
+ARROWS: dict[str, set[str]] = {name: set() for name in ("recipe", "finding", "film", "pictures", "guard", "batches")}
 ARROWS["task"] = {"batches", "film", "finding"}
 ARROWS["bench"] = {"task", "batches", "guard", "finding", "film"}
-ARROWS["probes"] = ARROWS["experiments"] = {"bench", *ARROWS["bench"]}
+ARROWS["probes"] = ARROWS["experiments"] = {"bench", "pictures", *ARROWS["bench"]}
 ARROWS["trace"] = {"film", "batches", "task", "guard"}
 ARROWS["check"] = {"bench", "finding", "recipe"}
 ARROWS["toys"] = {"bench", "trace"}
@@ -25,11 +25,11 @@ ARROWS["checks"] = {"check", "toys", "recipe", "probes", "experiments", "trace",
 ARROWS["registry"] = {"check", "checks", "recipe"}
 ARROWS["runner"] = {"registry", "check", "bench", "batches", "finding"}
 ARROWS["report"] = {"runner", "registry", "check", "finding", "recipe", "film", "trace"}
-ARROWS["render"] = {"report", "finding", "film", "recipe", "trace"}
+ARROWS["render"] = {"report", "finding", "film", "pictures", "recipe", "trace"}
 ARROWS["session"] = {"report", "runner", "registry", "check", "probes", "bench", "batches", "finding", "trace"}
 ARROWS["verbs"] = {*ARROWS, "render"}
-ARROWS["watched"] = {*ARROWS, "verbs"}
-ARROWS["__init__"] = {"verbs", "watched", "notebook"}
+ARROWS["watched"] = ARROWS["twins"] = {*ARROWS, "verbs"}
+ARROWS["__init__"] = {"verbs", "watched", "twins", "notebook"}
 for edge in ("notebook", "cli", "catalogue"):
     ARROWS[edge] = {*ARROWS, "notebook", "__init__"} - {"cli", "catalogue"}
 #: rooms whose files stand alone

@@ -16,11 +16,11 @@ from .kinds import BY_FLAG
 from .names import Search, Variables
 
 if TYPE_CHECKING:
-    from .magics import RecipeMagics
+    from .front import Front
 
 
 def bench(
-    magics: RecipeMagics,
+    magics: Front,
     magic: str,
     args: argparse.Namespace,
     local_ns: Mapping[str, Any] | None,
@@ -52,7 +52,7 @@ def bench(
         return Bench(cells=history)
 
 
-def bind(magics: RecipeMagics, args: argparse.Namespace, local_ns: Mapping[str, Any] | None) -> dict[str, str]:
+def bind(magics: Front, args: argparse.Namespace, local_ns: Mapping[str, Any] | None) -> dict[str, str]:
     """Keep `what=expression` pairs, once each of them proved good; the same is bound for the Python twins.
 
     Raises UsageError, in one sentence, and binds nothing, where one of them is not.

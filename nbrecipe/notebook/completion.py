@@ -67,7 +67,8 @@ def _offers(shell: Any, name: str, magic: Any, before: list[str], word: str) -> 
         return _names(shell, before[-1][2:])
     if name == "recipe":
         return _ids(before)
-    return _names(shell, "model") if name == "check_init" else []
+    takes = [action.dest for action in magic.parser._actions if not action.option_strings]
+    return _names(shell, "model") if takes[:1] == ["model"] else []
 
 
 def _ids(before: list[str]) -> list[str]:

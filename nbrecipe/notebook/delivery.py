@@ -12,7 +12,7 @@ from IPython.core.error import UsageError
 
 if TYPE_CHECKING:
     from ..verbs import Answer
-    from .magics import RecipeMagics
+    from .front import Front
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def plainly(told: Callable[[str], str] | None = None) -> Iterator[None]:
         raise UsageError(str(error)) from None
 
 
-def deliver(magics: RecipeMagics, answer: Answer, args: argparse.Namespace, *, seen: bool = False) -> Answer | None:
+def deliver(magics: Front, answer: Answer, args: argparse.Namespace, *, seen: bool = False) -> Answer | None:
     """Put the answer where `--out` says and return it, or None after a semicolon, as IPython's own magics do.
 
     In this cell it is shown once, or not at all with `--quiet`.

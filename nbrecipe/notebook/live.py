@@ -22,7 +22,7 @@ from ..bench import Bench
 if TYPE_CHECKING:
     from ..experiments.overfit import Frame
     from ..film import Film
-    from .magics import RecipeMagics
+    from .front import Front
     from .panel import FilmPanel
 
 #: seconds between two whole films, from which a reloaded page goes on
@@ -30,7 +30,7 @@ BACKFILL = 2.0
 RUNS = itertools.count(1)
 
 
-def overfit(magics: RecipeMagics, bench: Bench, args: argparse.Namespace) -> tuple[verbs.Answer, bool]:
+def overfit(magics: Front, bench: Bench, args: argparse.Namespace) -> tuple[verbs.Answer, bool]:
     """Overfit one batch of the bench in front of the user's eyes; the answer, and whether it has been shown."""
     hidden = args.quiet or magics.quiet or args.static or magics.static
     limits = {"n": args.n, "steps": args.steps, "budget": args.budget, "lr": args.lr}

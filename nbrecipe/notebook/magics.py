@@ -2,84 +2,37 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import (
-    Magics,
     cell_magic,
     line_cell_magic,
     line_magic,
-    magics_class,
     needs_local_scope,
     no_var_expand,
 )
 from IPython.core.magic_arguments import argument, magic_arguments
-from traitlets import Bool
 
 from .delivery import deliver, plainly
+from .front import EXPRESSIONS, Front, Locals, expressions, family, shown
 from .line import parse
 
 if TYPE_CHECKING:
-    from ..bench import Bench
     from ..verbs import Answer
 
-Locals = Mapping[str, Any] | None
-EXPRESSIONS = {
-    "model": "the model, when it is not the only one",
-    "loss": "the loss, called as loss(output, target)",
-    "batch": "one batch, as the loader gives it",
-    "train": "the training loader",
-    "val": "the validation loader",
-    "optimizer": "the optimizer",
-    "pretrained": "the state dict that was loaded into the model",
-    "tokenizer": "the tokenizer",
-}
 
-
-def _expressions(*flags: str) -> Callable[[Any], Any]:
-    """Flags that take a Python expression in the user's variables."""
-    return _all(*(argument(f"--{flag}", metavar="EXPR", help=EXPRESSIONS[flag]) for flag in flags))
-
-
-def _shown(function: Any) -> Any:
-    """The flags of every magic that shows something."""
-    quiet = argument("-q", "--quiet", action="store_true", help="show nothing; the answer is returned all the same")
-    return _all(quiet, argument("-o", "--out", metavar="NAME", help="also assign the answer to this variable"))(
-        function
-    )
-
-
-def _all(*decorators: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decorate(function: Any) -> Any:
-        for each in reversed(decorators):
-            function = each(function)
-        return function
-
-    return decorate
-
-
-@magics_class
-class RecipeMagics(Magics):
+@family
+class RecipeMagics(Front):
     """The recipe for training neural networks, on the notebook's own model and data."""
-
-    quiet = Bool(False, help="Show nothing; answers are returned all the same.").tag(config=True)
-    static = Bool(False, help="Never show a live panel, only what stays in a saved notebook.").tag(config=True)
-
-    def __init__(self, shell: Any) -> None:
-        super().__init__(shell, parent=shell)
-        #: what `%bind` fixed: expressions by flag, read anew each time they are needed
-        self.bound: dict[str, str] = {}
 
     @no_var_expand
     @needs_local_scope
     @line_magic
     @magic_arguments()
     @argument("model", nargs="?", metavar="MODEL", help=EXPRESSIONS["model"])
-    @_expressions("loss", "batch", "train", "optimizer", "pretrained")
+    @expressions("loss", "batch", "train", "optimizer", "pretrained")
     @argument("--fix", action="store_true", help="set the last bias to the prior, and prove what it saves")
-    @_shown
+    @shown
     def check_init(self, line: str, local_ns: Locals = None) -> Answer | None:
         """Judge the initialisation: loss, last bias, symmetry, signal by layer, saturated and dead units."""
         args = parse(RecipeMagics.check_init, line)
@@ -97,9 +50,9 @@ class RecipeMagics(Magics):
     @argument("--steps", type=int, help="at most this many steps")
     @argument("--budget", type=float, default=60.0, metavar="S", help="at most this many seconds (default 60)")
     @argument("--lr", type=float, help="learning rate; without it, the optimizer's own")
-    @_expressions("model", "loss", "batch", "train", "optimizer", "tokenizer")
+    @expressions("model", "loss", "batch", "train", "optimizer", "tokenizer")
     @argument("--static", action="store_true", help="no live panel, only what stays in a saved notebook")
-    @_shown
+    @shown
     def overfit_batch(self, line: str, cell: str | None = None, local_ns: Locals = None) -> Answer | None:
         """Run the cell, then train its model on one batch until predictions meet labels; the model is put back.
 
@@ -125,8 +78,8 @@ class RecipeMagics(Magics):
     @argument("--full", action="store_true", help="run everything that applies now, experiments too")
     @argument("--budget", type=float, default=120.0, metavar="S", help="seconds for --full (default 120)")
     @argument("--report", metavar="FILE", help="write the board to a .html or a .json file")
-    @_expressions("model", "loss", "batch", "train", "val", "optimizer", "pretrained", "tokenizer")
-    @_shown
+    @expressions("model", "loss", "batch", "train", "val", "optimizer", "pretrained", "tokenizer")
+    @shown
     def recipe(self, line: str, local_ns: Locals = None) -> Answer | None:
         """Show where you stand in the recipe; with ids, run those checks; with `explain ID`, read a check's page."""
         args = parse(RecipeMagics.recipe, line)
@@ -179,7 +132,7 @@ class RecipeMagics(Magics):
     @argument("--every", type=int, metavar="N", help="look closely at every N steps, beside those chosen by themselves")
     @argument("--no-panel", action="store_true", help="no live panel, only what stays in a saved notebook")
     @argument("--tensorboard", metavar="DIR", help="also write scalars and histograms for TensorBoard")
-    @_shown
+    @shown
     def watch(self, line: str, cell: str, local_ns: Locals = None) -> Answer | None:
         """Run the cell as it is, show what its training or evaluation loop really does, and judge it."""
         __tracebackhide__ = True
@@ -189,24 +142,3 @@ class RecipeMagics(Magics):
         with Watching(self, args, cell, local_ns) as run:
             self._run(cell)
         return deliver(self, run.answer, args, seen=run.shown)
-
-    def _run(self, cell: str) -> None:
-        __tracebackhide__ = True
-        from . import cells
-
-        cells.run(self.shell, cell)
-
-    def _lacks(self, call: str, local_ns: Locals) -> Callable[[str], str]:
-        def told(lacking: str) -> str:
-            from .lacks import Lacks
-
-            return Lacks.of_shell(self.shell, call.strip("; "), local_ns).told(lacking)
-
-        return told
-
-    def _bench(
-        self, magic: str, args: argparse.Namespace, local_ns: Locals, *, cell: str = "", board: bool = False
-    ) -> Bench:
-        from .binding import bench
-
-        return bench(self, magic, args, local_ns, cell=cell, board=board)

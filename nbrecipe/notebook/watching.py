@@ -25,7 +25,7 @@ from .live import Place, bundle, can_show
 from .names import Variables
 
 if TYPE_CHECKING:
-    from .magics import RecipeMagics
+    from .front import Front
     from .panel import WatchPanel
 
 #: seconds that a cell runs before the panel opens: a shorter one shows what stays alone
@@ -40,9 +40,7 @@ class Watching:
     Raises UsageError, in one sentence, before the cell runs, for a flag that is not right.
     """
 
-    def __init__(
-        self, magics: RecipeMagics, args: argparse.Namespace, cell: str, local_ns: Mapping[str, Any] | None
-    ) -> None:
+    def __init__(self, magics: Front, args: argparse.Namespace, cell: str, local_ns: Mapping[str, Any] | None) -> None:
         self.magics, self.args, self.cell, self.local = magics, args, cell, local_ns
         self.hidden = args.quiet or magics.quiet
         shell: Any = magics.shell

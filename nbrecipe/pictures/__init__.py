@@ -1,0 +1,1 @@
+"""What is shown of one batch and one net, as plain numbers and arrays: probes fill it, `render` draws it."""
