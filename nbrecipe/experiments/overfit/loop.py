@@ -28,7 +28,8 @@ FLAT = 0.02
 #: steps between two looks at the slope
 LOOK = 50
 #: the most steps between two looks at the predictions: so many while the loss is above half of a guess's, and else as
-#: many as there were predictions off their label at the last look, for they come right one by one
+#: many as there were predictions off their label at the last look, for they come right one by one; once all are on
+#: their labels every step is looked at, so that none that leaves again is missed
 GLANCE = 8
 #: on an accelerator the loss is fetched once in so many steps: each fetch waits for the device
 FETCH = 10
@@ -150,7 +151,7 @@ class Loop:
         if scores is None:
             return False
         off = self._predictions.off(scores)
-        self._look = step + (min(off, GLANCE) if off and self.losses[-1] < self._near else GLANCE)
+        self._look = step + (min(max(off, 1), GLANCE) if not off or self.losses[-1] < self._near else GLANCE)
         self.since = None if off else step if self.since is None else self.since
         return not off
 
