@@ -19,7 +19,7 @@ WINDOW = 3
 #: steps no shorter than this are all followed finely: it takes less than 2 % of them
 LONG = 0.004
 #: share of the running time that close looks may take later on, and measured steps, each beside some seconds once
-SHARE, ONCE = 0.0025, 0.02
+SHARE, ONCE = 0.002, 0.015
 #: between two of either lies this share of the steps so far
 CLOSE, MEASURED = 16, 32
 #: evaluations that are looked at whatever it costs; and later ones, each time so much of the steps is added

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: bytes of weights beyond which no copy is made
 LARGEST = 1 << 30
 #: seconds between two looks, and the share of the running time that they may take, beside some seconds once
-PAUSE, SHARE, ONCE = 0.1, 0.003, 0.03
+PAUSE, SHARE, ONCE = 0.1, 0.002, 0.02
 #: this many looks come at steps 1, 2, 4, 8, … as far as the seconds go: the first steps move most
 DOUBLINGS = 10
 

@@ -33,7 +33,7 @@ from .schedules import Schedules
 #: calls of models in one close look, and in one of an evaluation
 PASSES, SOME = 12, 4
 #: share of the running time that ticks may take, beside some seconds once: opening a panel must not hold it up
-TICKS, TICKS_ONCE = 0.01, 0.04
+TICKS, TICKS_ONCE = 0.004, 0.02
 #: seconds between two ticks: the eye asks for no more of curves
 INTERVAL = 0.2
 #: calls told in the order of one step

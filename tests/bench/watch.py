@@ -118,7 +118,7 @@ def _row(loop: Loop, name: str, work: Callable[[], object], limit: str, rounds: 
 
 
 def watched(loop: Loop) -> None:
-    """As a cell in JupyterLab: what the panel shows is made and packed ten times a second."""
+    """As a cell in JupyterLab: what the panel shows is made and packed as often as there."""
     with watch({"net": loop.net}, on_tick=shown):
         loop.run()
 
