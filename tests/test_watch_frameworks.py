@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -169,3 +171,44 @@ def test_a_framework_is_watched_and_computes_the_same(fit, steps, schedules, val
     assert [p for p in passes if p.place.where == Path(__file__).name]
     assert trace.film is not None
     assert trace.film.kind == "classes"
+
+
+class Momentum:
+    """An optimizer of its own making: groups and state as torch's have them, and no hooks."""
+
+    def __init__(self, params: Iterable[Tensor], lr: float) -> None:
+        self.param_groups: list[dict[str, Any]] = [{"params": list(params), "lr": lr}]
+        self.state: dict[Tensor, Any] = {}
+
+    def step(self) -> None:
+        with torch.no_grad():
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p -= group["lr"] * p.grad
+
+    def zero_grad(self) -> None:
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None
+
+
+def test_an_optimizer_that_is_none_of_torchs_is_watched_and_left_as_it_was(monkeypatch):
+    """As fastai's, which is not installed everywhere."""
+    module = ModuleType("fastai.optimizer")
+    module.Optimizer = Momentum  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "fastai.optimizer", module)
+    before = Momentum.step
+    net, watcher = body(), watch({})
+    x, y = rows().tensors
+    with watcher:
+        optimizer = Momentum(net.parameters(), 0.05)
+        for _ in range(7):
+            optimizer.zero_grad()
+            functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+    assert Momentum.step is before
+    trace: Trace = watcher.trace
+    assert not [note for note in trace.notes if note.startswith("a bug")]
+    assert trace.steps == 7
+    assert [(seen.kind, seen.steps) for seen in trace.optimizers] == [("Momentum", 7)]
+    assert trace.optimizers[0].leftover == trace.optimizers[0].emptied == 0
