@@ -170,6 +170,13 @@ def next_token(
     return bench(net, ids[:, :-1], ids[:, 1:], loss_fn or token_loss, **more)
 
 
+def sequences(model: nn.Module, *, length: int = 7, features: int = 6, classes: int = 5, **more: Any) -> Bench:
+    """Rows of `length` steps of some features, (64, length, features), in classes by chance."""
+    g = seeded()
+    x, y = torch.randn(64, length, features, generator=g), torch.randint(classes, (64,), generator=g)
+    return bench(model, x, y, nn.CrossEntropyLoss(), **({"size": 16} | more))
+
+
 def watched(program: Callable[[], Any], *, every: int | None = 1, **named: Any) -> Bench:
     """A bench that holds the trace of a loop; `named` are the objects as a notebook would call them."""
     with torch.random.fork_rng(devices=[]):

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor
 
 from .. import batches
+from ..batches import Feed
 from ..bench import Bench
 from ..task.refusal import refuse_lazy
-from .dependency import evaluating, inputs_and_output, rows, unlike
+from .dependency import inputs_and_output, rows, unlike
 from .mixing import Place, first_ahead
-from .signal import plain
+from .signal import evaluating, plain
 
 #: rows that try cuts in one pass, and cuts tried in all, spread evenly
 ROWS, CUTS = 32, 256
@@ -57,12 +58,12 @@ def order(bench: Bench) -> Order:
     size = unlike(model, whole, min(batches.batch_size(whole), ROWS))
     fed = batches.feed(model, batches.take(whole, size), bench.loss_fn)
     with evaluating(model), torch.enable_grad():
-        inputs, output = inputs_and_output(bench.name("model"), model, fed, size)
+        inputs, output = inputs_and_output(model, fed, size)
         timed = [item for item in inputs if item.ndim > 1]
         length = timed[0].shape[1] if timed else 0
         if output is None or length < 2 or output.ndim < 2 or output.shape[:2] != (size, length):
             return Order(length, 0, 0, why="inputs and outputs have no axis of positions in common")
-        looked = Looked([item for item in timed if item.shape[1] == length], output)
+        looked = Looked([item for item in timed if item.shape[1] == length], output, _counted(fed, size, length))
         found = looked.ahead()
         if found is not None:
             place = first_ahead(model, fed, size, length, found.at)
@@ -70,11 +71,21 @@ def order(bench: Bench) -> Order:
     return Order(length, looked.cuts, looked.passes, found)
 
 
-class Looked:
-    """Backward passes from positions of the output to positions of the inputs."""
+def _counted(fed: Feed, size: int, length: int) -> Tensor:
+    """(rows, positions) whose output counts in the loss: a prompt is read in both directions, and predicts nothing."""
+    own = fed.kwargs.get("labels")  # of a model that shifts them itself
+    target = own if isinstance(own, Tensor) else fed.target
+    if not isinstance(target, Tensor) or target.shape != (size, length):
+        return torch.ones(size, length, dtype=torch.bool)
+    known = target.detach().cpu() >= 0
+    return known if own is None else torch.cat([known[:, 1:], torch.zeros(size, 1, dtype=torch.bool)], 1)
 
-    def __init__(self, inputs: list[Tensor], output: Tensor) -> None:
-        self._inputs, self._output = inputs, output
+
+class Looked:
+    """Backward passes from positions of the output that count to positions of the inputs."""
+
+    def __init__(self, inputs: list[Tensor], output: Tensor, counted: Tensor) -> None:
+        self._inputs, self._output, self._counted = inputs, output, counted
         self.size, self.length = output.shape[:2]
         generator = torch.Generator().manual_seed(0)
         self._weights = torch.randn(output.shape, generator=generator).to(output)
@@ -83,7 +94,7 @@ class Looked:
     def sent(self, chosen: Tensor) -> Tensor:
         """(rows, positions) the largest gradient of each input for the outputs chosen, (rows, positions)."""
         self.passes += 1
-        mask = chosen.to(self._output.device).reshape(*chosen.shape, *[1] * (self._output.ndim - 2))
+        mask = (chosen & self._counted).to(self._output.device).reshape(*chosen.shape, *[1] * (self._output.ndim - 2))
         grads = torch.autograd.grad(
             self._output, self._inputs, self._weights * mask, retain_graph=True, allow_unused=True
         )

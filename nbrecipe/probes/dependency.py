@@ -8,7 +8,7 @@ from one to the other shows in the split that parts them; rows that are independ
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,9 +19,9 @@ from torch.overrides import TorchFunctionMode
 from .. import batches
 from ..batches import BadInput, Feed
 from ..bench import Bench
-from ..task.refusal import refuse_lazy
+from ..task.refusal import failed_forward, refuse_lazy
 from .mixing import Place, first_mixing
-from .signal import plain
+from .signal import eagerly, evaluating, plain
 
 #: rows that are looked at; a leak that so many do not have is one of a single row
 ROWS = 32
@@ -87,12 +87,14 @@ def _both_modes(bench: Bench, model: nn.Module, batch: Any, size: int) -> Rows:
     taken = 0
     for training in (False, True):
         try:
-            with _mode(model, training):
-                found = _certified(bench.name("model"), model, fed, size)
+            with _train_mode(model) if training else evaluating(model):
+                found = _certified(model, fed, size)
         except BadInput:
             if not training:
                 raise
             break  # what a model does with its inputs while it trains may not go with gradients of them
+        if training and found.why:
+            break
         taken += found.passes
         if found.why or found.leak is not None:
             return Rows(size, taken, found.leak, training, norms, found.why, found.shape)
@@ -102,14 +104,15 @@ def _both_modes(bench: Bench, model: nn.Module, batch: Any, size: int) -> Rows:
 def unlike(model: nn.Module, whole: Any, most: int) -> int:
     """The most rows whose number is no other size around here: the axis of the rows is then known by its length."""
     held = [item for item in batches.leaves(whole) if isinstance(item, Tensor)]
-    sizes = {size for item in held for size in item.shape[1:]}
+    rows = batches.batch_size(whole)
+    sizes = {size for item in held for size in item.shape[1:] if item.ndim} | {len(i) for i in held if i.ndim} - {rows}
     sizes |= {size for item in (*model.parameters(), *model.buffers()) for size in item.shape}
     return next((size for size in range(most, 1, -1) if size not in sizes), most)
 
 
-def _certified(name: str, model: nn.Module, fed: Feed, size: int) -> Rows:
+def _certified(model: nn.Module, fed: Feed, size: int) -> Rows:
     with torch.enable_grad():
-        inputs, output = inputs_and_output(name, model, fed, size)
+        inputs, output = inputs_and_output(model, fed, size)
         shape = tuple(output.shape) if output is not None else ()
         why = _unfit(inputs, output, size)
         if output is None or why:
@@ -187,7 +190,7 @@ class Tables(TorchFunctionMode):
         return self.found[-1]
 
 
-def inputs_and_output(name: str, model: nn.Module, fed: Feed, size: int) -> tuple[list[Tensor], Tensor | None]:
+def inputs_and_output(model: nn.Module, fed: Feed, size: int) -> tuple[list[Tensor], Tensor | None]:
     """Inputs that gradients can reach, one row an example, and the output."""
     inputs: list[Tensor] = []
 
@@ -203,10 +206,10 @@ def inputs_and_output(name: str, model: nn.Module, fed: Feed, size: int) -> tupl
     tables = Tables(size)
     try:
         # a table of places has as many rows as there are places; where that is the size of the batch it looks the same
-        with tables if unlike(model, fed.batch, size) == size else nullcontext():
+        with eagerly(), tables if unlike(model, fed.batch, size) == size else nullcontext():
             raw = model(*args, **kwargs)
     except Exception as error:
-        raise BadInput(f"the forward pass of `{name}` fails on this batch: {type(error).__name__}: {error}") from error
+        raise failed_forward(model, fed, error) from error
     return inputs + tables.found, batches.output_of(raw)
 
 
@@ -222,17 +225,13 @@ def _unfit(inputs: list[Tensor], output: Tensor | None, size: int) -> str:
     return ""
 
 
-def evaluating(model: nn.Module) -> AbstractContextManager[None]:
-    """Eval mode, for a while."""
-    return _mode(model, training=False)
-
-
 @contextmanager
-def _mode(model: nn.Module, training: bool) -> Iterator[None]:
+def _train_mode(model: nn.Module) -> Iterator[None]:
+    """Train mode of all but what mixes rows or differs between them by design."""
     before = [(part, part.training) for part in model.modules()]
     try:
         for part in model.modules():
-            part.training = training and not isinstance(part, NORMS)
+            part.training = not isinstance(part, NORMS)
         yield
     finally:
         for part, mode in before:

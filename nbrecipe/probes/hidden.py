@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import itertools
-import math
 import types
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -25,8 +24,6 @@ BOXES = (list, tuple, set, frozenset, deque)
 _DEPTH, _LONG = 4, 1000
 #: nodes of a graph that are looked at for the parameters it started from
 _NODES = 1000
-#: values of a weight that tell a uniform draw; rows of a table that are looked at
-_ENOUGH, _ROWS = 16, 1000
 #: attributes that every module has: its tables and hooks
 _OWN = frozenset(vars(nn.Module()))
 _CLOSED = (str, bytes, int, float, complex, type, types.ModuleType, types.FunctionType, types.MethodType)
@@ -73,39 +70,6 @@ def hidden(bench: Bench) -> tuple[Hidden, ...]:
             if unique:
                 found.append(Hidden(path, attribute, value, tuple(m for m, _ in pairs), tuple(unique.values())))
     return tuple(found)
-
-
-def as_drawn(members: tuple[nn.Module | Tensor, ...]) -> bool:
-    """Whether all layers of these modules still have the weights that torch draws by default.
-
-    Linear, convolution and recurrent layers are uniform up to an end: no value lies outside, and of 16 values all lie
-    in the inner half once in 65 000 times. Embeddings are standard normal: their mean square is one within five
-    standard errors. Training, a pretrained state and most other inits break that. False where nothing tells it.
-    """
-    modules = [module for member in members if isinstance(member, nn.Module) for module in member.modules()]
-    ends = [
-        float(weight.detach().abs().max()) * math.sqrt(fan)
-        for module in modules
-        for weight, fan in _uniform(module)
-        if weight.numel() >= _ENOUGH
-    ]
-    squares = [float(row) for module in modules if isinstance(module, nn.Embedding) for row in _squares(module)]
-    spread = 5 * math.sqrt(2 / len(squares)) if squares else math.inf
-    normal = spread > 0.5 or abs(sum(squares) / len(squares) - 1) < spread
-    return bool(ends or spread <= 0.5) and normal and all(0.5 < end <= 1 + 1e-3 for end in ends)
-
-
-def _uniform(module: nn.Module) -> list[tuple[Tensor, int]]:
-    """Weights that are drawn within one over the root of a number, and that number."""
-    if isinstance(module, (nn.Linear, nn.modules.conv._ConvNd)) and module.weight.numel():
-        return [(module.weight, module.weight[0].numel())]
-    return [(p, module.hidden_size) for p in module.parameters()] if isinstance(module, nn.RNNBase) else []
-
-
-def _squares(table: nn.Embedding) -> Tensor:
-    """The squares of some values, without the row of padding, which is zero."""
-    rows = [i for i in range(min(len(table.weight), _ROWS)) if i != table.padding_idx]
-    return table.weight.detach()[rows].float().square().flatten()[: _ROWS * 4]
 
 
 def optimizers(bench: Bench) -> list[Optimizer]:

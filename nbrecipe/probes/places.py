@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from .. import batches
-from ..batches import BadInput, Feed
+from ..batches import Feed
 from ..bench import Bench
-from ..task.refusal import refuse_lazy
-from .dependency import evaluating, unlike
+from ..task.refusal import failed_forward, refuse_lazy
+from .dependency import unlike
 from .mixing import Place, calls
-from .signal import plain
+from .signal import eagerly, evaluating, plain
 
 #: copies of the example
 ROWS = 16
@@ -49,7 +49,7 @@ def copies(bench: Bench) -> Copies:
     args, kwargs = (batches.apply(part, lambda item: _repeated(item, size)) for part in (fed.args, fed.kwargs))
     same = Feed(args, kwargs, fed.target, fed.batch)
     with evaluating(model), torch.no_grad():
-        usual, made, again = (_output(bench, model, one, seed) for one, seed in ((fed, 0), (same, 0), (same, 1)))
+        usual, made, again = (_output(model, one, seed) for one, seed in ((fed, 0), (same, 0), (same, 1)))
         if usual is None or made is None or again is None or made.ndim == 0 or made.shape[0] != size:
             return Copies(size, why="the model gives no row of numbers for each example")
         if not torch.equal(made, again):
@@ -66,13 +66,13 @@ def _repeated(item: object, size: int) -> object:
     return item[:1].expand_as(item).clone()
 
 
-def _output(bench: Bench, model: nn.Module, fed: Feed, seed: int) -> Tensor | None:
+def _output(model: nn.Module, fed: Feed, seed: int) -> Tensor | None:
     torch.manual_seed(seed)  # the bench puts the generator back
     try:
-        output = batches.output_of(model(*fed.args, **fed.kwargs))
+        with eagerly():
+            output = batches.output_of(model(*fed.args, **fed.kwargs))
     except Exception as error:
-        name = bench.name("model")
-        raise BadInput(f"the forward pass of `{name}` fails on this batch: {type(error).__name__}: {error}") from error
+        raise failed_forward(model, fed, error) from error
     return output.double() if output is not None and output.is_floating_point() else None
 
 

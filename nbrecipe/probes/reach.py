@@ -20,8 +20,7 @@ from .. import batches
 from ..batches import BadInput, Step
 from ..bench import Bench
 from ..task.refusal import refuse_lazy
-from .sampling import evaluating
-from .signal import forward, plain, projected, training
+from .signal import evaluating, forward, plain, projected, training
 
 #: functions whose answer is out of the graph, as the user writes them
 CUTS = {
@@ -123,6 +122,12 @@ def _passes(bench: Bench, model: nn.Module) -> Iterator[tuple[batches.Feed, bool
             pass
     for _ in range(PASSES - count):
         yield first, False
+
+
+def is_held(bench: Bench, parameter: nn.Parameter) -> bool:
+    """Whether the optimizer is to train it; what it does not hold has another purpose, or another optimizer."""
+    groups = getattr(bench.optimizer, "param_groups", None)
+    return groups is None or any(parameter is p for group in groups for p in group["params"])
 
 
 def joined(bench: Bench) -> frozenset[str] | None:

@@ -6,8 +6,6 @@ import ast
 import inspect
 import random
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import CodeType, FrameType
 from typing import Any
@@ -20,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from .. import batches
 from ..bench import Bench
 from ..task.refusal import failed_forward, refuse_lazy
-from .signal import eagerly, plain
+from .signal import eagerly, evaluating, plain
 
 #: functions that drop; their in-place twins end in _
 DROPOUT = frozenset(
@@ -96,18 +94,6 @@ def sampling(bench: Bench) -> Sampling:
     return Sampling(
         tuple(calls), spread, _gap(first, again), _gap(base, dropped), _gap(base, drawn), _gap(base, same)
     )  # fmt: skip
-
-
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Eval mode as the user switches to it, and the modes of before afterwards."""
-    before = [(module, module.training) for module in model.modules()]
-    try:
-        model.eval()
-        yield
-    finally:
-        for module, mode in before:
-            module.training = mode
 
 
 def _outputs(bench: Bench, model: nn.Module, seed: int, noise: int) -> tuple[list[Tensor], list[Draw]]:

@@ -122,6 +122,18 @@ def training(model: nn.Module, size: int) -> Iterator[None]:
             module.training = mode
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Eval mode as the user switches to it, and the modes of before afterwards."""
+    before = [(module, module.training) for module in model.modules()]
+    try:
+        model.eval()
+        yield
+    finally:
+        for module, mode in before:
+            module.training = mode
+
+
 def _backward(model: nn.Module, step: Step) -> tuple[tuple[Twins, ...], str]:
     """Send the loss's gradient back: which units it does not tell apart, or the reason why it cannot be."""
     weights = [p for p in model.parameters() if p.requires_grad]

@@ -130,6 +130,22 @@ def test_masked_language_models_may_look_everywhere():
     assert of(Bench(model=OwnLoss(False), batch=batch)).verdict == "skipped"
 
 
+@pytest.mark.parametrize(("ahead", "verdict"), [(0, "ok"), (1, "bad")])
+def test_a_prompt_may_be_read_in_both_directions_and_what_follows_may_not(ahead, verdict):
+    prompt = 5
+
+    def mixed(net: Any, x: Tensor) -> Tensor:
+        mask = allowed(x, ahead)
+        mask[:prompt, :prompt] = True
+        return x + attended(x, mask)
+
+    given = toys.next_token(Model(mixed), vocabulary=VOCABULARY, length=12)
+    ids, following = given.get("batch")
+    targets = following.clone()
+    targets[:, : prompt - 1] = -100  # the prompt is not learned; its last token is followed by the first that is
+    assert of(given.replace(batch=(ids, targets))).verdict == verdict
+
+
 def test_an_encoder_that_names_each_token_may_look_everywhere():
     given = toys.next_token(AHEAD["attention without a mask"][0](), vocabulary=VOCABULARY)
     ids, _ = given.get("batch")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from ... import toys
@@ -31,7 +30,7 @@ TIMED = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.Trans
 @check.run
 def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     with bench.untouched():
-        seen = rows(bench)
+        seen = bench.once(rows)
     if seen.why:
         return skipped(seen.why)
     normed = f"; {len(seen.norms)} batch norms mix them while training, by design" if seen.norms else ""
@@ -46,8 +45,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     claim = hint if seen.training or _by_design(plain(model), seen, batch) else bad
     return claim(
         f"the output for row **{leak.to}** depends on row **{leak.source}** of the batch"
-        f"{' in train mode' if seen.training else ''}: its gradient there is {number(leak.strength, 2)} times that of "
-        f"its own row, which should be the only one{_told(name, place)}",
+        f"{' in train mode' if seen.training else ''}: the gradient there is **{number(leak.strength, 2)}** times that "
+        f"at its own row, and should be 0{_told(name, place)}",
         fix=_fix(name, plain(model), place, seen.size),
         why="the prediction for an example changes with the examples it happens to be batched with",
         where=spelled(name, place.path) if place is not None else "",
@@ -112,16 +111,10 @@ class Viewed(nn.Module):
         return made
 
 
-def _sequences(net: nn.Module) -> Bench:
-    g = toys.seeded()
-    x, y = torch.randn(64, 7, 6, generator=g), torch.randint(5, (64,), generator=g)
-    return toys.bench(net, x, y, nn.CrossEntropyLoss(), size=16)
-
-
 @check.breaks
 def view_for_permute() -> Bench:
     """`x.view(t, n, d)` gives time steps of one example to another."""
-    return _sequences(Viewed(right=False))
+    return toys.sequences(Viewed(right=False))
 
 
 @check.breaks
@@ -133,7 +126,7 @@ def softmax_over_rows() -> Bench:
 @check.holds
 def permuted() -> Bench:
     """The same net with `permute`."""
-    return _sequences(Viewed(right=True))
+    return toys.sequences(Viewed(right=True))
 
 
 @check.holds

@@ -18,7 +18,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok, skipped
-from ...probes.reach import Cut, Reach, joined, reach
+from ...probes.reach import Cut, Reach, is_held, joined, reach
 from ...probes.shares import draw_shares
 from ...probes.signal import plain, spelled
 from ...probes.untrained import is_as_drawn
@@ -43,7 +43,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         return skipped("no parameter is trainable, so no gradient is to arrive anywhere")
     seen = bench.once(reach)
     used = set(parameters) & seen.touched - seen.moved
-    cut = {name for name in used - seen.reached if _is_held(bench, parameters[name])}
+    cut = {name for name in used - seen.reached if is_held(bench, parameters[name])}
     if not cut:
         return ok(f"a gradient reaches all of the {len(used)} trainable parameters in use", cut=0, used=len(used))
     name = bench.name("model")
@@ -69,12 +69,6 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
 
 def _any(names: set[str], path: str) -> str:
     return min(name for name in names if (name.rpartition(".")[0] or name) == path)
-
-
-def _is_held(bench: Bench, parameter: nn.Parameter) -> bool:
-    """Whether the optimizer is to train it; what it does not hold has another purpose, or another optimizer."""
-    groups = getattr(bench.optimizer, "param_groups", None)
-    return groups is None or any(parameter is p for group in groups for p in group["params"])
 
 
 def _cause(seen: Reach, cut: set[str]) -> Cut | None:

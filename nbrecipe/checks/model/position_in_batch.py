@@ -69,22 +69,16 @@ class Placed(nn.Module):
         return made
 
 
-def _sequences(net: nn.Module) -> Bench:
-    g = toys.seeded()
-    x, y = torch.randn(64, 7, 6, generator=g), torch.randint(5, (64,), generator=g)
-    return toys.bench(net, x, y, nn.CrossEntropyLoss(), size=16)
-
-
 @check.breaks
 def places_along_the_batch() -> Bench:
     """`x + pe[: x.size(0)][:, None]` on a batch that comes first."""
-    return _sequences(Placed(axis=0))
+    return toys.sequences(Placed(axis=0))
 
 
 @check.holds
 def places_along_time() -> Bench:
     """The same table along time."""
-    return _sequences(Placed(axis=1))
+    return toys.sequences(Placed(axis=1))
 
 
 @check.holds

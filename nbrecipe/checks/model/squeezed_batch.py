@@ -13,13 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ... import batches, toys
-from ...batches import BadInput
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.dependency import evaluating
-from ...probes.signal import plain
-from ...task.refusal import refuse_lazy
+from ...probes.signal import eagerly, evaluating, plain
+from ...task.refusal import failed_forward, refuse_lazy
 
 check = Check(__name__, tip="wrong indexing")
 
@@ -53,15 +51,14 @@ def _shape(bench: Bench, size: int) -> tuple[int, ...] | None:
     """The shape of the output for so many rows; None where there is no tensor, or where one row cannot be fed."""
     model = plain(bench.get("model"))
     refuse_lazy(model)
+    fed = batches.feed(model, batches.take(bench.get("batch"), size), bench.loss_fn)
     try:
-        fed = batches.feed(model, batches.take(bench.get("batch"), size), bench.loss_fn)
-        with evaluating(model), torch.no_grad():
+        with evaluating(model), torch.no_grad(), eagerly():
             raw = model(*fed.args, **fed.kwargs)
     except Exception as error:
         if size == 1:
             return None
-        name = bench.name("model")
-        raise BadInput(f"the forward pass of `{name}` fails on this batch: {type(error).__name__}: {error}") from error
+        raise failed_forward(model, fed, error) from error
     output = raw if isinstance(raw, Tensor) else batches.output_of(raw)
     return tuple(output.shape) if output is not None else None
 

@@ -18,9 +18,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok
-from ...probes.hidden import Hidden, as_drawn, held_by, hidden, optimizers
+from ...probes.hidden import Hidden, held_by, hidden, optimizers
 from ...probes.reached import reached
 from ...probes.signal import plain, spelled
+from ...probes.untrained import as_drawn
 
 check = Check(__name__, tip="unused parameters")
 

@@ -18,7 +18,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok
 from ...probes.mentions import is_foreign, speaks_of
-from ...probes.reach import never_touched, reach
+from ...probes.reach import is_held, never_touched, reach
 from ...probes.shares import draw_shares
 from ...probes.signal import plain, spelled
 
@@ -48,7 +48,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     total = sum(p.numel() for p in parameters.values())
     touched = bench.once(reach).touched
     never = never_touched(bench) if set(parameters) - touched else frozenset()
-    unused = {name for name in never if _is_held(bench, parameters[name])}
+    unused = {name for name in never if is_held(bench, parameters[name])}
     if not unused:
         return ok(f"all of the {len(parameters)} trainable parameters are used", unused=0, total=total)
     parts = sorted(_parts(bench, inner, unused, set(parameters)), key=lambda part: (not part.forgotten, -part.values))
@@ -68,12 +68,6 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         unused=values,
         total=total,
     )
-
-
-def _is_held(bench: Bench, parameter: nn.Parameter) -> bool:
-    """Whether the optimizer is to train it; what it does not hold has another purpose, or another optimizer."""
-    groups = getattr(bench.optimizer, "param_groups", None)
-    return groups is None or any(parameter is p for group in groups for p in group["params"])
 
 
 def _parts(bench: Bench, model: nn.Module, unused: set[str], trainable: set[str]) -> list[_Part]:
