@@ -55,6 +55,9 @@ class Bench:
     trained: str = ""
     #: the user's own loop, watched
     trace: Any = None
+    #: what the user says is meant: "causal" (no output hears of later inputs), "mixing" (rows of a batch meet by
+    #: design), "whole" (look at every row of the batch, however long it takes)
+    declared: frozenset[str] = frozenset()
     #: the cells that ran, in order
     cells: tuple[Cell, ...] = ()
     #: how the user calls each field: {"model": "net"}
