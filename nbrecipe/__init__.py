@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .twins.chart_dependencies import chart_dependencies as chart_dependencies
+    from .twins.same_as import same_as as same_as
     from .verbs import bind as bind
     from .verbs import check_init as check_init
     from .verbs import explain as explain
@@ -24,8 +26,19 @@ if TYPE_CHECKING:
     from .watched import watch as watch
 
 #: where a verb lies that has a file of its own
-TWINS = {"watch": ".watched"}
-__all__ = ["bind", "check_init", "explain", "overfit_batch", "recipe", "report", "seed", "watch"]
+TWINS = {"same_as": ".twins.same_as", "chart_dependencies": ".twins.chart_dependencies", "watch": ".watched"}
+__all__ = [
+    "bind",
+    "chart_dependencies",
+    "check_init",
+    "explain",
+    "overfit_batch",
+    "recipe",
+    "report",
+    "same_as",
+    "seed",
+    "watch",
+]
 
 
 class _Package(ModuleType):

@@ -73,7 +73,7 @@ def check_init(model: nn.Module | None = None, *, fix: bool = False, **given: An
     Takes loss=, batch=, train= (a loader), optimizer=, pretrained= (a state dict). With `fix` the last bias is set to
     the prior, in place; otherwise everything is afterwards as it was. Raises BadInput, in one sentence.
     """
-    return check_init_of(_bench(model=model, **given), fix=fix)
+    return check_init_of(bench_of(model=model, **given), fix=fix)
 
 
 def check_init_of(bench: Bench, *, fix: bool = False) -> Answer:
@@ -95,7 +95,7 @@ def overfit_batch(
     Takes loss=, batch=, train= (a loader), optimizer=, tokenizer=. At most `steps` steps and `budget` seconds. Raises
     BadInput, in one sentence.
     """
-    return overfit_batch_of(_bench(model=model, **given), n=n, steps=steps, budget=budget, lr=lr)
+    return overfit_batch_of(bench_of(model=model, **given), n=n, steps=steps, budget=budget, lr=lr)
 
 
 def overfit_batch_of(
@@ -129,7 +129,7 @@ def recipe(
     The name of a chapter ("model", "loss") stands for its checks of one batch. Takes what `bind` takes. `report` writes
     the board to a .html or .json file. Raises LookupError for an unknown id.
     """
-    return recipe_of(_bench(**given), *ids, full=full, budget=budget, report=report)
+    return recipe_of(bench_of(**given), *ids, full=full, budget=budget, report=report)
 
 
 def recipe_of(
@@ -178,7 +178,7 @@ def seed(number: int) -> None:
     seed_all(number)
 
 
-def _bench(**given: Any) -> Bench:
+def bench_of(**given: Any) -> Bench:
     return SESSION.bench(_fields(given))
 
 

@@ -13,16 +13,18 @@ from IPython.core.magic import (
 )
 from IPython.core.magic_arguments import argument, magic_arguments
 
+from .charting import ChartMagics
 from .delivery import deliver, plainly
-from .front import EXPRESSIONS, Front, Locals, expressions, family, shown
+from .front import EXPRESSIONS, Locals, expressions, family, shown
 from .line import parse
+from .rewrites import RewriteMagics
 
 if TYPE_CHECKING:
     from ..verbs import Answer
 
 
 @family
-class RecipeMagics(Front):
+class RecipeMagics(ChartMagics, RewriteMagics):
     """The recipe for training neural networks, on the notebook's own model and data."""
 
     @no_var_expand

@@ -19,7 +19,7 @@ from .dependency import inputs_and_output, rows, unlike
 from .mixing import Place, first_ahead
 from .signal import evaluating, plain
 
-#: rows that try cuts in one pass, and cuts tried in all, spread evenly
+#: rows that try cuts in one pass, and cuts tried in all, spread evenly, unless every one is asked for
 ROWS, CUTS = 32, 256
 
 
@@ -64,7 +64,7 @@ def order(bench: Bench) -> Order:
         if output is None or length < 2 or output.ndim < 2 or output.shape[:2] != (size, length):
             return Order(length, 0, 0, why="inputs and outputs have no axis of positions in common")
         looked = Looked([item for item in timed if item.shape[1] == length], output, _counted(fed, size, length))
-        found = looked.ahead()
+        found = looked.ahead(every="whole" in bench.declared)
         if found is not None:
             place = first_ahead(model, fed, size, length, found.at)
             found = Ahead(found.at, found.source, found.strength, looked.lags(), place)
@@ -101,9 +101,9 @@ class Looked:
         largest = [grad.detach().abs().flatten(2).amax(2).float().cpu() for grad in grads if grad is not None]
         return torch.stack(largest).amax(0) if largest else torch.zeros(chosen.shape)
 
-    def ahead(self) -> Ahead | None:
+    def ahead(self, *, every: bool = False) -> Ahead | None:
         """The strongest gradient behind a cut; None where there is none."""
-        step = -(-(self.length - 1) // CUTS)
+        step = 1 if every else -(-(self.length - 1) // CUTS)
         places = torch.arange(self.length)
         for cuts in torch.split(torch.arange(0, self.length - 1, step), self.size):
             self.cuts += len(cuts)

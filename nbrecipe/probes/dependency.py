@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import torch
@@ -25,6 +26,8 @@ from .signal import eagerly, evaluating, plain
 
 #: rows that are looked at; a leak that so many do not have is one of a single row
 ROWS = 32
+#: seconds that looking at a whole batch may take
+SECONDS = 20.0
 #: functions that look rows of a table up
 LOOKUPS = ("embedding", "embedding_bag")
 #: what differs between rows or mixes them by design while training
@@ -64,7 +67,8 @@ class Rows:
 def rows(bench: Bench) -> Rows:
     """The certificate in eval mode, then in train mode without batch norm and dropout.
 
-    Run it inside `bench.untouched()`. Raises BadInput where the forward pass fails.
+    The first `ROWS` rows are looked at, and where `bench.declared` says "whole", as many as `SECONDS` allow. Run it
+    inside `bench.untouched()`. Raises BadInput where the forward pass fails.
     """
     model = plain(bench.get("model"))
     refuse_lazy(model)
@@ -72,13 +76,25 @@ def rows(bench: Bench) -> Rows:
     most = batches.batch_size(whole)
     if most < 2:
         return Rows(most, 0, why="the batch holds a single row")
-    size = unlike(model, whole, min(most, ROWS))
+    size, start = unlike(model, whole, min(most, ROWS)), perf_counter()
     try:
-        return _both_modes(bench, model, batches.take(whole, size), size)
+        found = _both_modes(bench, model, batches.take(whole, size), size)
     except BadInput:
         if size == most:
             raise
         return _both_modes(bench, model, whole, most)  # a model of one size of batch
+    if found.leak is not None or found.why or "whole" not in bench.declared:
+        return found
+    return _rest(bench, model, whole, (perf_counter() - start) / (size * found.passes)) or found
+
+
+def _rest(bench: Bench, model: nn.Module, whole: Any, each: float) -> Rows | None:
+    """The certificate for more rows, at `each` seconds a row and pass; None where there are no more, or no time."""
+    most = batches.batch_size(whole)
+    while most > ROWS and each * most * 4 * most.bit_length() > SECONDS:
+        most //= 2
+    size = unlike(model, whole, most) if most > ROWS else 0
+    return _both_modes(bench, model, batches.take(whole, size), size) if size > ROWS else None
 
 
 def _both_modes(bench: Bench, model: nn.Module, batch: Any, size: int) -> Rows:
@@ -87,7 +103,7 @@ def _both_modes(bench: Bench, model: nn.Module, batch: Any, size: int) -> Rows:
     taken = 0
     for training in (False, True):
         try:
-            with _train_mode(model) if training else evaluating(model):
+            with train_mode(model) if training else evaluating(model):
                 found = _certified(model, fed, size)
         except BadInput:
             if not training:
@@ -226,7 +242,7 @@ def _unfit(inputs: list[Tensor], output: Tensor | None, size: int) -> str:
 
 
 @contextmanager
-def _train_mode(model: nn.Module) -> Iterator[None]:
+def train_mode(model: nn.Module) -> Iterator[None]:
     """Train mode of all but what mixes rows or differs between them by design."""
     before = [(part, part.training) for part in model.modules()]
     try:

@@ -40,6 +40,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
             rows=seen.size,
             passes=seen.passes,
         )
+    if "mixing" in bench.declared:
+        return ok(f"rows of the batch meet, as you say they should: row {seen.leak.to} hears of row {seen.leak.source}")
     name, leak = bench.name("model"), seen.leak
     place = leak.place
     claim = hint if seen.training or _by_design(plain(model), seen, batch) else bad

@@ -30,10 +30,10 @@ SHIFTED = 0.99
 @check.run
 def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     fed = bench.get("feed")
-    rebuilt = fed.kwargs.get("labels") is not None  # a model that is given its own inputs may be to rebuild them
-    if getattr(getattr(model, "config", None), "is_encoder_decoder", False):
+    declared = "causal" in bench.declared
+    if not declared and getattr(getattr(model, "config", None), "is_encoder_decoder", False):
         return skipped("an encoder is shown the whole input on purpose")
-    if not _predicts_next(fed):
+    if not declared and not _predicts_next(fed):
         return skipped("the target is not the input one step ahead, so looking ahead may be right")
     with bench.untouched():
         seen = bench.once(order)
@@ -49,9 +49,12 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     place = ahead.place
     where = spelled(name, place.path) if place is not None else ""
     first = f"; `{where}` ({place.kind}) is the first to look ahead" if place is not None else ""
+    # a model that is given its own inputs for labels may be to rebuild them
+    rebuilt = fed.kwargs.get("labels") is not None and not declared
+    meant = "what it is given" if rebuilt else "the token one step ahead"
     return (hint if rebuilt else bad)(
         f"outputs up to position **{ahead.at}** depend on the input at position **{ahead.source}**, {_lags(seen)}; "
-        f"the target is {'what it is given' if rebuilt else 'the token one step ahead'}{first}",
+        f"{'it is declared causal' if declared else f'the target is {meant}'}{first}",
         fix=_fix(where or f"`{name}`", plain(model), ahead, seen),
         why="the model is shown the token that it is to predict, and learns to copy it",
         where=where,
