@@ -1,12 +1,14 @@
-"""Which rows of a batch each output depends on, by backpropagation: a certificate that takes log N passes.
+"""Which rows of a batch each output depends on, by backpropagation: a certificate that takes about log2 N passes.
 
-Every row has a number. For each bit of it the outputs of the rows that have the bit are summed with random weights and
-sent back: rows without the bit must get no gradient, and the other way round. Two rows differ in some bit, so a leak
-from one to the other shows in the split that parts them; rows that are independent get a gradient of exactly zero.
+The outputs of some rows are summed with random weights and sent back: the other rows must get a gradient of exactly
+zero. Each row takes part in a set of passes of its own, all of one size, so that none holds another (Sperner, 1928): a
+leak from one row to another then shows in the pass that the one has and the other has not.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -91,7 +93,7 @@ def rows(bench: Bench) -> Rows:
 def _rest(bench: Bench, model: nn.Module, whole: Any, each: float) -> Rows | None:
     """The certificate for more rows, at `each` seconds a row and pass; None where there are no more, or no time."""
     most = batches.batch_size(whole)
-    while most > ROWS and each * most * 4 * most.bit_length() > SECONDS:
+    while most > ROWS and each * most * 3 * most.bit_length() > SECONDS:
         most //= 2
     size = unlike(model, whole, most) if most > ROWS else 0
     return _both_modes(bench, model, batches.take(whole, size), size) if size > ROWS else None
@@ -146,12 +148,13 @@ def _certified(model: nn.Module, fed: Feed, size: int) -> Rows:
 
 
 def splits(size: int) -> Iterator[Tensor]:
-    """Every way to part rows by a bit of their number, each once with the bit and once without."""
-    numbers = torch.arange(size)
-    for bit in range((size - 1).bit_length()):
-        chosen = (numbers >> bit) % 2 == 1
-        yield chosen
-        yield ~chosen
+    """The rows that are sent back in each pass: of any two, each is in a pass that the other is not in."""
+    passes = next(count for count in itertools.count(1) if math.comb(count, count // 2) >= size)
+    codes = itertools.islice(itertools.combinations(range(passes), passes // 2), size)
+    taking = torch.zeros(passes, size, dtype=torch.bool)
+    for row, code in enumerate(codes):
+        taking[list(code), row] = True
+    yield from taking
 
 
 class Back:
