@@ -48,7 +48,7 @@ def first_mixing(model: nn.Module, fed: Feed, size: int, source: int) -> Place |
     one = torch.arange(size) == source
     with torch.no_grad():
         plain = calls(model, fed)
-        mine, others = (calls(model, _changed(fed, size, rows)) for rows in (one, ~one))
+        mine, others = (calls(model, changed_rows(fed, size, rows)) for rows in (one, ~one))
     if not len(plain) == len(mine) == len(others):
         return None
     for call, a, b in zip(plain, mine, others, strict=True):
@@ -62,16 +62,7 @@ def first_mixing(model: nn.Module, fed: Feed, size: int, source: int) -> Place |
 
 def first_ahead(model: nn.Module, fed: Feed, size: int, length: int, cut: int) -> Place | None:
     """The first module whose output up to position `cut` of `length` changes with inputs behind it."""
-    later = torch.arange(length) > cut
-
-    def change(item: Any) -> Any:
-        if not isinstance(item, Tensor) or item.ndim < 2 or tuple(item.shape[:2]) != (size, length):
-            return item
-        where = later.to(item.device).reshape(1, -1, *[1] * (item.ndim - 2))
-        other = item.roll(1, 0)
-        return torch.where(where, other + 0.5 * item.std() if item.is_floating_point() else other, item)
-
-    changed = Feed(batches.apply(fed.args, change), batches.apply(fed.kwargs, change), fed.target, fed.batch)
+    changed = changed_ahead(fed, size, length, cut)
     with torch.no_grad():
         plain, ahead = calls(model, fed), calls(model, changed)
     for call, other in zip(plain, ahead, strict=False):
@@ -130,7 +121,7 @@ def _copy(item: Any) -> Any:
     return item.detach().clone() if isinstance(item, Tensor) else item
 
 
-def _changed(fed: Feed, size: int, rows: Tensor) -> Feed:
+def changed_rows(fed: Feed, size: int, rows: Tensor) -> Feed:
     """The batch with other numbers in some rows: those of the next row, and half a unit more of each."""
 
     def change(item: Any) -> Any:
@@ -141,6 +132,20 @@ def _changed(fed: Feed, size: int, rows: Tensor) -> Feed:
         if item.is_floating_point():
             other = other + 0.5 * item.std()
         return torch.where(where, other, item)
+
+    return Feed(batches.apply(fed.args, change), batches.apply(fed.kwargs, change), fed.target, fed.batch)
+
+
+def changed_ahead(fed: Feed, size: int, length: int, cut: int) -> Feed:
+    """The batch with other numbers behind position `cut` of `length`."""
+    later = torch.arange(length) > cut
+
+    def change(item: Any) -> Any:
+        if not isinstance(item, Tensor) or item.ndim < 2 or tuple(item.shape[:2]) != (size, length):
+            return item
+        where = later.to(item.device).reshape(1, -1, *[1] * (item.ndim - 2))
+        other = item.roll(1, 0)
+        return torch.where(where, other + 0.5 * item.std() if item.is_floating_point() else other, item)
 
     return Feed(batches.apply(fed.args, change), batches.apply(fed.kwargs, change), fed.target, fed.batch)
 

@@ -25,7 +25,7 @@ LIBRARIES = tuple(
 )
 EXAMPLES, PROBES = f"{PACKAGE / 'checks'}{os.sep}", f"{PACKAGE / 'probes'}{os.sep}"
 #: the files of cells, as kernels and terminals name them
-CELL = re.compile(r"<ipython-input-(\d+)-|[/\\]ipykernel_\d+[/\\]")
+CELL = re.compile(r"<ipython-input-(\d+)-|[/\\](?:ipykernel|xpython)_\d+[/\\]")
 
 
 @dataclass(frozen=True)
