@@ -2,8 +2,8 @@
 
 Every call of a function of torch that leads to the output is watched while one row changes, and while the others do:
 the first value that changes with both mixes them. Where rows lay wrong before, because a `view`, a `roll` or an index
-had moved them, the call that moved them is the one. Values are kept for a stretch of calls at a time, so that memory
-stays bounded.
+had moved them, the call that moved them is the one. Of a large model a sample of the values is watched first, and all
+of them around the call that this finds, so that memory and time stay bounded.
 """
 
 from __future__ import annotations
@@ -19,16 +19,21 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from .. import batches
 from ..batches import Feed
-from .mixing import changed_ahead, changed_rows
+from ..bench import Bench
+from .mixing import Place, changed_ahead, changed_rows
 from .origin import Line, running, said
-from .signal import eagerly
+from .signal import eagerly, spelled
 
-__all__ = ["Line", "first_ahead_line", "first_mixing_line", "said"]
+__all__ = ["Line", "first_ahead_line", "first_mixing_line", "said", "spot"]
 
-#: bytes of values that are kept at a time, and stretches of calls that are tried
-ROOM, STRETCHES = 2**28, 16
+#: bytes of values that are kept, and values of a tensor in a sample: over a hundred of each of 32 rows
+ROOM, SAMPLE = 2**28, 4096
 #: what lays the same numbers out anew
 LAID_OUT = frozenset({"view", "reshape", "view_as", "reshape_as", "unflatten", "flatten", "as_strided"})
+
+
+#: what is kept of a value
+Look = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,8 @@ class Call:
     line: Line | None
     #: the calls that made what it was given
     given: tuple[int, ...]
+    #: size of what it made
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,12 @@ class Laid:
     moved: bool
 
 
+def spot(bench: Bench, place: Place | None, line: Line | None) -> str:
+    """Where it happens: the module, and the line as its author knows it."""
+    module = f"`{spelled(bench.name('model'), place.path)}`" if place is not None else ""
+    return " · ".join(filter(None, (module, f"{said(bench, line)}: `{line.text}`" if line is not None else "")))
+
+
 def first_mixing_line(model: nn.Module, fed: Feed, size: int, source: int) -> Line | None:
     """The line where row `source` meets others first, or leaves its place; None where no line shows it.
 
@@ -62,9 +75,10 @@ def first_mixing_line(model: nn.Module, fed: Feed, size: int, source: int) -> Li
     with torch.no_grad():
         graph = _graph(model, fed)
         for wanted in graph.tried():
+            near = graph.near(wanted, lambda wanted: _first(model, fed, feeds, wanted, _sample))
             laid: dict[int, Laid] = {}
-            for index, (mine, others) in _differing(model, fed, feeds, wanted):
-                mixes = any(bool((a & b).any()) for a, b in zip(mine, others, strict=True))
+            for index, (mine, others) in _differing(model, fed, feeds, near, _copy):
+                mixes = _both([mine, others])
                 laid[index] = Laid(mixes, all(_placed(m, size, source) for m in mine), _moved(mine, size, source))
                 if mixes:
                     return _origin(graph.calls, laid, index)
@@ -76,13 +90,29 @@ def first_mixing_line(model: nn.Module, fed: Feed, size: int, source: int) -> Li
 def first_ahead_line(model: nn.Module, fed: Feed, size: int, length: int, cut: int) -> Line | None:
     """The first line whose result up to position `cut` of `length` changes with inputs behind it; None for none."""
     feeds = [changed_ahead(fed, size, length, cut)]
+
+    def early(item: Tensor) -> Tensor:
+        """Up to the cut, along the one axis that has this length."""
+        axes = [axis for axis, each in enumerate(item.shape) if each == length]
+        return _copy(item.movedim(axes[0], 0)[: cut + 1]) if len(axes) == 1 else item.new_empty(0)
+
     with torch.no_grad():
         graph = _graph(model, fed)
         for wanted in graph.tried():
-            for index, (ahead,) in _differing(model, fed, feeds, wanted):
-                if any(_early(mask, length, cut) for mask in ahead):
-                    return graph.calls[index].line
+            near = graph.near(wanted, lambda wanted: _first(model, fed, feeds, wanted, lambda i: _sample(early(i))))
+            index = _first(model, fed, feeds, near, early)
+            if index is not None:
+                return graph.calls[index].line
     return None
+
+
+def _first(model: nn.Module, fed: Feed, feeds: list[Feed], wanted: set[int], look: Look) -> int | None:
+    """The first call of which a value changes in every one of these passes."""
+    return next((index for index, masks in _differing(model, fed, feeds, wanted, look) if _both(masks)), None)
+
+
+def _both(masks: list[list[Tensor]]) -> bool:
+    return any(bool(torch.stack(each).all(0).any()) for each in zip(*masks, strict=True))
 
 
 def _origin(calls: list[Call], laid: dict[int, Laid], index: int) -> Line | None:
@@ -124,12 +154,6 @@ def _changing(mask: Tensor, axis: int) -> Tensor:
     return mask.movedim(axis, 0).flatten(1).any(1).nonzero().flatten() if mask.ndim > 1 else mask.nonzero().flatten()
 
 
-def _early(mask: Tensor, length: int, cut: int) -> bool:
-    """Whether something up to `cut` changes, along the one axis that has this length."""
-    axes = [axis for axis, size in enumerate(mask.shape) if size == length]
-    return len(axes) == 1 and bool(mask.movedim(axes[0], 0)[: cut + 1].any())
-
-
 @dataclass(frozen=True)
 class Graph:
     """The calls of one pass, and the one that made the output."""
@@ -150,6 +174,17 @@ class Graph:
         if len(found) < len(self.calls):
             yield set(range(len(self.calls)))
 
+    def near(self, wanted: set[int], first: Callable[[set[int]], int | None]) -> set[int]:
+        """All these calls where there is room for their values; else those up to the first that a sample shows."""
+        found = sorted(wanted)
+        if sum(self.calls[index].bytes for index in found) > ROOM:
+            last = first(wanted)
+            left, found = ROOM, [index for index in found if last is None or index <= last]
+            while found and left > 0:
+                left -= self.calls[found.pop()].bytes
+            return {index for index in wanted if index > max(found, default=-1) and (last is None or index <= last)}
+        return wanted
+
 
 def _graph(model: nn.Module, fed: Feed) -> Graph:
     listening = Listening(lambda index, made: None, trace=True)
@@ -158,54 +193,59 @@ def _graph(model: nn.Module, fed: Feed) -> Graph:
 
 
 def _run(model: nn.Module, fed: Feed, listening: Listening) -> Any:
-    args, kwargs = (batches.apply(part, _copy) for part in (fed.args, fed.kwargs))
+    args, kwargs = (
+        batches.apply(part, lambda i: _copy(i) if isinstance(i, Tensor) else i) for part in (fed.args, fed.kwargs)
+    )
     torch.manual_seed(0)  # what a model draws must be the same each time; the bench puts the generator back
     with eagerly(), listening:
         return model(*args, **kwargs)
 
 
-def _copy(item: Any) -> Any:
-    return item.detach().clone() if isinstance(item, Tensor) else item
+def _copy(item: Tensor) -> Tensor:
+    return item.detach().clone()
 
 
 def _differing(
-    model: nn.Module, fed: Feed, feeds: list[Feed], wanted: set[int]
+    model: nn.Module, fed: Feed, feeds: list[Feed], wanted: set[int], look: Look
 ) -> Iterator[tuple[int, list[list[Tensor]]]]:
     """For each call what of its results differs in the passes over the feeds; as many masks for each feed."""
-    begin = 0
-    for _ in range(STRETCHES):
-        kept: dict[int, list[Tensor]] = {}
-        left = ROOM
+    kept: dict[int, list[Tensor]] = {}
 
-        def keep(index: int, made: list[Tensor], begin: int = begin, kept: dict[int, list[Tensor]] = kept) -> None:
-            nonlocal left
-            if index >= begin and index in wanted and left > 0:
-                kept[index] = [_copy(item) for item in made]
-                left -= sum(item.numel() * item.element_size() for item in made)
+    def keep(index: int, made: list[Tensor]) -> None:
+        if index in wanted:
+            kept[index] = [look(item) for item in made]
 
-        plain = Listening(keep)
-        _run(model, fed, plain)
-        masks = [_compared(model, other, kept, plain.count) for other in feeds]
-        for index in sorted(kept):
-            found = [each[index] for each in masks if index in each]
-            if len(found) == len(feeds) and len({len(part) for part in found}) == 1:
-                yield index, found
-        if left > 0 or not kept:
-            return
-        begin = max(kept) + 1
+    plain = Listening(keep)
+    _run(model, fed, plain)
+    found = [_compared(model, other, kept, look, plain.count) for other in feeds]
+    for index in sorted(kept):
+        masks = [each[index] for each in found if index in each]
+        if len(masks) == len(feeds):
+            yield index, masks
 
 
-def _compared(model: nn.Module, fed: Feed, kept: dict[int, list[Tensor]], count: int) -> dict[int, list[Tensor]]:
+def _compared(
+    model: nn.Module, fed: Feed, kept: dict[int, list[Tensor]], look: Look, count: int
+) -> dict[int, list[Tensor]]:
     masks: dict[int, list[Tensor]] = {}
 
     def compare(index: int, made: list[Tensor]) -> None:
         before = kept.get(index)
-        if before is not None and [item.shape for item in made] == [item.shape for item in before]:
-            masks[index] = [_unlike(a, b) for a, b in zip(made, before, strict=True)]
+        after = [look(item) for item in made] if before is not None else []
+        if before is not None and [item.shape for item in after] == [item.shape for item in before]:
+            masks[index] = [_unlike(a, b) for a, b in zip(after, before, strict=True)]
 
     listening = Listening(compare)
     _run(model, fed, listening)
     return masks if listening.count == count else {}  # another way through the code is another list of calls
+
+
+def _sample(item: Tensor) -> Tensor:
+    """Some of the values, the same of every tensor of this size."""
+    if item.numel() <= SAMPLE:
+        return _copy(item).flatten()
+    places = torch.randint(item.numel(), (SAMPLE,), generator=torch.Generator().manual_seed(0)).to(item.device)
+    return item.detach().flatten()[places]
 
 
 def _unlike(one: Tensor, other: Tensor) -> Tensor:
@@ -235,7 +275,8 @@ class Listening(TorchFunctionMode):
         if self._trace:
             given = (item for item in batches.leaves([*args, *kwargs.values()]) if isinstance(item, Tensor))
             makers = tuple(dict.fromkeys(maker for item in given if (maker := self.maker(item)) >= 0))
-            self.calls.append(Call(self.count, name, running(name), makers))
+            size = sum(item.numel() * item.element_size() for item in made)
+            self.calls.append(Call(self.count, name, running(name), makers, size))
             for item in made:
                 self._made_by[item] = self.count
         self._hear(self.count, made)
