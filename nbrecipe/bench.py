@@ -58,6 +58,8 @@ class Bench:
     #: what the user says is meant: "causal" (no output hears of later inputs), "mixing" (rows of a batch meet by
     #: design), "whole" (look at every row of the batch, however long it takes)
     declared: frozenset[str] = frozenset()
+    #: a loop, the function that replaces it, and an example call of both
+    rewrite: Any = None
     #: the cells that ran, in order
     cells: tuple[Cell, ...] = ()
     #: how the user calls each field: {"model": "net"}

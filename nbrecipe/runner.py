@@ -25,6 +25,7 @@ BINDINGS = {
     "tokenizer": "%bind tokenizer=tok",
     "pretrained": "%bind pretrained=state_dict",
     "trace": "%%watch",
+    "rewrite": "%%same_as LOOP",
 }
 
 

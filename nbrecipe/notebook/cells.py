@@ -10,7 +10,7 @@ from typing import Any
 from ..bench import Cell
 
 #: cell magics whose body is Python
-PYTHON_BODIES = ("overfit_batch", "watch", "time", "timeit", "capture", "prun", "memit", "mprun", "scalene")
+PYTHON_BODIES = ("overfit_batch", "watch", "same_as", "time", "timeit", "capture", "prun", "memit", "mprun", "scalene")
 SILENCE = re.compile(r"#\s*nbrecipe:\s*ignore\s+([\w-]+(?:\s*,\s*[\w-]+)*)")
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)

@@ -1,0 +1,120 @@
+"""`%%same_as`, `%check_grad` and `%freeze` in a shell: what they take, show, refuse and leave alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from IPython.core.error import UsageError
+from IPython.utils.capture import capture_output
+
+CELL = """
+import torch
+from torch import nn
+torch.manual_seed(0)
+x, y = torch.randn(6, 4), torch.randn(5, 4)
+def slow(a, b):
+    out = torch.zeros(len(a), len(b))
+    for i in range(len(a)):
+        for j in range(len(b)):
+            out[i, j] = (a[i] - b[j]).pow(2).sum()
+    return out
+rows = iter([x])
+"""
+FAST = "def fast(a, b):\n    return (a[:, None] - b[None]).pow(2).sum(-1)\n"
+
+
+@pytest.fixture
+def notebook(ip):
+    """A notebook whose first cell defines a loop and what to call it on."""
+    ip.run_cell(CELL, store_history=True).raise_error()
+    return ip
+
+
+def do(shell, source):
+    """Run a cell; its value and what was shown."""
+    with capture_output() as said:
+        result = shell.run_cell(source, store_history=True)
+    result.raise_error()
+    return result.result, said
+
+
+def refused(shell, source):
+    """The sentence with which a cell is refused, in one line without a traceback."""
+    with capture_output() as said:
+        result = shell.run_cell(source, store_history=True)
+    assert type(result.error_in_exec) is UsageError, result.error_in_exec
+    assert said.stderr == f"UsageError: {result.error_in_exec}\n"
+    return str(result.error_in_exec)
+
+
+def only(answer):
+    (result,) = answer
+    return result.finding
+
+
+@pytest.mark.parametrize(
+    ("before", "cell"),
+    [
+        ("", f"%%same_as slow\n{FAST}fast(x, y)"),
+        ("slow(x, b=y)", f"%%same_as slow\n{FAST}"),
+        ("slow(*(x, y))\nslow(next(rows), y)", f"%%same_as slow\n{FAST}"),
+        ("", f"%%same_as slow --example (x, y)\n{FAST}"),
+        ("", f"%%same_as slow --new fast --example (torch.randn(3, 4), y)\n{FAST}def other(a): pass"),
+        ("slow(x, y)", f"%%same_as slow\n{FAST.replace('fast', 'slow')}"),
+        ("", "%%same_as slow\nfast = lambda a, b: (a[:, None] - b[None]).pow(2).sum(-1)\nfast(x[:3], y)"),
+        ("del slow", f"%%same_as loop\ndef loop(a, b): return torch.stack([((p - b) ** 2).sum(1) for p in a])\n{FAST}"
+         "fast(x, y)"),
+    ],
+)  # fmt: skip
+def test_the_example_is_found_where_a_person_would_look(notebook, before, cell):
+    if before:
+        do(notebook, before)
+    rng = torch.get_rng_state()
+    answer, _ = do(notebook, cell)
+    assert only(answer).verdict == "ok", only(answer).message
+    assert torch.equal(torch.get_rng_state(), rng)
+
+
+def test_a_fault_names_element_values_inputs_and_cell(notebook):
+    answer, said = do(notebook, f"%%same_as slow -o kept\n{FAST.replace('sum(-1)', 'sum(-1).sqrt()')}fast(x, y)")
+    found = only(answer)
+    assert found.verdict == "bad"
+    assert found.where == "cell 2"
+    assert "where `slow` gives" in found.message
+    assert notebook.user_ns["kept"] is answer
+    assert any("text/html" in output.data or "text/plain" in output.data for output in said.outputs) or said.stdout
+    board, _ = do(notebook, "%recipe")
+    assert board.results["unequal-rewrite"].verdict == "bad"
+
+
+def test_the_cell_runs_as_it_is(notebook):
+    _, said = do(notebook, f"%%same_as slow\n{FAST}print('hello')\nfast(x, y).shape")
+    assert said.stdout.count("hello") == 1
+    assert "torch.Size([6, 5])" in said.stdout
+    with capture_output():
+        result = notebook.run_cell("%%same_as slow\ndef f(a, b): return a\n1 / 0", store_history=True)
+    assert type(result.error_in_exec) is ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        (f"%%same_as slwo\n{FAST}", "there is no `slwo` here; did you mean `slow`?"),
+        (f"%%same_as x\n{FAST}", "`x` is of type Tensor; %%same_as compares two functions"),
+        ("%%same_as slow\nz = 3", "the cell defines no function to compare with `slow`; name one: --new NAME"),
+        (f"%%same_as slow --new x\n{FAST}", "`x` is of type Tensor; %%same_as compares two functions"),
+        (f"%%same_as slow --new slow\n{FAST}",
+         "`slow` is `slow` itself; name the function to compare it with: --new NAME"),
+        (f"%%same_as slow\n{FAST}",
+         "no example call of `slow` or `fast` is to be found: end the cell with one, `fast(x, y)`, or give its "
+         "arguments: %%same_as slow --example (x, y)"),
+        (f"%%same_as slow --example (x, z)\n{FAST}", "there is no `z` here"),
+        (f"%%same_as slow --example x\n{FAST}",
+         "there is nothing to compare: `slow` itself raises TypeError: slow() missing 1 required positional argument: "
+         "'b'"),
+        (f"%%same_as slow --budget 0 --example (x, y)\n{FAST}",
+         "the budget is a number of seconds above 0; 0.0 was given"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_compared_is_one_sentence(notebook, cell, sentence):
+    assert refused(notebook, cell) == sentence
