@@ -1,11 +1,13 @@
 """Every value that the model makes is finite.
 
 One NaN turns the loss into NaN, the loss the gradients, and one step all weights. What counts is where the first one
-is born: in the inputs, in one module, or only in the loss, as the logarithm of zero.
+is born: in the inputs, in one module, or only in the loss, as the logarithm of zero. Without a loop, model and loss are
+run on one batch.
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import torch
@@ -15,6 +17,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.between import as_called
+from ...probes.birth import Birth, Births, Born, births
+from ...probes.signal import spelled
 from ...trace import Trace
 from ...trace.data import BackwardSeen, Pass
 
@@ -22,10 +27,78 @@ check = Check(__name__, tip="training dynamics")
 
 #: times its first value that a loss has reached in a run which diverges
 GROWN = 10.0
+#: a loop that deals with gaps in the data
+MENDS = re.compile(r"nan|isfinite|isinf", re.I)
+ENTERS = "Look at what enters there: a division by zero, a root or logarithm of what is not positive, an overflow."
+FLOOR = "Give the logarithm, the root or the division in the loss a floor, or use the version that takes logits."
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the bench's batch."""
+    return _watched(trace) if trace is not None else _of_batch(bench, bench.once(births))
+
+
+def _of_batch(bench: Bench, seen: Births) -> Finding:
+    name, first = bench.name("model"), seen.passes[0]
+    if first.lost:
+        return _lost_batch(bench, seen, first)
+    quiet = next((p for p in seen.passes if p.born is not None and not p.born.loud), None)
+    hidden = next((p for p in seen.passes if p.born is not None and p.born.loud), None)
+    if hidden is not None and hidden.born is not None:
+        place, mode = spelled(name, hidden.born.path), " in eval mode" if hidden.mode == "eval" else ""
+        reaches = ", and reaches the output" + ("" if hidden.loss is None or hidden.lost else ", not the loss")
+        return hint(
+            f"NaN or infinity is born in `{place}`{mode}, in {_count(hidden.born)}"
+            + (reaches if hidden.reached else ", and does not reach the output"),
+            fix=ENTERS,
+            code="torch.isfinite(x).all()",
+            where=place,
+            modules=hidden.modules,
+        )
+    loss = "" if first.loss is None else f"the loss is {number(first.loss)}; "
+    modes = " and ".join(p.mode for p in seen.passes)
+    masks = f"; `{spelled(name, quiet.born.path)}` masks with minus infinity" if quiet and quiet.born else ""
+    return ok(
+        f"{loss}neither NaN nor infinity in what {first.modules} modules make of this batch in {modes} mode{masks}",
+        modules=first.modules,
+    )
+
+
+def _lost_batch(bench: Bench, seen: Births, lost: Birth) -> Finding:
+    """The loss of one batch is not finite, in train mode."""
+    name, begun = bench.name("model"), f"the loss of this batch is **{lost.loss}**"
+    born = lost.born if lost.born is not None and lost.born.reaches else None
+    if seen.weight and (born is None or seen.weight.startswith(born.path)):
+        weight = spelled(name, seen.weight)
+        fix = "Set it to numbers where it is made, or load weights that are finite."
+        return bad(f"{begun}; `{weight}` holds values that are not finite", fix=fix, where=weight, born="weights")
+    if seen.given:
+        found = bad(f"{begun}; {seen.given}", fix="Look for missing values in the data before training.", born="data")
+    elif born is not None:
+        place, given = spelled(name, born.path), "no NaN enters it" if born.masked else "what enters it is finite"
+        within = born.before.startswith(f"{born.path}." if born.path else "") and born.before
+        inside = f" before `{spelled(name, born.before)}` is called" if within else ""
+        kind = "NaN or infinity" if born.loud else "minus infinity"
+        return bad(
+            f"{begun}; {kind} is born in `{place}`{inside}, in {_count(born)}: {given}",
+            fix=ENTERS,
+            where=place,
+            born=born.path or "model",
+        )
+    else:
+        found = bad(f"{begun}, while the model gives finite values: it is born in the loss", fix=FLOOR, born="loss")
+    if any(MENDS.search(cell.source) for cell in bench.cells):
+        why = "a cell speaks of such values, and may deal with them before the loss"
+        return hint(found.message, fix=found.fix, why=why, **found.seen)
+    return as_called(bench, found)
+
+
+def _count(born: Born) -> str:
+    return f"{born.count} of {born.total} values"
+
+
+def _watched(trace: Trace) -> Finding:
     passes = [(model, p) for model in trace.models for p in model.passes]
     if trace.nonfinite is not None:
         return _lost(trace, *trace.nonfinite)
@@ -40,7 +113,7 @@ def run(trace: Trace) -> Finding:
     place = "in its inputs" if given else f"in `{model.name}.{p.nonfinite}`" if p.nonfinite else f"in `{model.name}`"
     return (bad if reached and p.scored == "loss" else hint)(
         f"NaN or infinity is born {place}" + ("" if reached else ", and does not reach the output"),
-        fix="Look at what enters there: a division by zero, a root or logarithm of what is not positive, an overflow.",
+        fix=ENTERS,
         code="torch.isfinite(x).all()",
         where=str(p.place),
         module=p.nonfinite,
@@ -62,13 +135,13 @@ def _lost(trace: Trace, step: int, where: str) -> Finding:
     elif where == "loss":
         finite = "the model gives finite values" if _finite(trace, step) else "this step was not looked at closely"
         told = f"{finite}: it is born in the loss, or by this batch"
-        fix = "Give the logarithm, the root or the division in the loss a floor, or use the version that takes logits."
+        fix = FLOOR
     elif where.startswith("before "):
         told = f"what enters `{where[7:]}` is not finite any more"
-        fix = "Look at what comes before: a division by zero, a root or logarithm of what is not positive, an overflow."
+        fix = ENTERS.replace("enters there", "comes before")
     else:
         told = f"it is born in `{where}`, whose inputs are finite"
-        fix = "Look at what enters there: a division by zero, a root or logarithm of what is not positive, an overflow."
+        fix = ENTERS
     before = [v for s, v in loss.values.finite() if s < step] if loss else []
     why = f"the loss was {number(before[-1])} at the step before" if before else ""
     if before and abs(before[-1]) > GROWN * abs(before[0]) and where != "inputs":
@@ -159,3 +232,33 @@ def masked_classes() -> Bench:
             opt.step()
 
     return toys.watched(program, net=net, opt=opt)
+
+
+@check.breaks
+def root_without_a_loop() -> Bench:
+    """The same root, in a model that has not been trained yet."""
+    return toys.regress(nn.Sequential(nn.Linear(10, 16), _Root(), nn.Linear(16, 1)))
+
+
+@check.breaks
+def missing_values_in_a_batch() -> Bench:
+    """A value of the first batch is NaN: a hint, unless the cells show that it is fed as it is."""
+    given = toys.regress()
+    x, y = given.batch
+    x = x.clone()
+    x[7, 3] = torch.nan
+    return given.replace(batch=(x, y))
+
+
+@check.holds
+def masked_classes_without_a_loop() -> Bench:
+    """Scores of minus infinity for a class that no target has."""
+    given = toys.classify(nn.Sequential(toys.mlp((20, 16, 5)), _Masked()))
+    x, y = given.batch
+    return given.replace(batch=(x, y.clamp(max=3)), train_loader=None)
+
+
+@check.holds
+def attention_that_masks() -> Bench:
+    """Minus infinity before a softmax is how attention looks away from what comes later."""
+    return toys.next_token()
