@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from .twins.chart_dependencies import chart_dependencies as chart_dependencies
     from .twins.same_as import same_as as same_as
+    from .twins.show_batch import show_batch as show_batch
     from .verbs import bind as bind
     from .verbs import check_init as check_init
     from .verbs import explain as explain
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     from .watched import watch as watch
 
 #: where a verb lies that has a file of its own
-TWINS = {"same_as": ".twins.same_as", "chart_dependencies": ".twins.chart_dependencies", "watch": ".watched"}
+TWINS = {
+    "same_as": ".twins.same_as",
+    "chart_dependencies": ".twins.chart_dependencies",
+    "show_batch": ".twins.show_batch",
+    "watch": ".watched",
+}
 __all__ = [
     "bind",
     "chart_dependencies",
@@ -37,6 +43,7 @@ __all__ = [
     "report",
     "same_as",
     "seed",
+    "show_batch",
     "watch",
 ]
 

@@ -17,6 +17,7 @@ from .charting import ChartMagics
 from .delivery import deliver, plainly
 from .front import EXPRESSIONS, Locals, expressions, family, shown
 from .line import parse
+from .one_batch import BatchMagics
 from .rewrites import RewriteMagics
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @family
-class RecipeMagics(ChartMagics, RewriteMagics):
+class RecipeMagics(BatchMagics, ChartMagics, RewriteMagics):
     """The recipe for training neural networks, on the notebook's own model and data."""
 
     @no_var_expand

@@ -173,7 +173,7 @@ class Search:
         if self.magic == "%recipe":
             choice = f"%bind {kind.flag}={names[-1]}"
         else:
-            positional = kind is MODEL and self.magic == "%check_init"
+            positional = kind is MODEL and "overfit_batch" not in self.magic
             choice = f"{self.magic} {'' if positional else f'--{kind.flag} '}{names[-1]}"
         return f"{len(names)} {kind.plural} here: {listed}; say which: {choice}"
 

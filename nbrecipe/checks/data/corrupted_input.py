@@ -1,0 +1,286 @@
+"""Every example that enters the model holds something, and no NaN.
+
+A file that did not load becomes zeros, a missing value NaN or -999, an empty text a row of padding. One NaN that
+reaches the loss ruins every weight; blank examples with different labels teach the model that labels are noise. Blank
+examples are a fault where nothing can tell them apart and their targets differ; a class that is blank by nature, and
+whatever else may be meant, is a hint.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ... import toys
+from ...bench import Bench
+from ...check import Check
+from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.fed import Fed, fed
+from ...probes.passage import TABLES
+from ...probes.worded import IGNORED, class_names
+
+check = Check(__name__, tip="duplicates and corruption")
+
+#: values that an example has at least for "all the same" to say something, and those of an image
+VALUES, PIXELS = 8, 64
+#: values that stand for "missing" by custom; and how many deviations from the others such a value has to lie
+FILLS, APART = (-9999.0, -999.0, -99.0, 999.0, 9999.0, 99999.0, -32768.0, 1e20), 10.0
+#: examples that are named in a message
+NAMED = 5
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Examples of one input that are blank, in words what they are, and whether that is certain of an example."""
+
+    name: str
+    places: list[int]
+    told: str
+
+
+@check.run
+def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
+    seen = bench.once(fed)
+    inputs = [(name, tensor) for name, tensor in seen.tensors() if tensor.layout is torch.strided and tensor.numel()]
+    if not inputs:
+        return skipped("no dense tensor goes into the model")
+    lost = _nonfinite(seen, inputs)
+    if lost is not None:
+        return lost
+    rows = [(name, tensor) for name, tensor in inputs if seen.size > 1 and tensor.ndim and len(tensor) == seen.size]
+    found = _all_alike(seen, rows)
+    if found is not None:
+        return found
+    for name, tensor in rows:
+        blank = _blank(bench, seen, name, tensor)
+        if blank is not None:
+            return _judged(bench, seen, blank)
+    for name, tensor in rows:
+        filled = _filled(name, tensor)
+        if filled is not None:
+            return filled
+    count = sum(tensor.numel() for _, tensor in inputs)
+    return ok(f"all **{count}** values of {seen.size} examples are finite, and no example is blank", values=count)
+
+
+def _nonfinite(seen: Fed, inputs: list[tuple[str, Tensor]]) -> Finding | None:
+    for name, tensor in inputs:
+        if not (tensor.is_floating_point() or tensor.is_complex()):
+            continue
+        wrong = ~tensor.isfinite()
+        if "mask" in name.lower() or "bias" in name.lower():
+            wrong &= tensor != -torch.inf  # an additive attention mask says "not this one" so
+        count = int(wrong.sum())
+        if not count:
+            continue
+        nan = int(tensor.isnan().sum())
+        kinds = " and ".join(word for word, some in (("NaN", nan), ("infinite", count - nan)) if some)
+        dealt = seen.finite is True
+        whole = len(tensor) if tensor.ndim else 0
+        held = wrong.reshape(whole, -1).any(1).nonzero().flatten().tolist() if whole and whole == seen.size else []
+        there = f", in {_examples(held, seen.size)}" if held else ""
+        return (hint if dealt else bad)(
+            f"**{count}** of {tensor.numel()} values of `{name}` are {kinds}{there}"
+            + ("; the model's answer is finite all the same" if dealt else ""),
+            fix="Find where they come from, then fill or drop them before training.",
+            code=f"torch.isfinite({name}).all()",
+            count=count,
+            examples=held[:50],
+        )
+    return None
+
+
+def _all_alike(seen: Fed, rows: list[tuple[str, Tensor]]) -> Finding | None:
+    """Every example is the same, in all inputs together."""
+    size = seen.size
+    if size < 4 or not rows or not all(bool((tensor == tensor[:1]).all()) for _, tensor in rows):
+        return None
+    if sum(tensor[:1].numel() for _, tensor in rows) < VALUES:
+        return None
+    name, tensor = rows[0]
+    only = tensor.flatten()[0]
+    filled = bool((tensor == only).all())
+    what = f"is {number(float(only.real), 3)} throughout" if filled else f"is the same in all {size} examples"
+    differ = _targets_differ(seen.target, list(range(size)))
+    return (bad if differ else hint)(
+        f"`{name}` {what}" + (", and the targets differ" if differ else ""),
+        fix="Look at how the examples are read: each of them gives the same input.",
+        code="%show_batch",
+        examples=size,
+    )
+
+
+def _blank(bench: Bench, seen: Fed, name: str, tensor: Tensor) -> _Rows | None:
+    """Examples of nothing but padding, and images or rows of a single value among others that vary."""
+    flat = tensor.reshape(len(tensor), -1)
+    if flat.shape[1] < 2 or "mask" in name.lower() or tensor.dtype is torch.bool:
+        return None
+    same = (flat == flat[:, :1]).all(1)
+    if not tensor.is_floating_point() and tensor.dtype is not torch.uint8:
+        entry = next((e for e in seen.entries if e.source == name), None)
+        padding = _padding(bench, entry.path if entry is not None and entry.kind in TABLES else None)
+        if padding is None or flat.shape[1] < 3:
+            return None
+        places = (same & (flat[:, 0] == padding)).nonzero().flatten().tolist()
+        return _Rows(name, places, f"nothing but padding (id {padding})") if places else None
+    if flat.shape[1] < VALUES or bool(same.all()) or tensor.is_complex():
+        return None
+    places = same.nonzero().flatten().tolist()
+    if not places:
+        return None
+    values = {float(flat[i, 0]) for i in places}
+    what = number(values.pop(), 3) if len(values) == 1 else "a single value"
+    return _Rows(name, places, f"{what} throughout")
+
+
+def _padding(bench: Bench, path: str | None) -> int | None:
+    """The id of padding, as the tokenizer or the embedding that takes the ids has it."""
+    own = getattr(bench.tokenizer, "pad_token_id", None)
+    if isinstance(own, int):
+        return own
+    for name, module in bench.get("model").named_modules():
+        if path is not None and name == path and isinstance(module, nn.Embedding):
+            return module.padding_idx
+    return None
+
+
+def _judged(bench: Bench, seen: Fed, blank: _Rows) -> Finding:
+    target, places = seen.target, blank.places
+    if _uncounted(target, places):
+        return ok(f"{_examples(places, seen.size)} of `{blank.name}` hold {blank.told}, and no target of them counts")
+    numbers: dict[str, Any] = {"examples": places[:50], "size": seen.size}
+    own = _own_class(bench, target, places)
+    if own:
+        return hint(
+            f"{_examples(places, seen.size)} of `{blank.name}` hold {blank.told}; they are class {own}, and all of it",
+            fix="See whether that class is blank by nature; if so, all is well.",
+            code="%show_batch",
+            **numbers,
+        )
+    differ = len(places) > 1 and _targets_differ(target, places)
+    dense = "padding" in blank.told or _dense(seen, blank.name)
+    return (bad if differ and dense else hint)(
+        f"{_examples(places, seen.size)} of `{blank.name}` hold {blank.told}"
+        + (", and their targets differ: nothing can tell them apart" if differ else ""),
+        fix="Look at what these examples were read from, and drop those that hold nothing.",
+        code="%show_batch",
+        **numbers,
+    )
+
+
+def _dense(seen: Fed, name: str) -> bool:
+    """Images, and nothing beside them by which blanks could be told apart; sparse rows are often empty."""
+    others = [t for other, t in seen.tensors() if other != name and t.ndim and len(t) == seen.size]
+    tensor = next(t for other, t in seen.tensors() if other == name)
+    sparse = tensor.ndim == 2 and float((tensor == 0).float().mean()) >= 0.5
+    return not others and not sparse and tensor[:1].numel() >= PIXELS
+
+
+def _filled(name: str, tensor: Tensor) -> Finding | None:
+    """Columns with a value that by custom stands for "missing", far from all others."""
+    if tensor.ndim != 2 or not tensor.is_floating_point() or len(tensor) < 4:
+        return None
+    for fill in FILLS:
+        there = tensor == fill
+        counts = there.sum(0)
+        for column in ((counts > 1) & (counts < len(tensor))).nonzero().flatten().tolist():
+            others = tensor[:, column][~there[:, column]].float()
+            spread = max(float(others.std(correction=0)), 1e-6)
+            if abs(fill - float(others.mean())) > APART * spread:
+                return hint(
+                    f"`{name}` holds **{number(fill)}** in {int(counts[column])} of {len(tensor)} examples in column "
+                    f"{column}, {abs(fill - float(others.mean())) / spread:.0f} deviations from the others",
+                    fix="See whether it stands for a missing value; if so, fill it or tell the model.",
+                    column=column,
+                    fill=fill,
+                )
+    return None
+
+
+def _targets_differ(target: Any, places: list[int]) -> bool:
+    if not isinstance(target, Tensor) or not target.ndim or not places or len(target) <= max(places):
+        return False
+    few = target[places]
+    return bool((few != few[:1]).any())
+
+
+def _uncounted(target: Any, places: list[int]) -> bool:
+    if not isinstance(target, Tensor) or not target.ndim or len(target) <= max(places) or target.is_floating_point():
+        return False
+    return bool((target[places] == IGNORED).all())
+
+
+def _own_class(bench: Bench, target: Any, places: list[int]) -> str:
+    """The class that is made of the blank examples and of no other, by its name."""
+    if not isinstance(target, Tensor) or target.ndim != 1 or target.is_floating_point() or len(places) < 2:
+        return ""
+    classes = set(target[places].tolist())
+    if len(classes) != 1 or int((target == target[places[0]]).sum()) != len(places) or len(places) == len(target):
+        return ""
+    number = int(classes.pop())
+    return f"`{class_names(bench).get(number, number)}`"
+
+
+def _examples(places: list[int], size: int) -> str:
+    named = ", ".join(map(str, places[:NAMED])) + (", …" if len(places) > NAMED else "")
+    return f"example {named} of {size}" if len(places) == 1 else f"**{len(places)}** of {size} examples ({named})"
+
+
+def _blanked(places: Iterator[int] | range, value: float = 0.0, classes: int = 5) -> Bench:
+    """Noisy images of which some hold one value."""
+    given = toys.images(classes=classes)
+    x, y = (tensor.clone() for tensor in given.train_data.tensors)
+    x[list(places)] = value
+    return toys.bench(given.get("model"), x, y, given.loss_fn)
+
+
+@check.breaks
+def missing_value() -> Bench:
+    """One value of a row is NaN."""
+    given = toys.classify()
+    x, y = (tensor.clone() for tensor in given.train_data.tensors)
+    x[5, 3] = torch.nan
+    return toys.bench(given.get("model"), x, y, given.loss_fn)
+
+
+@check.breaks
+def images_that_did_not_load() -> Bench:
+    """Every eighth image is black, whatever its class."""
+    return _blanked(range(0, 256, 8))
+
+
+@check.breaks
+def fill_values() -> Bench:
+    """A column holds -999 where nothing was measured: a hint."""
+    given = toys.classify()
+    x, y = (tensor.clone() for tensor in given.train_data.tensors)
+    x[::6, 2] = -999.0
+    return toys.bench(given.get("model"), x, y, given.loss_fn)
+
+
+@check.holds
+def whole() -> Bench:
+    """Images without a blank."""
+    return toys.images()
+
+
+@check.holds
+def constant_column() -> Bench:
+    """A column of ones, as an intercept is, in rows that differ otherwise."""
+    given = toys.classify()
+    x, y = (tensor.clone() for tensor in given.train_data.tensors)
+    x[:, 0] = 1.0
+    return toys.bench(given.get("model"), x, y, given.loss_fn)
+
+
+@check.holds
+def blank_by_nature() -> Bench:
+    """One class, and it alone, is blank: a hint that names it."""
+    given = toys.images()
+    x, y = (tensor.clone() for tensor in given.train_data.tensors)
+    x[y == 2] = 0.0
+    return toys.bench(given.get("model"), x, y, given.loss_fn)

@@ -1,0 +1,196 @@
+"""Inputs have a size near 1 where they first meet weights.
+
+Weights are drawn for inputs of mean 0 and standard deviation 1. Bytes from 0 to 255 make the first answers a hundred
+times too large: the loss starts far off, units saturate, and one rate no longer suits all layers. What counts is what
+the first layer with weights is given, so a division or a normalisation inside the model is seen. One normalisation
+right before or behind that layer takes the scale away again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ... import toys
+from ...bench import Bench
+from ...check import Check
+from ...finding import Finding, Seen, bad, hint, number, ok
+from ...probes.scaling import Meeting, candidates, is_bytes, layers, meetings, normalises
+from ...probes.signal import is_fresh, spelled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+check = Check(__name__, tip="visualize just before the net")
+
+#: root mean square of what enters, where 1 is meant: above the first it is worth a look, above the second a softmax
+#: behind weights that keep the size is saturated at the start (its scores lie tens of nats apart)
+LOOK, LARGE = 5.0, 10.0
+#: root mean square of the first answer above which the weights do not make up for it
+ANSWER = 5.0
+#: layers that squash what they are given, so that their answers say nothing of its size
+SQUASHING = ("lstm", "gru", "rnn_tanh", "rnn_relu", "multi_head_attention_forward")
+
+
+@dataclass(frozen=True)
+class _Size:
+    meeting: Meeting
+    size: float
+    low: float
+    high: float
+    #: values are the bytes of an image, as they are or with statistics for 0 to 1 taken off
+    bytes: bool
+    why: str
+
+
+@check.run
+def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
+    seen = [_size(bench, meeting) for meeting in meetings(bench)]
+    if not seen:
+        return ok("no input of floats meets weights: ids go into embeddings, or a normalisation comes first")
+    worst = max(seen, key=lambda each: (not each.meeting.entry.normed, each.size))
+    numbers: dict[str, Any] = {
+        "sizes": [each.size for each in seen],
+        "inputs": [each.meeting.entry.source for each in seen],
+    }
+    told = f"`{worst.meeting.entry.source}` has a root mean square of **{number(worst.size, 3)}**"
+    if worst.size <= LOOK:
+        return ok(f"{told} where it meets weights", **numbers)
+    if worst.meeting.entry.normed:
+        return ok(f"{told}, and a normalisation right behind the first layer takes the scale away", **numbers)
+    return _flagged(model, bench, worst, told, numbers)
+
+
+def _flagged(model: nn.Module, bench: Bench, worst: _Size, told: str, numbers: dict[str, Any]) -> Finding:
+    entry = worst.meeting.entry
+    where = spelled(bench.name("model"), entry.path)
+    squashed = entry.kind in SQUASHING
+    carried = squashed or entry.answer > ANSWER
+    certain = carried and (worst.bytes or (worst.size > LARGE and layers(model) > 1))
+    claim = bad if certain and is_fresh(bench) and not normalises(model) else hint
+    what = "bytes from 0 to 255, with " if worst.bytes and not worst.why else ""
+    after = "" if squashed else f"; what `{where}` answers has {number(entry.answer, 3)}"
+    image = worst.meeting.values.ndim == 4 or worst.bytes
+    return claim(
+        f"`{entry.source}` enters `{where}` as {what}a root mean square of **{number(worst.size, 3)}**, from "
+        f"{number(worst.low, 3)} to {number(worst.high, 3)}, where weights are drawn for **1**{after}",
+        fix="Divide the images by 255, once, before they enter." if image else "Scale each input by its training data.",
+        code=f"{entry.source} = {entry.source} / 255" if image else "x = (x - x_train.mean(0)) / x_train.std(0)",
+        why=worst.why or _worst_feature(worst.meeting.values),
+        where=where,
+        **numbers,
+    )
+
+
+def _size(bench: Bench, meeting: Meeting) -> _Size:
+    values = meeting.values.detach().float()
+    values = values[values.isfinite()] if not bool(values.isfinite().all()) else values
+    if not values.numel():
+        return _Size(meeting, 0.0, 0.0, 0.0, False, "")
+    size, low, high = float(values.square().mean().sqrt()), float(values.min()), float(values.max())
+    image = meeting.values.ndim == 4 or meeting.values.shape[1] >= 16
+    raw = image and low >= 0 and 127 < high <= 255
+    why = "" if raw or size <= LOOK else _explained(bench, meeting.values)
+    return _Size(meeting, size, low, high, raw or bool(why), why)
+
+
+def _explained(bench: Bench, values: Tensor) -> str:
+    """Bytes of which statistics for 0 to 1 were taken off."""
+    if values.ndim != 4 or not bool(values.isfinite().all()):
+        return ""
+    few: np.ndarray = values[:32].detach().float().cpu().numpy().astype("f8")
+    for scale, _ in candidates(bench, few.shape[1]):
+        raw = scale.undone(few, 1)
+        if raw.max() > 64 and is_bytes(raw, 255.0):
+            return f"these are bytes of which {scale.name}, for values from 0 to 1, were taken off"
+    return ""
+
+
+def _worst_feature(values: Tensor) -> str:
+    sizes = values.detach().float().nan_to_num().square().movedim(1, 0).flatten(1).mean(1).sqrt()
+    if len(sizes) < 2 or float(sizes.max()) < 3 * float(sizes.median()):
+        return ""
+    return f"the largest is feature {int(sizes.argmax())}, with {number(float(sizes.max()), 3)}"
+
+
+@check.draw
+def draw(ax: Axes, seen: Seen) -> None:
+    """The size of each input, and 1."""
+    sizes = seen["sizes"][:5]
+    ax.barh(range(len(sizes)), sizes, color="C1", height=0.6)
+    ax.set_yticks(range(len(sizes)), [str(name) for name in seen["inputs"][:5]])
+    ax.axvline(1, color="C2", lw=1)
+    ax.set_xlabel("root mean square")
+
+
+def _pictures(top: float = 255.0, model: nn.Module | None = None) -> Bench:
+    """Smooth grey images from 0 to `top`."""
+    g = toys.seeded()
+    blobs = nn.functional.avg_pool2d(torch.rand(128, 1, 12, 12, generator=g), 5, stride=1)
+    low, high = blobs.amin(), blobs.amax()
+    x = ((blobs - low) / (high - low) * 255).round() * (top / 255)
+    y = torch.randint(5, (128,), generator=g)
+    return toys.bench(model or toys.convnet(norm=False), x, y, nn.CrossEntropyLoss())
+
+
+@check.breaks
+def bytes_of_images() -> Bench:
+    """Images from 0 to 255 into a net without any normalisation."""
+    return _pictures()
+
+
+@check.breaks
+def features_as_measured() -> Bench:
+    """Columns in their own units: ages, incomes, shares."""
+    given = toys.classify()
+    x, y = given.train_data.tensors
+    return toys.bench(toys.mlp(), x * torch.linspace(1, 200, 20), y, given.loss_fn)
+
+
+@check.holds
+def images_from_0_to_1() -> Bench:
+    """The same images divided by 255."""
+    return _pictures(1.0)
+
+
+@check.holds
+def norm_behind_the_first_layer() -> Bench:
+    """Bytes into a convolution with batch norm right behind it, which takes the scale away."""
+    return _pictures(255.0, toys.convnet())
+
+
+class _Divides(nn.Module):
+    """Divides by 255 itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = toys.convnet(norm=False)
+
+    def forward(self, image: Tensor) -> Tensor:
+        out: Tensor = self.body(image / 255 - 0.5)
+        return out
+
+
+@check.holds
+def model_that_divides() -> Bench:
+    """Bytes into a model that divides by 255 in its forward pass."""
+    return _pictures(255.0, _Divides())
+
+
+@check.holds
+def token_ids() -> Bench:
+    """Whole numbers that go into an embedding."""
+    return toys.next_token()
+
+
+@check.holds
+def norm_first() -> Bench:
+    """Columns in their own units into batch norm."""
+    given = toys.classify()
+    x, y = given.train_data.tensors
+    net = nn.Sequential(nn.BatchNorm1d(20), *toys.mlp())
+    return toys.bench(net, x * torch.linspace(1, 200, 20), y, given.loss_fn)

@@ -1,0 +1,86 @@
+"""A line of numbers for every tensor that goes into the model, and for those of the target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from ..pictures.batch import Role, TensorLine
+from .fed import Fed, named_tensors
+
+#: lists of more tensors than this get one line for all
+_MANY = 4
+#: lines of one batch
+_LINES = 24
+
+
+def lines(given: Fed) -> tuple[TensorLine, ...]:
+    """Inputs first, then targets; lists with a tensor an example in one line."""
+    target = list(named_tensors("target", given.target)) if given.target is not None else []
+    inside = {tensor.data_ptr() for _, tensor in given.tensors() if tensor.numel()}
+    same = [(name, tensor) for name, tensor in target if tensor.data_ptr() not in inside or not tensor.numel()]
+    return tuple([*_grouped(given.tensors(), "input"), *_grouped(same, "target")][:_LINES])
+
+
+def _grouped(pairs: Iterable[tuple[str, Tensor]], role: Role) -> list[TensorLine]:
+    groups: dict[str, list[tuple[str, Tensor]]] = {}
+    for name, tensor in pairs:
+        groups.setdefault(re.sub(r"\[\d+\]", "[i]", name), []).append((name, tensor))
+    found = []
+    for name, members in groups.items():
+        if len(members) > _MANY:
+            found.append(line(name, role, [tensor for _, tensor in members]))
+        else:
+            found += [line(single, role, [tensor]) for single, tensor in members]
+    return found
+
+
+def line(name: str, role: Role, tensors: list[Tensor]) -> TensorLine:
+    """One line about a tensor, or about several that have one name."""
+    first = tensors[0]
+    shape = _shape(first) if len(tensors) == 1 else f"{len(tensors)} × {_common(tensors)}"
+    dtype = str(first.dtype).removeprefix("torch.")
+    if first.layout is not torch.strided or not sum(tensor.numel() for tensor in tensors):
+        return TensorLine(name, role, shape, dtype, str(first.device))
+    values = torch.cat([_plain(tensor) for tensor in tensors]) if len(tensors) > 1 else _plain(first)
+    nan, finite = values.isnan(), values.isfinite()
+    kept = values[finite] if not bool(finite.all()) else values
+    line = TensorLine(name, role, shape, dtype, str(first.device))
+    if not kept.numel():
+        return TensorLine(*_start(line), nan=int(nan.sum()), infinite=int((~finite).sum() - nan.sum()))
+    wide = kept.double() if kept.numel() < 1 << 24 else kept
+    return TensorLine(
+        *_start(line),
+        low=float(kept.min()),
+        high=float(kept.max()),
+        mean=float(wide.mean()),
+        std=float(wide.std(correction=0)),
+        nan=int(nan.sum()),
+        infinite=int((~finite).sum() - nan.sum()),
+        zeros=float((values == 0).float().mean()),
+    )
+
+
+def _start(line: TensorLine) -> tuple[str, Role, str, str, str]:
+    return line.name, line.role, line.shape, line.dtype, line.device
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    values = tensor.detach()
+    values = values.abs() if values.is_complex() else values
+    return values.flatten().float() if values.dtype is not torch.float64 else values.flatten()
+
+
+def _shape(tensor: Tensor) -> str:
+    return str(tuple(tensor.shape))
+
+
+def _common(tensors: list[Tensor]) -> str:
+    if any(tensor.ndim != tensors[0].ndim for tensor in tensors):
+        return "tensors of several shapes"
+    sides = [sorted({tensor.shape[axis] for tensor in tensors}) for axis in range(tensors[0].ndim)]
+    told = [str(side[0]) if len(side) == 1 else f"{side[0]} to {side[-1]}" for side in sides]
+    return f"({', '.join(told)}{',' if len(told) == 1 else ''})"

@@ -1,0 +1,149 @@
+"""Batches as they go into the model: HTML that is leafed through without a kernel, and plain text."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from html import escape
+
+from ..finding import number
+from ..pictures.batch import Batches, Page, Table, TensorLine, Texts, Token, View
+from ..report import Report
+from . import html, text
+from .fragment import fragment, replayed, rich, script, static
+from .samples import Detail, spelled, view
+from .watching import live_rows
+from .words import sentence
+
+__all__ = ["LIMIT", "html_of", "text_of"]
+
+#: letters that the whole may have, and those that the findings may take of them
+LIMIT, FINDINGS = 300_000, 80_000
+#: letters of a cell, and cells of a row, of a table in plain text
+_CELL, _COLUMNS = 10, 6
+
+
+#: tried in this order until the whole is small enough
+DETAILS = tuple(
+    Detail(*each)
+    for each in ((12, 160, 99), (12, 96, 99), (8, 80, 99), (6, 64, 99), (6, 64, 2), (4, 48, 1), (1, 16, 1))
+)
+
+
+def html_of(report: Report, shown: Batches) -> str:
+    """A fragment of at most `LIMIT` letters: tensors, pictures and findings; less is drawn where it would be more."""
+    found = html.rows(report, fold=True)
+    if len(found) > FINDINGS:
+        found = live_rows(report)
+    head = f"<style>{static('batch.css')}</style>{html.header(report)}"
+    for detail in DETAILS:
+        made = fragment(head + _pages(shown, detail) + f'<div class="nbr-part">{found}</div>')
+        if len(made) <= LIMIT:
+            break
+    return made
+
+
+def _pages(shown: Batches, detail: Detail) -> str:
+    first, *rest = shown.pages[: detail.pages]
+    left = len(shown.pages) - 1 - len(rest)
+    told = f'<div class="nbr-place">{left} more batches were left out to keep this small</div>' if left else ""
+    top = _page(first, detail)
+    if not rest:
+        return top + told
+    still = f'<div class="nbr-place nbr-leaf">batch 1 of {1 + len(rest)}</div>{top}'
+    packed = zlib.compress(json.dumps([_page(page, detail) for page in rest]).encode(), 9)
+    return replayed(script("batch.js"), still, packed) + told
+
+
+def _page(page: Page, detail: Detail) -> str:
+    notes = "".join(f'<div class="nbr-row nbr-say">{rich(sentence(note))}</div>' for note in page.notes)
+    views = "".join(view(each, detail) for each in page.views)
+    return f'<div class="nbr-fed">{notes}{_tensors(page.tensors)}{views}</div>'
+
+
+def _tensors(lines: tuple[TensorLine, ...]) -> str:
+    away = any(line.device != "cpu" for line in lines)
+    names = ["", "", "shape", "dtype", *(["device"] if away else []), "range", "mean ± std", "zeros", "NaN"]
+    head = "".join(f"<th>{name}</th>" for name in names)
+    body = "".join(f"<tr>{_tensor(line, away)}</tr>" for line in lines)
+    return f'<div class="nbr-wide"><table class="nbr-tensors"><tr>{head}</tr>{body}</table></div>'
+
+
+def _tensor(line: TensorLine, away: bool) -> str:
+    cells = [f"<code>{escape(line.name)}</code>", line.role, escape(line.shape), escape(line.dtype)]
+    cells += [escape(line.device)] if away else []
+    wrong = line.nan + line.infinite
+    lost = f'<strong class="nbr-bad">{_lost(line)}</strong>' if wrong else "0"
+    cells += [span(line), spread(line), share(line), lost]
+    return "".join(f"<td>{cell}</td>" for cell in cells)
+
+
+def span(line: TensorLine) -> str:
+    """The range, "" where nothing is finite."""
+    if line.low is None or line.high is None:
+        return ""
+    if "float" in line.dtype or "complex" in line.dtype:
+        return f"{number(line.low, 3)} to {number(line.high, 3)}"
+    return f"{line.low:.0f} to {line.high:.0f}"
+
+
+def spread(line: TensorLine) -> str:
+    """Mean and standard deviation of what is a quantity; whole numbers are most often names."""
+    if line.mean is None or line.std is None or "int" in line.dtype or line.dtype == "bool":
+        return ""
+    return f"{number(line.mean, 3)} ± {number(line.std, 3)}"
+
+
+def share(line: TensorLine) -> str:
+    """The share of zeros."""
+    if line.zeros is None:
+        return ""
+    return "0" if line.zeros == 0 else "under 1 %" if line.zeros < 0.01 else f"{100 * line.zeros:.0f} %"
+
+
+def _lost(line: TensorLine) -> str:
+    parts = [f"{line.nan} NaN"] if line.nan else []
+    return ", ".join(parts + ([f"{line.infinite} infinite"] if line.infinite else []))
+
+
+# ---- plain text ----------------------------------------------------------------------------------------------------
+
+
+def text_of(report: Report, shown: Batches) -> str:
+    """The first batch as plain text that stands alone, and the findings."""
+    first = shown.pages[0]
+    lines = [text.wrap(f"  {sentence(note)}", "    ") for note in first.notes]
+    lines += [text.wrap(_said(line), "      ") for line in first.tensors]
+    parts = [text.header(report), "\n".join(lines)]
+    parts += ["\n".join(_spoken(each)) for each in first.views]
+    return "\n\n".join(filter(None, [*parts, *text.rows(report, fold=True)]))
+
+
+def _said(line: TensorLine) -> str:
+    told = [line.shape, line.dtype, "" if line.device == "cpu" else line.device]
+    told += [span(line), spread(line), f"zeros {share(line)}" if line.zeros else "", _lost(line)]
+    return f"  {line.name} ({line.role}): {', '.join(filter(None, told))}"
+
+
+def _spoken(shown: View) -> Iterator[str]:
+    yield text.wrap(f"  {shown.name}: {shown.told}" if shown.told else f"  {shown.name}", "    ")
+    if isinstance(shown, Texts):
+        for i, row in enumerate(shown.rows):
+            label = f" → {shown.captions[i]}" if i < len(shown.captions) else ""
+            yield text.wrap(f"    {_read(row)}{label}", "      ")
+            if i < len(shown.targets):
+                yield text.wrap(f"      target: {_read(shown.targets[i])}", "        ")
+    elif isinstance(shown, Table):
+        names = [*shown.columns[:_COLUMNS], *(["target"] if shown.captions else [])]
+        yield "    " + " ".join(f"{name[:_CELL]:>{_CELL}}" for name in names)
+        for i, cells in enumerate(shown.rows):
+            last = [shown.captions[i]] if i < len(shown.captions) else []
+            yield "    " + " ".join(f"{cell[:_CELL]:>{_CELL}}" for cell in (*cells[:_COLUMNS], *last))
+    elif any(shown.captions):
+        yield text.wrap(f"    targets: {', '.join(shown.captions)}", "      ")
+
+
+def _read(row: tuple[Token, ...]) -> str:
+    times = (f"{spelled(token.text)}" + (f" ×{token.count}" if token.count > 1 else "") for token in row)
+    return " ".join(times)

@@ -1,0 +1,66 @@
+"""Small images as data for a page, with a mask blended on top."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+#: colours of classes: mid-tones that stand out on dark and on light
+TONES = ("#3f7dd6", "#e07b39", "#2a9d8f", "#b45fd0", "#d4a017", "#d6478f", "#6aa84f", "#7f8c99")
+#: pixels a side up to which an image is shown pixel by pixel, and those that it is enlarged to
+SMALL, SHOWN = 64, 96
+#: share of the mask's colour in what is drawn
+BLEND = 0.5
+
+
+def tone(number: int) -> str:
+    """The colour of a class; class 0 is most often the background, and the first that is drawn is 1."""
+    return TONES[(number - 1) % len(TONES)]
+
+
+def blended(pixels: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """(H, W, 3) of uint8 with every class but 0, -1 and 255 tinted."""
+    colours = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
+    if mask is None or mask.shape != colours.shape[:2]:
+        same: np.ndarray = colours
+        return same
+    out = colours.astype("f4")
+    for number in np.unique(mask):
+        if number in (0, -1, 255):
+            continue
+        colour = np.array([int(tone(int(number))[i : i + 2], 16) for i in (1, 3, 5)], "f4")
+        there = mask == number
+        out[there] = (1 - BLEND) * out[there] + BLEND * colour
+    tinted: np.ndarray = np.clip(out, 0, 255).astype(np.uint8)
+    return tinted
+
+
+def encoded_image(pixels: np.ndarray, mask: np.ndarray | None, side: int) -> tuple[str, int, int]:
+    """A data URI, and width and height on the page; larger images than `side` are made smaller."""
+    from PIL import Image
+
+    drawn = blended(pixels, mask) if mask is not None else pixels
+    image = Image.fromarray(np.ascontiguousarray(drawn))
+    if image.height > side:
+        size = (max(1, image.width * side // image.height), side)
+        image = image.resize(size, Image.Resampling.LANCZOS)
+    data, kind = _bytes(image)
+    times = max(1, SHOWN // image.height)
+    encoded = base64.b64encode(data).decode()
+    return f"data:image/{kind};base64,{encoded}", image.width * times, image.height * times
+
+
+def _bytes(image: Image) -> tuple[bytes, str]:
+    """Without loss where every pixel is seen, else as a photograph."""
+    out = io.BytesIO()
+    if image.height <= SMALL:
+        image.save(out, format="png", optimize=True)
+        return out.getvalue(), "png"
+    image.save(out, format="jpeg", quality=82, optimize=True)
+    return out.getvalue(), "jpeg"

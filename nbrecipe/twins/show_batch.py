@@ -1,0 +1,140 @@
+"""`show_batch`, the Python twin of `%show_batch`: exactly what goes into the model, decoded, and judged."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import nn
+
+from .. import render, verbs
+from ..batches import BadInput, read
+from ..bench import Bench
+from ..pictures.batch import Batches, Page
+from ..probes.decoded import page
+from ..probes.fed import take
+from ..probes.normalisation import Scale, scale_of
+from ..registry import get_check
+from ..render import batch as drawn
+from ..render import batch_still as still
+from ..session import UNCHANGED, require
+from ..verbs import Answer
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+#: the checks that judge the batch that reaches the model
+CHECKS = ("unscaled-input", "double-normalization", "scrambled-image", "corrupted-input")
+#: seconds after which no further batch is read
+PATIENCE = 10.0
+
+
+@dataclass
+class ShownBatch(Answer):
+    """Some batches as they go into the model, and what is wrong with the first."""
+
+    shown: Batches = field(default_factory=lambda: Batches("model"), repr=False)
+
+    def __str__(self) -> str:
+        return drawn.text_of(self, self.shown)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return drawn.html_of(self, self.shown)
+
+    def picture(self) -> bytes | None:
+        """The first batch as a still picture; None where its tensors can only be counted."""
+        return still.png(self.shown)
+
+    def plot(self) -> Figure | None:
+        """The same as a figure."""
+        return still.figure(self.shown)
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write a self-contained page, readable without network; returns its path."""
+        place = Path(path)
+        place.write_text(render.page.document(self.title, self._repr_html_()), encoding="utf-8")
+        return place
+
+
+def show_batch(
+    model: nn.Module | None = None,
+    loader: Any = None,
+    *,
+    batches: int = 4,
+    mean: Any = None,
+    std: Any = None,
+    **given: Any,
+) -> ShownBatch:
+    """Show exactly what goes into the model, taken at the moment of `model(x)` and decoded, and judge it.
+
+    Takes batch=, train= (a loader, the same as `loader`), loss=, tokenizer=. Images are un-normalised with `mean` and
+    `std`, or with the Normalize that is found. At most `batches` batches of a loader are shown. Raises BadInput, in one
+    sentence.
+    """
+    if loader is not None:
+        if given.get("train") is not None:
+            raise BadInput("the loader was given twice: once by position, once as `train`")
+        given["train"] = loader
+    return show_batch_of(verbs.bench_of(model=model, **given), batches=batches, mean=mean, std=std)
+
+
+def show_batch_of(bench: Bench, *, batches: int = 4, mean: Any = None, std: Any = None) -> ShownBatch:
+    """The same for a bench."""
+    if isinstance(batches, bool) or not isinstance(batches, int) or batches < 1:
+        raise BadInput(f"`batches` is a number of batches, 1 or more; {batches!r} was given")
+    start = time.perf_counter()
+    require(bench, "model")
+    if bench.batch is None and bench.train_loader is None:
+        require(bench, "batch")
+    scale = scale_of(bench, mean, std)
+    first, pages, note = _pages(bench, batches, scale)
+    results = verbs.SESSION.run([get_check(name) for name in CHECKS], bench.replace(batch=first))
+    return ShownBatch(
+        f"What goes into `{bench.name('model')}`",
+        {result.id: result for result in results},
+        note=note,
+        seconds=time.perf_counter() - start,
+        shown=Batches(bench.name("model"), tuple(pages)),
+    )
+
+
+def _pages(bench: Bench, count: int, scale: Scale | None) -> tuple[Any, list[Page], str]:
+    """The first batch, a page for each, and what is to be said of the reading."""
+    first: Any = None
+    entries: Any = ()
+    pages: list[Page] = []
+    note, begun = UNCHANGED, time.monotonic()
+    with bench.untouched():
+        try:
+            for batch in itertools.islice(_read(bench), count):
+                given = take(bench, batch, whole=not pages)
+                if not pages:
+                    first, entries = batch, given.entries
+                pages.append(page(bench, dataclasses.replace(given, entries=entries), scale))
+                if time.monotonic() - begun > PATIENCE:
+                    note = f"batches come slowly: {_counted(len(pages))} in {PATIENCE:.0f} s; {UNCHANGED}"
+                    break
+        except KeyboardInterrupt:
+            if not pages:
+                raise
+            note = f"interrupted after {_counted(len(pages))}; {UNCHANGED}"
+    return first, pages, note
+
+
+def _read(bench: Bench) -> Iterator[Any]:
+    if bench.batch is not None:
+        yield bench.batch
+        return
+    assert bench.train_loader is not None
+    yield from read(bench.train_loader, bench.name("train_loader"))
+
+
+def _counted(count: int) -> str:
+    return "1 batch" if count == 1 else f"{count} batches"
