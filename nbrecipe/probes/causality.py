@@ -16,6 +16,7 @@ from ..batches import Feed
 from ..bench import Bench
 from ..task.refusal import refuse_lazy
 from .dependency import inputs_and_output, rows, unlike
+from .lines import Line, first_ahead_line
 from .mixing import Place, first_ahead
 from .signal import evaluating, plain
 
@@ -34,6 +35,7 @@ class Ahead:
     #: how many positions ahead the output at the middle looks, nearest and farthest
     lags: tuple[int, int]
     place: Place | None = None
+    line: Line | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,8 @@ def order(bench: Bench) -> Order:
         found = looked.ahead(every="whole" in bench.declared)
         if found is not None:
             place = first_ahead(model, fed, size, length, found.at)
-            found = Ahead(found.at, found.source, found.strength, looked.lags(), place)
+            line = first_ahead_line(model, fed, size, length, found.at)
+            found = Ahead(found.at, found.source, found.strength, looked.lags(), place, line)
     return Order(length, looked.cuts, looked.passes, found)
 
 

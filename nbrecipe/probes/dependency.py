@@ -23,6 +23,7 @@ from .. import batches
 from ..batches import BadInput, Feed
 from ..bench import Bench
 from ..task.refusal import failed_forward, refuse_lazy
+from .lines import Line, first_mixing_line
 from .mixing import Place, first_mixing
 from .signal import eagerly, evaluating, plain
 
@@ -46,6 +47,8 @@ class Leak:
     strength: float
     #: where the rows meet first; None where that could not be told
     place: Place | None = None
+    #: the line of the user's code; None where none shows it
+    line: Line | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,8 @@ def _certified(model: nn.Module, fed: Feed, size: int) -> Rows:
             leak = back.leak(chosen, got)
             if leak is not None:
                 place = first_mixing(model, fed, size, leak[0])
-                return Rows(size, back.passes, Leak(*leak, place), shape=shape)
+                line = first_mixing_line(model, fed, size, leak[0])
+                return Rows(size, back.passes, Leak(*leak, place, line), shape=shape)
     return Rows(size, back.passes, shape=shape)
 
 

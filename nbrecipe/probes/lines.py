@@ -176,14 +176,15 @@ class Graph:
 
     def near(self, wanted: set[int], first: Callable[[set[int]], int | None]) -> set[int]:
         """All these calls where there is room for their values; else those up to the first that a sample shows."""
-        found = sorted(wanted)
-        if sum(self.calls[index].bytes for index in found) > ROOM:
-            last = first(wanted)
-            left, found = ROOM, [index for index in found if last is None or index <= last]
-            while found and left > 0:
-                left -= self.calls[found.pop()].bytes
-            return {index for index in wanted if index > max(found, default=-1) and (last is None or index <= last)}
-        return wanted
+        if sum(self.calls[index].bytes for index in wanted) <= ROOM:
+            return wanted
+        last = first(wanted)
+        before = [index for index in sorted(wanted) if last is None or index <= last]
+        kept, left = set(), ROOM
+        while before and left > 0:
+            kept.add(before[-1])
+            left -= self.calls[before.pop()].bytes
+        return kept
 
 
 def _graph(model: nn.Module, fed: Feed) -> Graph:

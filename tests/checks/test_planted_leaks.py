@@ -167,7 +167,7 @@ def judged(given: Bench, check: object) -> object:
     return check.run(model=given.get("model"), batch=given.get("batch"), bench=given)  # type: ignore[attr-defined]
 
 
-FEW, MANY = range(4), range(4, 60)
+FEW, MANY = range(2), range(2, 60)
 SEEDS = [*FEW, *(pytest.param(seed, marks=pytest.mark.slow) for seed in MANY)]
 
 
@@ -188,10 +188,11 @@ def test_a_leak_from_later_positions_is_found_and_its_place_named(what, seed):
     given, path = bench(chance, Leak(LATER[what], 10 ** -chance.uniform(0, 6)), words=True)
     found = judged(given, future_leak)
     assert found.verdict == "bad", found
-    assert found.where == f"net.{path}".replace("body.", "body[") + "]"
+    block = path.replace("body.", "body[") + "]"
+    assert found.where.startswith(f"`net.{block}` · ")
 
 
-@pytest.mark.parametrize("seed", [*range(30), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(30, 300))])
+@pytest.mark.parametrize("seed", [*range(10), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(10, 300))])
 @pytest.mark.parametrize(("check", "words"), [(batch_leak, False), (batch_leak, True), (future_leak, True)])
 def test_nets_without_a_leak_raise_nothing(check, words, seed):
     given, _ = bench(random.Random(seed), None, words)

@@ -18,11 +18,18 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.dependency import Leak, Rows, rows
+from ...probes.lines import spot
 from ...probes.mixing import Place
 from ...probes.signal import plain, spelled
 
 check = Check(__name__, tip="chart dependencies")
 
+#: functions that lay the same numbers out anew, and those that run along an axis
+VIEWS = ("view", "reshape", "view_as", "reshape_as", "unflatten", "flatten")
+ALONG = (
+    "softmax", "log_softmax", "mean", "sum", "std", "var", "amax", "amin", "max", "min", "cumsum", "norm", "normalize",
+    "logsumexp", "median", "sort", "argsort", "flip", "prod",
+)  # fmt: skip
 #: layers of torch that take time first unless they are told otherwise
 TIMED = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
@@ -49,9 +56,9 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         f"the output for row **{leak.to}** depends on row **{leak.source}** of the batch"
         f"{' in train mode' if seen.training else ''}: the gradient there is **{number(leak.strength, 2)}** times that "
         f"at its own row, and should be 0{_told(name, place)}",
-        fix=_fix(name, plain(model), place, seen.size),
+        fix=_fix(name, plain(model), leak, seen.size),
         why="the prediction for an example changes with the examples it happens to be batched with",
-        where=spelled(name, place.path) if place is not None else "",
+        where=spot(bench, place, leak.line),
         rows=seen.size, source=leak.source, to=leak.to, strength=leak.strength, passes=seen.passes,
         module=place.path if place is not None else "",
     )  # fmt: skip
@@ -65,21 +72,24 @@ def _told(name: str, place: Place | None) -> str:
     return f"; rows meet first in `{spelled(name, place.path)}` ({place.kind})"
 
 
-def _fix(name: str, model: nn.Module, place: Place | None, size: int) -> str:
-    """What to do, by the kind of module in which rows meet."""
-    if place is None:
-        return "Look in `forward` for a reshape, a softmax or a mean over the first axis."
-    where, module = spelled(name, place.path), model.get_submodule(place.path)
-    timed = isinstance(module, TIMED) and not _batch_first(module) and place.given[:1] == (size,)
-    if place.inside and timed:
-        return f"Give `{where}` `batch_first=True`: it takes the first axis for time."
-    if place.inside and isinstance(module, (nn.Softmax, nn.LogSoftmax)):
-        return f"Let `{where}` run over the classes: `dim=-1`."
-    alone = place.path and not any(True for _ in module.children()) and not isinstance(module, TIMED)
-    if place.inside and alone:
-        return f"Look at the axes that `{where}` works along: none may be the first."
-    around = spelled(name, place.around if alone or isinstance(module, TIMED) else place.path)
-    return f"Look in the `forward` of `{around}` for a `view` where `permute` is meant, or a mean over the first axis."
+def _fix(name: str, model: nn.Module, leak: Leak, size: int) -> str:
+    """What to do, by the kind of module in which rows meet, or by the function."""
+    place, line = leak.place, leak.line
+    if place is not None and place.inside:
+        where, module = spelled(name, place.path), model.get_submodule(place.path)
+        if isinstance(module, TIMED) and not _batch_first(module) and place.given[:1] == (size,):
+            return f"Give `{where}` `batch_first=True`: it takes the first axis for time."
+        if isinstance(module, (nn.Softmax, nn.LogSoftmax)):
+            return f"Let `{where}` run over the classes: `dim=-1`."
+        if place.path and not any(True for _ in module.children()) and not isinstance(module, TIMED):
+            return f"Look at the axes that `{where}` works along: none may be the first."
+    if line is not None and line.function in VIEWS:
+        return f"Exchange axes by `permute` or `transpose`: `{line.function}` keeps the numbers in their order."
+    if line is not None and line.function in ALONG:
+        return f"Let `{line.function}` run over another axis than the first, which is the batch."
+    around = spelled(name, place.around) if place is not None else name
+    there = f"`{line.text}`" if line is not None else f"the `forward` of `{around}`"
+    return f"Look in {there} for what takes numbers of another row: an index, a `view` or an axis."
 
 
 def _batch_first(module: nn.Module) -> bool:

@@ -18,6 +18,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...probes.causality import Ahead, Order, order
+from ...probes.lines import spot
 from ...probes.signal import plain, spelled
 
 check = Check(__name__, tip="chart dependencies")
@@ -57,7 +58,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         f"{'it is declared causal' if declared else f'the target is {meant}'}{first}",
         fix=_fix(where or f"`{name}`", plain(model), ahead, seen),
         why="the model is shown the token that it is to predict, and learns to copy it",
-        where=where,
+        where=spot(bench, place, ahead.line),
         at=ahead.at, source=ahead.source, lags=list(ahead.lags), strength=ahead.strength, length=seen.length,
     )  # fmt: skip
 

@@ -1,0 +1,155 @@
+"""Which rows depend on which: the certificate against one backward pass for each example, as the essay has it.
+
+Both look in eval mode and in train mode, and must come to the same verdict.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from nbrecipe.bench import Bench
+from nbrecipe.probes.causality import Order, order
+from nbrecipe.probes.dependency import Rows
+from nbrecipe.probes.dependency import rows as certificate
+
+from .init import _highest, train_step
+from .nets import Transformer, token_loss
+from .paired import ratio
+
+#: rows of a batch, positions of a sequence, and how many times faster the certificate must be than a pass for each
+BATCHES = ((64, 0.0), (256, 10.0), (1024, 40.0))
+LENGTHS = (64, 512, 2048)
+#: sequences of these lengths come in batches of so many
+SEQUENCES = 16
+#: positions at most at which a pass for each is timed
+TIMED = 64
+ROUNDS = 3
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """(what, figure, limit); times are of one thread, memory is of a fresh process."""
+    torch.set_num_threads(1)
+    return [row for count, least in BATCHES for row in _batch(count, least)] + [_sequence(length) for length in LENGTHS]
+
+
+def _batch(count: int, least: float) -> Iterator[tuple[str, str, str]]:
+    sound, leaking = images(count, leaking=False), images(count, leaking=True)
+    same = all(bool(_certified(bench).leak) == per_example(bench) for bench in (sound, leaking))
+    speed, slow, fast = ratio(partial(per_example, sound), partial(_certified, sound), ROUNDS)
+    told = f"{speed:.1f} x faster ({1e3 * fast:.0f} ms, one by one {1e3 * slow:.0f}); {_agree(same)}"
+    yield f"batch-leak, {count} images: time", told, f"at least {least:g}" if least else ""
+    step, peak = (_peak(count, what) for what in ("step", "certificate"))
+    yield f"batch-leak, {count} images: memory", f"{peak / step:.2f} x a step ({peak:.0f} MiB)", "1"
+
+
+def _sequence(length: int) -> tuple[str, str, str]:
+    bench, places = sequences(length), list(range(length - 1))
+    tried = places if length <= TIMED else places[:: length // TIMED]
+    same = bool(_ordered(bench).ahead) == per_position(bench, tried)
+    speed, slow, fast = ratio(
+        partial(per_position, bench, tried), partial(_ordered, bench), 1 if length > 512 else ROUNDS
+    )
+    more = len(places) / len(tried)
+    guessed = f", timed at {len(tried)} of them" if more > 1 else ""
+    times = f"{1e3 * fast:.0f} ms, one by one {1e3 * more * slow:.0f}{guessed}"
+    what = f"future-leak, {length} positions, {SEQUENCES} rows: time"
+    return what, f"{more * speed:.1f} x faster ({times}); {_agree(same)}", ""
+
+
+def _agree(same: bool) -> str:
+    return "the same verdict" if same else "ANOTHER VERDICT"
+
+
+def images(count: int, leaking: bool) -> Bench:
+    """A convnet on so many images of 16 x 16; with a leak, one row hears a little of another."""
+    torch.manual_seed(0)
+    x, y = torch.randn(count, 3, 16, 16), torch.randint(10, (count,))
+    net = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2, padding=1), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(2), nn.Flatten(), *([Leak(count // 2)] if leaking else []), nn.Linear(128, 10),
+    )  # fmt: skip
+    return Bench(model=net, batch=(x, y), loss_fn=nn.CrossEntropyLoss(), declared=frozenset({"whole"}))
+
+
+class Leak(nn.Module):
+    """Adds a millionth of the row so many before."""
+
+    def __init__(self, shift: int) -> None:
+        super().__init__()
+        self.shift = shift
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + 1e-6 * x.roll(self.shift, 0)
+
+
+def sequences(length: int) -> Bench:
+    """A causal transformer on sequences of token ids."""
+    torch.manual_seed(0)
+    net = Transformer(50, 32, 2)
+    net.places = nn.Embedding(length, 32)
+    ids = torch.randint(50, (SEQUENCES, length + 1))
+    given = (ids[:, :-1], ids[:, 1:])
+    return Bench(model=net, batch=given, loss_fn=token_loss, declared=frozenset({"whole"}))
+
+
+def _certified(bench: Bench) -> Rows:
+    with bench.untouched():
+        return certificate(bench.replace())
+
+
+def _ordered(bench: Bench) -> Order:
+    with bench.untouched():
+        return order(bench.replace())
+
+
+def per_example(bench: Bench) -> bool:
+    """Whether some output depends on another row, by a backward pass for each example, in eval and in train mode."""
+    x, net = bench.get("batch")[0].clone().requires_grad_(), bench.get("model")
+    found = False
+    for mode in (False, True):
+        net.train(mode)
+        out = net(x)
+        for row in range(len(x)):
+            (grad,) = torch.autograd.grad(out[row].sum(), x, retain_graph=True)
+            heard = grad.flatten(1).abs().amax(1) > 0
+            heard[row] = False
+            found |= bool(heard.any())
+            if found:
+                return found
+    return found
+
+
+def per_position(bench: Bench, places: list[int]) -> bool:
+    """Whether one of these positions hears of a later one, by a backward pass for each."""
+    net, ids = bench.get("model").eval(), bench.get("batch")[0]
+    given: list[Tensor] = []
+    handle = net.tokens.register_forward_hook(lambda *seen: given.append(seen[2].detach().requires_grad_()) or given[0])
+    out = net(ids)
+    handle.remove()
+    return any(_later(out, given[0], place) for place in places)
+
+
+def _later(out: Tensor, given: Tensor, place: int) -> bool:
+    (grad,) = torch.autograd.grad(out[:, place].sum(), given, retain_graph=True)
+    return bool((grad[:, place + 1 :] != 0).any())
+
+
+def _peak(count: int, what: str) -> float:
+    """MiB that one training step, or one certificate, adds to the peak of a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(1) as pool:
+        return pool.apply(_grown, (count, what))
+
+
+def _grown(count: int, what: str) -> float:
+    bench = images(count, leaking=False)
+    with torch.no_grad():  # what torch allocates once for itself counts for neither side
+        bench.model(bench.get("batch")[0][:2])
+    before = _highest()
+    train_step(bench) if what == "step" else _certified(bench)
+    return _highest() - before
