@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .twins.activations import activations as activations
     from .twins.chart_dependencies import chart_dependencies as chart_dependencies
+    from .twins.check_grad import check_grad as check_grad
+    from .twins.filters import filters as filters
     from .twins.same_as import same_as as same_as
     from .twins.show_batch import show_batch as show_batch
     from .verbs import bind as bind
@@ -28,16 +31,22 @@ if TYPE_CHECKING:
 
 #: where a verb lies that has a file of its own
 TWINS = {
+    "check_grad": ".twins.check_grad",
+    "activations": ".twins.activations",
+    "filters": ".twins.filters",
     "same_as": ".twins.same_as",
     "chart_dependencies": ".twins.chart_dependencies",
     "show_batch": ".twins.show_batch",
     "watch": ".watched",
 }
 __all__ = [
+    "activations",
     "bind",
     "chart_dependencies",
+    "check_grad",
     "check_init",
     "explain",
+    "filters",
     "overfit_batch",
     "recipe",
     "report",

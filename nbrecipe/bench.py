@@ -96,6 +96,10 @@ class Bench:
             self._memo[measure] = measure(self)
         return self._memo[measure]  # type: ignore[no-any-return]
 
+    def know(self, measure: Callable[[Bench], Answer], value: Answer) -> None:
+        """Remember a measurement that was taken in another way."""
+        self._memo[measure] = value
+
     def replace(self, **changes: Any) -> Bench:
         """A bench with some fields changed and nothing remembered."""
         return dataclasses.replace(self, **changes, _memo={})

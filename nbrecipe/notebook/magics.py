@@ -16,6 +16,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from .charting import ChartMagics
 from .delivery import deliver, plainly
 from .front import EXPRESSIONS, Locals, expressions, family, shown
+from .inside import InsideMagics
 from .line import parse
 from .one_batch import BatchMagics
 from .rewrites import RewriteMagics
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @family
-class RecipeMagics(BatchMagics, ChartMagics, RewriteMagics):
+class RecipeMagics(BatchMagics, ChartMagics, InsideMagics, RewriteMagics):
     """The recipe for training neural networks, on the notebook's own model and data."""
 
     @no_var_expand

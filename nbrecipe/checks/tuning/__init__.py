@@ -1,0 +1,1 @@
+"""Tuning: what a trained net shows of itself."""
