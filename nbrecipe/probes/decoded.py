@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -87,7 +88,7 @@ def _views(reading: Reading) -> Iterator[View]:
             single = _of_tensor(reading, part, tensor)
             if single is not None:
                 found.append(single)
-            elif plotted.is_row(tensor, reading.size):
+            elif plotted.is_row(tensor, reading.size) and not _says_which(part):
                 pieces.append((part, tensor))
     if pieces:
         found.append(plotted.table(pieces, reading.size, reading.columns))
@@ -145,11 +146,21 @@ def _is_ids(reading: Reading, name: str, tensor: Tensor, entry: Entry | None) ->
     whole = not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype in (torch.bool, torch.uint8))
     if not whole or tensor.ndim != 2 or reading.size not in tensor.shape or tensor.shape[1] < 2:
         return False
-    last = name.rpartition(".")[2].strip('"]').rpartition('["')[2].lower()
-    if any(word in last for word in _MASKS):
+    if _says_which(name):
         return False
+    last = _last(name)
     embedded = entry is not None and entry.kind in TABLES and entry.values.ndim == tensor.ndim
     return embedded or last in _ID_NAMES or (reading.speller.known and tensor.shape[1] > 3)
+
+
+def _last(name: str) -> str:
+    """The last part of a name: of `batch["input_ids"]`, input_ids."""
+    return re.split(r'\["|\.', name)[-1].strip('"]').lower()
+
+
+def _says_which(name: str) -> bool:
+    """Whether an input only says which tokens count, and where they stand."""
+    return any(word in _last(name) for word in _MASKS)
 
 
 def _as_images(tensor: Tensor, entry: Entry | None) -> Tensor | None:

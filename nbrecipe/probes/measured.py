@@ -11,8 +11,8 @@ from torch import Tensor
 from ..pictures.batch import Role, TensorLine
 from .fed import Fed, named_tensors
 
-#: lists of more tensors than this get one line for all
-_MANY = 4
+#: lists of more tensors than this get one line for all, and those with one for each example of more than two
+_MANY, _EXAMPLES = 4, 2
 #: lines of one batch
 _LINES = 24
 
@@ -20,18 +20,25 @@ _LINES = 24
 def lines(given: Fed) -> tuple[TensorLine, ...]:
     """Inputs first, then targets; lists with a tensor an example in one line."""
     target = list(named_tensors("target", given.target)) if given.target is not None else []
-    inside = {tensor.data_ptr() for _, tensor in given.tensors() if tensor.numel()}
-    same = [(name, tensor) for name, tensor in target if tensor.data_ptr() not in inside or not tensor.numel()]
-    return tuple([*_grouped(given.tensors(), "input"), *_grouped(same, "target")][:_LINES])
+    inputs = list(given.tensors())
+    target = [(name, tensor) for name, tensor in target if not any(_equal(tensor, other) for _, other in inputs)]
+    size = given.size
+    return tuple([*_grouped(inputs, "input", size), *_grouped(target, "target", size)][:_LINES])
 
 
-def _grouped(pairs: Iterable[tuple[str, Tensor]], role: Role) -> list[TensorLine]:
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether a target is an input too, as for a model that computes its own loss."""
+    alike = one.shape == other.shape and one.dtype == other.dtype and one.layout is other.layout is torch.strided
+    return alike and torch.equal(one, other)
+
+
+def _grouped(pairs: Iterable[tuple[str, Tensor]], role: Role, size: int) -> list[TensorLine]:
     groups: dict[str, list[tuple[str, Tensor]]] = {}
     for name, tensor in pairs:
         groups.setdefault(re.sub(r"\[\d+\]", "[i]", name), []).append((name, tensor))
     found = []
     for name, members in groups.items():
-        if len(members) > _MANY:
+        if len(members) > _MANY or len(members) == size > _EXAMPLES:
             found.append(line(name, role, [tensor for _, tensor in members]))
         else:
             found += [line(single, role, [tensor]) for single, tensor in members]

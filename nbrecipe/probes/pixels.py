@@ -21,6 +21,8 @@ COLOURS = (1, 3, 4)
 SIDE, FRAMES = 160, 6
 #: pixels that images have at least a side
 LEAST = 4
+#: correlation of neighbours from which a row of numbers is an image laid flat; columns in no order have none
+ALIKE = 0.3
 
 
 def as_images(values: Tensor) -> Tensor | None:
@@ -47,7 +49,7 @@ def flat_side(values: Tensor) -> tuple[int, int] | None:
         side = math.isqrt(values.shape[1] // channels)
         if side >= 8 and channels * side * side == values.shape[1]:
             across, down = neighbours(values.reshape(-1, channels, side, side)[:64])
-            if min(across, down) > 0.5:
+            if min(across, down) > ALIKE:
                 return channels, side
     return None
 
@@ -73,6 +75,8 @@ def drawn(images: Tensor | Sequence[Tensor], count: int, scale: Scale | None) ->
     shown = [_array(image) for image in (images[:count] if isinstance(images, Tensor) else whole[:count])]
     if channels not in COLOURS:
         told += f"; channel 1 of {channels}"
+    if isinstance(images, Tensor) and images.ndim == 5 and len(shown[0]) < images.shape[1]:
+        told += f"; {len(shown[0])} of {images.shape[1]} frames"
     return [_strip(keep(image)) for image in shown], told
 
 
@@ -96,7 +100,7 @@ def _colouring(ends: np.ndarray, scale: Scale | None) -> tuple[Any, str]:
     if scale is not None:
         raw = scale.undone(ends, 1)
         for top in (1.0, 255.0):
-            if raw.min() >= -0.02 * top and raw.max() <= 1.02 * top and (top == 1 or raw.max() > 2):
+            if raw.min() >= -0.02 * top and raw.max() <= 1.02 * top and (top == 1 or raw.max() > 64):
                 return _undoing(scale, 255 / top), f"un-normalised with {scale.name}"
         span = f"{number(float(raw.min()), 3)} to {number(float(raw.max()), 3)}"
         refused = f"un-normalising with {scale.name} would give {span}; "

@@ -139,4 +139,6 @@ def _cell(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, complex):
         return f"{number(value.real, 3)}{'+' if value.imag >= 0 else '-'}{number(abs(value.imag), 3)}i"
-    return number(value, 3) if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return str(int(value)) if value.is_integer() and abs(value) < 1e6 else number(value, 3)

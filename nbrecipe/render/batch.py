@@ -7,28 +7,25 @@ import zlib
 from collections.abc import Iterator
 from html import escape
 
-from ..finding import number
 from ..pictures.batch import Batches, Page, Table, TensorLine, Texts, Token, View
 from ..report import Report
 from . import html, text
 from .fragment import fragment, replayed, rich, script, static
-from .samples import Detail, spelled, view
+from .samples import Detail, brief, spelled, view
 from .watching import live_rows
 from .words import sentence
 
 __all__ = ["LIMIT", "html_of", "text_of"]
 
 #: letters that the whole may have, and those that the findings may take of them
-LIMIT, FINDINGS = 300_000, 80_000
+LIMIT, FINDINGS = 280_000, 80_000
 #: letters of a cell, and cells of a row, of a table in plain text
 _CELL, _COLUMNS = 10, 6
 
 
 #: tried in this order until the whole is small enough
-DETAILS = tuple(
-    Detail(*each)
-    for each in ((12, 160, 99), (12, 96, 99), (8, 80, 99), (6, 64, 99), (6, 64, 2), (4, 48, 1), (1, 16, 1))
-)
+STEPS = ((12, 160, 99), (12, 96, 99), (8, 80, 99), (6, 64, 99), (4, 48, 99), (6, 64, 2), (4, 48, 1), (1, 16, 1))
+DETAILS = tuple(Detail(*step) for step in STEPS)
 
 
 def html_of(report: Report, shown: Batches) -> str:
@@ -57,26 +54,26 @@ def _pages(shown: Batches, detail: Detail) -> str:
 
 
 def _page(page: Page, detail: Detail) -> str:
-    notes = "".join(f'<div class="nbr-row nbr-say">{rich(sentence(note))}</div>' for note in page.notes)
+    notes = "".join(f'<div class="nbr-note">{rich(sentence(note))}</div>' for note in page.notes)
     views = "".join(view(each, detail) for each in page.views)
     return f'<div class="nbr-fed">{notes}{_tensors(page.tensors)}{views}</div>'
 
 
 def _tensors(lines: tuple[TensorLine, ...]) -> str:
     away = any(line.device != "cpu" for line in lines)
-    names = ["", "", "shape", "dtype", *(["device"] if away else []), "range", "mean ± std", "zeros", "NaN"]
+    names = ["", "shape", "dtype", *(["device"] if away else []), "range", "mean ± std", "zeros", "NaN"]
     head = "".join(f"<th>{name}</th>" for name in names)
-    body = "".join(f"<tr>{_tensor(line, away)}</tr>" for line in lines)
+    body = "".join(_tensor(line, away) for line in lines)
     return f'<div class="nbr-wide"><table class="nbr-tensors"><tr>{head}</tr>{body}</table></div>'
 
 
 def _tensor(line: TensorLine, away: bool) -> str:
-    cells = [f"<code>{escape(line.name)}</code>", line.role, escape(line.shape), escape(line.dtype)]
+    cells = [f"<code>{escape(line.name)}</code>", escape(line.shape), escape(line.dtype)]
     cells += [escape(line.device)] if away else []
     wrong = line.nan + line.infinite
     lost = f'<strong class="nbr-bad">{_lost(line)}</strong>' if wrong else "0"
     cells += [span(line), spread(line), share(line), lost]
-    return "".join(f"<td>{cell}</td>" for cell in cells)
+    return f'<tr class="nbr-{line.role}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def span(line: TensorLine) -> str:
@@ -84,7 +81,7 @@ def span(line: TensorLine) -> str:
     if line.low is None or line.high is None:
         return ""
     if "float" in line.dtype or "complex" in line.dtype:
-        return f"{number(line.low, 3)} to {number(line.high, 3)}"
+        return f"{brief(line.low)} to {brief(line.high)}"
     return f"{line.low:.0f} to {line.high:.0f}"
 
 
@@ -92,7 +89,7 @@ def spread(line: TensorLine) -> str:
     """Mean and standard deviation of what is a quantity; whole numbers are most often names."""
     if line.mean is None or line.std is None or "int" in line.dtype or line.dtype == "bool":
         return ""
-    return f"{number(line.mean, 3)} ± {number(line.std, 3)}"
+    return f"{brief(line.mean)} ± {brief(line.std)}"
 
 
 def share(line: TensorLine) -> str:
@@ -135,15 +132,18 @@ def _spoken(shown: View) -> Iterator[str]:
             if i < len(shown.targets):
                 yield text.wrap(f"      target: {_read(shown.targets[i])}", "        ")
     elif isinstance(shown, Table):
-        names = [*shown.columns[:_COLUMNS], *(["target"] if shown.captions else [])]
+        names = [*(["target"] if shown.captions else []), *shown.columns[:_COLUMNS]]
         yield "    " + " ".join(f"{name[:_CELL]:>{_CELL}}" for name in names)
         for i, cells in enumerate(shown.rows):
-            last = [shown.captions[i]] if i < len(shown.captions) else []
-            yield "    " + " ".join(f"{cell[:_CELL]:>{_CELL}}" for cell in (*cells[:_COLUMNS], *last))
+            first = [shown.captions[i]] if i < len(shown.captions) else []
+            yield "    " + " ".join(f"{cell[:_CELL]:>{_CELL}}" for cell in (*first, *cells[:_COLUMNS]))
     elif any(shown.captions):
         yield text.wrap(f"    targets: {', '.join(shown.captions)}", "      ")
 
 
 def _read(row: tuple[Token, ...]) -> str:
-    times = (f"{spelled(token.text)}" + (f" ×{token.count}" if token.count > 1 else "") for token in row)
-    return " ".join(times)
+    told = []
+    for token in row:
+        word = token.text if token.kind == "more" else spelled(token.text)
+        told.append(f"{word} ×{token.count}" if token.count > 1 else word)
+    return " ".join(told)

@@ -120,12 +120,12 @@ def _rows(view: Texts | Table) -> list[tuple[str, str]]:
     """Lines of letters, each with its colour."""
     found: list[tuple[str, str]] = []
     if isinstance(view, Table):
-        names = [*view.columns[:8], *(["target"] if view.captions else [])]
+        names = [*(["target"] if view.captions else []), *view.columns[:8]]
         found.append((" ".join(f"{name[:10]:>10}" for name in names), EXPECTED))
     for i, row in enumerate(view.rows[:SIX]):
         label = view.captions[i] if i < len(view.captions) else ""
         if isinstance(view, Table):
-            cells = [*(str(cell) for cell in row[:8]), *([label] if view.captions else [])]
+            cells = [*([label] if view.captions else []), *(str(cell) for cell in row[:8])]
             found.append((" ".join(f"{cell[:10]:>10}" for cell in cells), TEXT))
         else:
             found.append((_told(view.rows[i]) + (f"  → {label}" if label else ""), TEXT))

@@ -12,8 +12,8 @@ from ..pictures.batch import Box, Images, Series, Table, Texts, Token, View
 from .fragment import rich
 from .raster import encoded_image, tone
 
-#: width and height of the drawing of a sequence
-_WIDTH, _HEIGHT = 160, 56
+#: width and height of the drawing of a sequence, four to a pixel
+_WIDTH, _HEIGHT = 640, 224
 #: how spaces and line ends are shown, those of tokenizers too
 _SEEN = str.maketrans({"Ġ": "·", "▁": "·", " ": "·", "Ċ": "⏎", "\n": "⏎", "\t": "⇥"})
 
@@ -25,6 +25,12 @@ class Detail:
     examples: int
     side: int
     pages: int
+
+
+def brief(value: float) -> str:
+    """A number with three digits, without zeros at its end."""
+    told = number(value, 3)
+    return told.rstrip("0").rstrip(".") if "." in told and "e" not in told else told
 
 
 def view(shown: View, detail: Detail) -> str:
@@ -42,7 +48,8 @@ def view(shown: View, detail: Detail) -> str:
 
 def _caption(view: View, count: int) -> str:
     shown = f"{count} of {view.total}" if count < view.total else f"all {count}"
-    told = " · ".join(rich(part) for part in (shown, view.told) if part)
+    beneath = "targets beneath" if isinstance(view, (Images, Series)) and any(view.captions) else ""
+    told = " · ".join(rich(part) for part in (shown, view.told, beneath) if part)
     return f"<figcaption><strong><code>{escape(view.name)}</code></strong> {told}</figcaption>"
 
 
@@ -94,7 +101,8 @@ def _tokens(row: tuple[Token, ...]) -> str:
     for i, token in enumerate(row):
         times = f" ×{token.count}" if token.count > 1 else ""
         odd = " nbr-odd" if i % 2 and token.kind == "word" else ""
-        out.append(f'<span class="nbr-tok nbr-{token.kind}{odd}">{escape(spelled(token.text))}{times}</span>')
+        told = token.text if token.kind == "more" else spelled(token.text)
+        out.append(f'<span class="nbr-tok nbr-{token.kind}{odd}">{escape(told)}{times}</span>')
     return "".join(out)
 
 
@@ -114,7 +122,7 @@ def _series(view: Series, detail: Detail) -> str:
         plot = f'<svg {box} role="img" aria-label="{told}"><title>{told}</title>{drawn}</svg>'
         said = f'<span class="nbr-label">{escape(label)}</span>' if label else ""
         plots.append(f'<span class="nbr-shown nbr-wave">{plot}{said}</span>')
-    scale = f'<div class="nbr-place">{number(low, 3)} at the bottom, {number(high, 3)} at the top, in all of them</div>'
+    scale = f'<div class="nbr-place">{brief(low)} at the bottom, {brief(high)} at the top, in all of them</div>'
     return f'<div class="nbr-gallery nbr-waves">{"".join(plots)}</div>{scale}'
 
 
@@ -126,23 +134,23 @@ def _ends(view: Series) -> tuple[float, float]:
 
 def _path(line: np.ndarray, low: float, high: float) -> str:
     """A line where each stretch of time has one value, else the band between its ends; gaps are left out."""
-    scaled = (_HEIGHT - 2) - (_HEIGHT - 4) * (np.clip(line, low, high) - low) / (high - low)
+    scaled = (_HEIGHT - 8) - (_HEIGHT - 16) * (np.clip(line, low, high) - low) / (high - low)
     across = _WIDTH * (np.arange(len(line)) + 0.5) / len(line)
     kept = np.isfinite(line).all(1)
     if not kept.any():
         return ""
-    below, above = ([f"{x:.1f} {y:.1f}" for x, y in zip(across[kept], scaled[kept, k], strict=True)] for k in (0, 1))
-    same = bool((np.abs(scaled[kept, 0] - scaled[kept, 1]) < 0.05).all())
+    below, above = ([f"{x:.0f} {y:.0f}" for x, y in zip(across[kept], scaled[kept, k], strict=True)] for k in (0, 1))
+    same = bool((np.abs(scaled[kept, 0] - scaled[kept, 1]) < 0.5).all())
     return "M" + "L".join(above) + ("" if same else "L" + "L".join(reversed(below)) + "Z")
 
 
 def _table(view: Table, detail: Detail) -> str:
     targets = bool(view.captions)
-    head = "".join(f"<th>{escape(name)}</th>" for name in view.columns) + ("<th>target</th>" if targets else "")
+    head = ("<th>target</th>" if targets else "") + "".join(f"<th>{escape(name)}</th>" for name in view.columns)
     body = []
     for i, row in enumerate(view.rows[: detail.examples]):
         cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
         label = escape(view.captions[i]) if i < len(view.captions) else ""
-        last = f'<td class="nbr-goal">{label}</td>' if targets else ""
-        body.append(f"<tr>{cells}{last}</tr>")
+        first = f'<td class="nbr-goal">{label}</td>' if targets else ""
+        body.append(f"<tr>{first}{cells}</tr>")
     return f'<div class="nbr-wide"><table class="nbr-rows"><tr>{head}</tr>{"".join(body)}</table></div>'

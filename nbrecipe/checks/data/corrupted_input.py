@@ -64,6 +64,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         if filled is not None:
             return filled
     count = sum(tensor.numel() for _, tensor in inputs)
+    if not rows:
+        return ok(f"all **{count}** values are finite", values=count)
     return ok(f"all **{count}** values of {seen.size} examples are finite, and no example is blank", values=count)
 
 

@@ -122,7 +122,7 @@ def _twice(scale: Scale, own: bool, values: np.ndarray) -> _Cause | None:
         return None
     distinct = len(set(scale.mean)) > 1  # each channel ends elsewhere: six ends that no chance brings about
     return _Cause(
-        f"undoing {scale.name} twice gives images from {number(float(raw.min()), 2)} to {number(float(raw.max()), 2)}",
+        f"undoing {scale.name} twice gives images from {abs(raw.min()):.1f} to {raw.max():.1f}",
         "Take one of the two normalisations away: one stands in the data, one after it.",
         exact or own or distinct,
     )

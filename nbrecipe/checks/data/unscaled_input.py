@@ -72,18 +72,22 @@ def _flagged(model: nn.Module, bench: Bench, worst: _Size, told: str, numbers: d
     carried = squashed or entry.answer > ANSWER
     certain = carried and (worst.bytes or (worst.size > LARGE and layers(model) > 1))
     claim = bad if certain and is_fresh(bench) and not normalises(model) else hint
-    what = "bytes from 0 to 255, with " if worst.bytes and not worst.why else ""
+    what = "bytes, with " if worst.bytes and not worst.why else ""
     after = "" if squashed else f"; what `{where}` answers has {number(entry.answer, 3)}"
-    image = worst.meeting.values.ndim == 4 or worst.bytes
     return claim(
         f"`{entry.source}` enters `{where}` as {what}a root mean square of **{number(worst.size, 3)}**, from "
         f"{number(worst.low, 3)} to {number(worst.high, 3)}, where weights are drawn for **1**{after}",
-        fix="Divide the images by 255, once, before they enter." if image else "Scale each input by its training data.",
-        code=f"{entry.source} = {entry.source} / 255" if image else "x = (x - x_train.mean(0)) / x_train.std(0)",
+        fix="Divide by 255, once, before they enter." if worst.bytes else "Scale each input by its training data.",
+        code=f"{entry.source} = {entry.source} / 255" if worst.bytes else _standardised(worst.meeting.values),
         why=worst.why or _worst_feature(worst.meeting.values),
         where=where,
         **numbers,
     )
+
+
+def _standardised(values: Tensor) -> str:
+    axes = "(0, 2, 3), keepdim=True" if values.ndim == 4 else "0"
+    return f"x = (x - x_train.mean({axes})) / x_train.std({axes})"
 
 
 def _size(bench: Bench, meeting: Meeting) -> _Size:
@@ -121,7 +125,8 @@ def _worst_feature(values: Tensor) -> str:
 def draw(ax: Axes, seen: Seen) -> None:
     """The size of each input, and 1."""
     sizes = seen["sizes"][:5]
-    ax.barh(range(len(sizes)), sizes, color="C1", height=0.6)
+    ax.barh(range(len(sizes)), sizes, color="C1", height=0.4)
+    ax.set_ylim(len(sizes) - 0.3, -0.7)
     ax.set_yticks(range(len(sizes)), [str(name) for name in seen["inputs"][:5]])
     ax.axvline(1, color="C2", lw=1)
     ax.set_xlabel("root mean square")
