@@ -7,6 +7,7 @@ are summed with random weights, and no input behind it may get a gradient. N row
 from __future__ import annotations
 
 from dataclasses import dataclass
+from time import perf_counter
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ from .signal import evaluating, plain
 
 #: rows that try cuts in one pass, and cuts tried in all, spread evenly, unless every one is asked for
 ROWS, CUTS = 32, 256
+#: seconds that trying every cut may take
+SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -105,21 +108,34 @@ class Looked:
         return torch.stack(largest).amax(0) if largest else torch.zeros(chosen.shape)
 
     def ahead(self, *, every: bool = False) -> Ahead | None:
-        """The strongest gradient behind a cut; None where there is none."""
-        step = 1 if every else -(-(self.length - 1) // CUTS)
-        places = torch.arange(self.length)
-        for cuts in torch.split(torch.arange(0, self.length - 1, step), self.size):
-            self.cuts += len(cuts)
-            tried = torch.full((self.size,), -1)
-            tried[: len(cuts)] = cuts
-            before = places <= tried[:, None]
-            got = self.sent(before)
-            behind = torch.where(before | (tried[:, None] < 0), 0.0, got)
-            if behind.max() > 0:
-                row, source = divmod(int(behind.argmax()), self.length)
-                own = float(torch.where(before, got, 0.0).max()) or 1.0
-                return Ahead(int(tried[row]), source, float(behind.max()) / own, (0, 0))
+        """The strongest gradient behind a cut; None where there is none.
+
+        Cuts spread evenly come first; with `every` the others follow, as long as `SECONDS` last.
+        """
+        begun, step = perf_counter(), -(-(self.length - 1) // CUTS)
+        spread = list(range(0, self.length - 1, step))
+        rest = sorted(set(range(self.length - 1)) - set(spread)) if every else []
+        for cuts in (*_parts(spread, self.size), *_parts(rest, self.size)):
+            if self.cuts >= len(spread) and perf_counter() - begun > SECONDS:
+                break
+            found = self._behind(torch.tensor(cuts))
+            if found is not None:
+                return found
         return None
+
+    def _behind(self, cuts: Tensor) -> Ahead | None:
+        """The strongest gradient behind one of these cuts, of which each row tries one."""
+        self.cuts += len(cuts)
+        tried = torch.full((self.size,), -1)
+        tried[: len(cuts)] = cuts
+        before = torch.arange(self.length) <= tried[:, None]
+        got = self.sent(before)
+        behind = torch.where(before | (tried[:, None] < 0), 0.0, got)
+        if behind.max() == 0:
+            return None
+        row, source = divmod(int(behind.argmax()), self.length)
+        own = float(torch.where(before, got, 0.0).max()) or 1.0
+        return Ahead(int(tried[row]), source, float(behind.max()) / own, (0, 0))
 
     def lags(self) -> tuple[int, int]:
         """How far ahead the output at the middle looks; (0, 0) where it does not."""
@@ -128,3 +144,7 @@ class Looked:
         chosen[:, middle] = True
         heard = (self.sent(chosen)[:, middle + 1 :] > 0).any(0).nonzero().flatten() + 1
         return (int(heard[0]), int(heard[-1])) if len(heard) else (0, 0)
+
+
+def _parts(cuts: list[int], size: int) -> list[list[int]]:
+    return [cuts[i : i + size] for i in range(0, len(cuts), size)]
