@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import cell_magic, needs_local_scope, no_var_expand
+from IPython.core.error import UsageError
+from IPython.core.magic import cell_magic, line_magic, needs_local_scope, no_var_expand
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from .delivery import deliver, plainly
-from .front import Front, Locals, family, shown
+from .front import Front, Locals, expressions, family, shown
 from .line import parse
 from .pairing import Pair
 
@@ -51,3 +52,54 @@ class RewriteMagics(Front):
             pair.silence()
             answer = same_as_of(rewrite, budget=args.budget, where=pair.where)
         return deliver(self, answer, args)
+
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @magic_arguments()
+    @argument("model", nargs="?", metavar="MODEL", help="the model, when it is not the only one; or a function")
+    @argument("--inputs", metavar="EXPR", help="what the function takes, as a tuple: then no batch and no loss is used")
+    @argument("--elements", type=int, metavar="N", help="single elements to look at in each tensor, beside a direction")
+    @argument("--budget", type=float, default=20.0, metavar="S", help="at most about this many seconds (default 20)")
+    @expressions("loss", "batch", "train")
+    @shown
+    def check_grad(self, line: str, local_ns: Locals = None) -> Answer | None:
+        """Compare the gradients of backward with finite differences, parameter by parameter.
+
+        Works on a copy in float64 and a few examples, with dropout and label smoothing off. Kinks are set aside and
+        counted; what is cut from the graph is held fixed, as backward holds it. For an autograd function of your own:
+        %check_grad MyFunction.apply --inputs (x, y)
+        """
+        args = parse(RewriteMagics.check_grad, line)
+        with plainly(self._lacks(f"%check_grad {line}", local_ns)):
+            from ..twins.check_grad import check_function, check_grad_of
+
+            limits = {"elements": args.elements, "budget": args.budget}
+            if args.inputs is not None:
+                function, inputs = self._function(args.model, args.inputs, local_ns)
+                answer = check_function(function, inputs, name=args.model, **limits)
+            else:
+                self._refuse_function(args.model, local_ns)
+                answer = check_grad_of(self._bench("%check_grad", args, local_ns), **limits)
+        return deliver(self, answer, args)
+
+    def _function(self, function: str | None, inputs: str, local_ns: Locals) -> tuple[Any, Any]:
+        from .names import Variables
+
+        if function is None:
+            raise UsageError("--inputs are those of a function: %check_grad FUNCTION --inputs (x, y)")
+        variables = Variables.of_shell(self.shell, local_ns)
+        return variables.value(function), variables.value(inputs)
+
+    def _refuse_function(self, expression: str | None, local_ns: Locals) -> None:
+        """A function without inputs is told what it lacks."""
+        from torch import nn
+
+        from .names import Variables
+
+        if expression is None:
+            return
+        value = Variables.of_shell(self.shell, local_ns).value(expression)
+        if callable(value) and not isinstance(value, (nn.Module, type)):
+            told = f"`{expression}` is a function: give what it takes: %check_grad {expression} --inputs (x, y)"
+            raise UsageError(told)

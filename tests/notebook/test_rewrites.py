@@ -118,3 +118,61 @@ def test_the_cell_runs_as_it_is(notebook):
 )  # fmt: skip
 def test_what_cannot_be_compared_is_one_sentence(notebook, cell, sentence):
     assert refused(notebook, cell) == sentence
+
+
+NET = """
+class Cube(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x ** 3
+    @staticmethod
+    def backward(ctx, slope):
+        return 2 * ctx.saved_tensors[0] ** 2 * slope
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed, self.norm, self.head = nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)
+    def forward(self, x):
+        return self.head(torch.tanh(self.norm(self.embed(x))))
+net = Net()
+batch = (x, torch.tensor([0, 1, 2, 0, 1, 2]))
+criterion = nn.CrossEntropyLoss()
+opt = torch.optim.AdamW(net.parameters(), lr=1e-3)
+"""
+
+
+def test_gradients_of_the_notebooks_model_are_checked(notebook):
+    do(notebook, NET)
+    before = {name: value.clone() for name, value in notebook.user_ns["net"].state_dict().items()}
+    rng = torch.get_rng_state()
+    answer, _ = do(notebook, "%check_grad --elements 2")
+    assert answer.ok
+    assert "of `net`" in only(answer).message
+    after = notebook.user_ns["net"].state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    assert all(p.grad is None for p in notebook.user_ns["net"].parameters())
+    assert torch.equal(torch.get_rng_state(), rng)
+
+
+def test_gradients_of_a_function_are_checked(notebook):
+    do(notebook, NET)
+    answer, _ = do(notebook, "%check_grad Cube.apply --inputs (x,)")
+    assert only(answer).verdict == "bad"
+    assert only(answer).where == "`Cube.backward`"
+    assert "Gradients of `Cube.apply`" in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        ("%check_grad Cube.apply",
+         "`Cube.apply` is a function: give what it takes: %check_grad Cube.apply --inputs (x, y)"),
+        ("%check_grad --inputs (x,)", "--inputs are those of a function: %check_grad FUNCTION --inputs (x, y)"),
+        ("%check_grad net --elements 0", "the number of elements is a whole number from 1 on; 0 was given"),
+        ("%check_grad x --inputs (x,)", "a gradient is checked of a function; a Tensor was given"),
+    ],
+)  # fmt: skip
+def test_what_gradients_cannot_be_checked_of_is_one_sentence(notebook, cell, sentence):
+    do(notebook, NET)
+    assert refused(notebook, cell) == sentence

@@ -83,7 +83,8 @@ def _held(outcome: Outcome) -> str:
 
 
 def _largest(outcome: Outcome) -> str:
-    far, allowed = max(((one.largest, one.allowed) for one in outcome.looks if not one.aside), default=(0.0, 0.0))
+    plain = (one for one in outcome.looks if one.case.kind != "type")
+    far, allowed = max(((one.largest, one.allowed) for one in plain), default=(0.0, 0.0))
     return f"; largest difference {number(far, 3)}, rounding allows {number(allowed, 3)}" if allowed else ""
 
 
