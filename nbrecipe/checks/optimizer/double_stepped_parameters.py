@@ -1,10 +1,14 @@
 """A parameter is stepped by one optimizer.
 
 Where two optimizers hold the same parameter and both step after the same backward, it moves twice for one gradient: by
-two learning rates, two momenta, and decay twice.
+two learning rates, two momenta, and decay twice. One that stands twice in a list of parameters is stepped twice, too.
 """
 
 from __future__ import annotations
+
+import warnings
+from collections import Counter
+from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +16,9 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, ok, skipped
+from ...finding import Finding, bad, hint, ok, skipped
+from ...probes.hidden import held_by, optimizers
+from ...probes.signal import plain
 from ...trace import Trace
 from ...trace.data import OptimizerSeen
 
@@ -23,7 +29,43 @@ STEPS = 3
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the optimizers as they stand."""
+    return _watched(trace) if trace is not None else _standing(bench, bench.get("optimizer"))
+
+
+def _standing(bench: Bench, optimizer: Any) -> Finding:
+    name, model = bench.name("optimizer"), bench.model
+    groups = getattr(optimizer, "param_groups", [])
+    called = {id(p): n for n, p in plain(model).named_parameters()} if model is not None else {}
+    times = Counter(id(p) for group in groups for p in group["params"])
+    twice = [key for key, count in times.items() if count > 1]
+    if twice:
+        names = [called.get(key, "a tensor of no name") for key in twice]
+        named = ", ".join(f"`{bench.name('model')}.{n}`" if n in called.values() else n for n in names[:3])
+        return bad(
+            f"`{name}` holds **{len(twice)}** of its {len(times)} parameters more than once, and steps them as often: "
+            f"{named}{', …' if names[3:] else ''}",
+            fix="Hand each parameter to the optimizer once.",
+            code="list({id(p): p for p in parameters}.values())",
+            why="layers that share a weight both give it" if model is not None else "",
+            twice=names,
+        )
+    for other in optimizers(bench):
+        both, more = times.keys() & held_by(other), held_by(other) - times.keys()
+        if other is optimizer or not both or not (more or times.keys() - both):
+            continue  # the same parameters are most often those of one after the other
+        return hint(
+            f"**{len(both)}** of the {len(times)} parameters of `{name}` are in another optimizer as well, "
+            f"a {type(other).__name__} of {len(held_by(other))}",
+            fix="Look whether both step after the same backward.",
+            why="each step after the same backward moves them once more",
+            shared=len(both),
+        )
+    return ok(f"each of the {len(times)} parameters of `{name}` is held once")
+
+
+def _watched(trace: Trace) -> Finding:
     stepped = [optimizer for optimizer in trace.optimizers if optimizer.steps]
     if len(stepped) < 2:
         return skipped("fewer than two optimizers stepped in this cell")
@@ -148,3 +190,26 @@ def two_tasks_in_turn() -> Bench:
                 opt.step()
 
     return toys.watched(program, trunk=trunk, first=first, second=second)
+
+
+@check.breaks
+def tied_weight_in_one_list() -> Bench:
+    """Encoder and decoder share a matrix, and both give it; torch warns of this, once."""
+    net = toys.mlp((20, 20, 20, 5))
+    assert isinstance(net[0], nn.Linear)
+    assert isinstance(net[2], nn.Linear)
+    net[2].weight = net[0].weight
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        opt = torch.optim.SGD([p for layer in net for p in layer.parameters()], 0.1)
+    return toys.classify(net).replace(optimizer=opt)
+
+
+@check.holds
+def tied_weight_given_once() -> Bench:
+    """`parameters()` of the whole net gives what is shared once."""
+    net = toys.mlp((20, 20, 20, 5))
+    assert isinstance(net[0], nn.Linear)
+    assert isinstance(net[2], nn.Linear)
+    net[2].weight = net[0].weight
+    return toys.classify(net)

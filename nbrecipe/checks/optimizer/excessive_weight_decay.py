@@ -1,7 +1,9 @@
 """The gradient moves the weights, and weight decay only leans against it.
 
 Decay pulls every weight to 0 by a share of itself at each step. Where that is more than what the gradient does, the
-weights shrink until the model answers the same for every input.
+weights shrink until the model answers the same for every input. Without a loop, the first step is worked out: it takes
+the rate times the decay off each weight, all of it from 1 on; Adam moves no weight by more than the rate there (Kingma
+and Ba 2015, section 2.1), SGD by the rate times the gradient.
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.reached import reached
+from ...probes.signal import is_fresh, plain
 from ...trace import Trace
 from ...trace.course import ends, training_loss
 from ...trace.data import OptimizerSeen, Update
@@ -34,7 +38,68 @@ FLAT = 0.9
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the first step that the optimizer would make."""
+    return _watched(trace) if trace is not None else _standing(bench, bench.get("optimizer"))
+
+
+def _standing(bench: Bench, optimizer: Any) -> Finding:
+    name, kind = bench.name("optimizer"), type(optimizer).__name__
+    groups = [g for g in getattr(optimizer, "param_groups", []) if float(g.get("weight_decay") or 0) > 0]
+    if not groups:
+        return skipped(f"`{name}` decays no weights")
+    if kind not in (*COUPLED, *DECOUPLED):
+        return skipped(f"how {kind} decays weights is not known here")
+    decoupled = [kind in DECOUPLED or bool(g.get("decoupled_weight_decay")) for g in groups]
+    shares = [float(g.get("lr") or 0) * float(g["weight_decay"]) for g in groups]
+    # decay that is added to a gradient passes through what the optimizer divides by, but for SGD
+    straight = [share for share, apart in zip(shares, decoupled, strict=True) if apart or kind == "SGD"]
+    largest = max(float(g["weight_decay"]) for g in groups)
+    seen: dict[str, Any] = {"share": max(straight, default=None), "weight_decay": largest}
+    fix: dict[str, Any] = {
+        "fix": "Lower the weight decay: 1e-4 to 1e-2 is usual.",
+        "code": f'for group in {name}.param_groups:\n    group["weight_decay"] = 1e-4',
+    }
+    if straight and max(straight) >= 1:
+        told = f"the rate of `{name}` times its weight decay is **{number(max(straight), 3)}**: from 1 on, "
+        return bad(
+            f"{told}one step takes all that a weight was off it",
+            why=f"`weight_decay` is {number(largest)}",
+            **fix,
+            **seen,
+        )
+    times = max((t for g, apart in zip(groups, decoupled, strict=True) if (t := _times(bench, g, apart))), default=None)
+    part = f"each step of `{name}` takes {number(100 * max(straight), 2)} % off the weights" if straight else ""
+    if times is None or times < 1:
+        beside = f"weight decay of `{name}` pulls {number(times, 2)} times as hard as the gradient" if times else part
+        return ok(beside or f"`weight_decay` of `{name}` is {number(largest)}", **seen, times=times)
+    return hint(
+        f"weight decay of `{name}` pulls **{number(times, 2)}** times as hard as the gradient at the first step",
+        why=part or f"`weight_decay` is {number(largest)}",
+        **fix,
+        **seen,
+        times=times,
+    )
+
+
+def _times(bench: Bench, group: dict[str, Any], decoupled: bool) -> float | None:
+    """Decay over gradient at the first step; None where it cannot be told, as of a net near its minimum."""
+    weights = [p for p in group["params"] if p.requires_grad and p.numel()]
+    if not weights:
+        return None
+    decay = float(group["weight_decay"]) * math.hypot(*(float(p.detach().norm()) for p in weights))
+    if decoupled:  # of the rate, for each weight
+        return decay / math.sqrt(sum(p.numel() for p in weights))
+    model = bench.model
+    if model is None or bench.find("batch") is None or not is_fresh(bench):
+        return None
+    known = {id(p) for p in plain(model).parameters()}
+    gradients = [g for g in reached(bench, [p for p in weights if id(p) in known]) if g is not None]
+    size = math.hypot(*(float(g.to_dense().norm() if g.is_sparse else g.norm()) for g in gradients))
+    return decay / size if 0 < size < math.inf else None
+
+
+def _watched(trace: Trace) -> Finding:
     stepped = [o for o in trace.optimizers if o.updates and any(g.get("weight_decay") for g in o.groups)]
     if not stepped:
         return skipped("no optimizer with weight decay stepped in this cell")
@@ -183,3 +248,17 @@ def ridge_regression() -> Bench:
         loss.backward()  # type: ignore[no-untyped-call]
         opt.step()
     return _train(opt, given, epochs=20)
+
+
+@check.breaks
+def whole_weights_at_each_step() -> Bench:
+    """A decay of 1000 at a rate of 1e-3, as where the rate was meant to be in it."""
+    net = toys.mlp()
+    return toys.classify(net).replace(optimizer=torch.optim.AdamW(net.parameters(), 1e-3, weight_decay=1000.0))
+
+
+@check.holds
+def usual_without_a_loop() -> Bench:
+    """5e-4 for a net that has not been trained."""
+    net = toys.mlp()
+    return toys.classify(net).replace(optimizer=torch.optim.SGD(net.parameters(), 0.1, weight_decay=5e-4))

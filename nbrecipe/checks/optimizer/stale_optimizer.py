@@ -1,12 +1,14 @@
 """The optimizer steps the parameters of the model that is trained.
 
 An optimizer keeps the tensors that it was given. Where the model is made anew, or one of its layers replaced, it goes
-on stepping the old ones: the loop runs without an error, and nothing, or not the new layer, learns.
+on stepping the old ones: the loop runs without an error, and nothing, or not the new layer, learns. Without a loop,
+tensors that nobody but the optimizer has any more tell as much.
 """
 
 from __future__ import annotations
 
 import ast
+from typing import Any
 
 import torch
 from torch import nn
@@ -15,6 +17,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
+from ...probes.holding import Holding, holding
+from ...probes.signal import spelled
 from ...trace import Trace
 from ...trace.data import OptimizerSeen, ParameterSeen
 
@@ -25,7 +29,52 @@ STEPS = 2
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the model and the optimizer as they stand."""
+    return _watched(trace) if trace is not None else _standing(bench, bench.once(holding))
+
+
+def _standing(bench: Bench, seen: Holding) -> Finding:
+    name, held = bench.name("optimizer"), seen.held
+    if not seen.orphans or not seen.missing:
+        if seen.own or not seen.missing:
+            return ok(f"`{name}` holds {len(seen.own)} of {seen.trainable} trainable parameters", own=len(seen.own))
+        return hint(
+            f"**none** of the {held} tensors of `{name}` belongs to `{bench.name('model')}`, whose {len(seen.missing)} "
+            "trainable parameters are in no optimizer",
+            fix="Look whether this is the optimizer of this model.",
+            why="they belong to something else that is alive: it may be the optimizer of that",
+            own=0,
+        )
+    shapes = [*seen.missing.values()]
+    paths = ", ".join(f"`{spelled(bench.name('model'), path)}`" for path in [*seen.missing][:3])
+    # a model made anew has the old one's shapes; a layer put in the place of another one has as many axes
+    anew = _axes(seen.orphans) == _axes(shapes) if seen.own else sorted(seen.orphans) == sorted(shapes)
+    count = f"**{len(seen.orphans)}** of the" if seen.own else "**none** of the"
+    what = "are in use nowhere else" if seen.own else f"is a parameter of `{bench.name('model')}`"
+    same = " of the same shapes" if anew and not seen.own else ""
+    return (bad if anew and not seen.cast else hint)(
+        f"{count} {held} tensors of `{name}` {what}, while {len(shapes)} trainable parameters{same} are in no "
+        f"optimizer: {paths}{', …' if len(shapes) > 3 else ''}",
+        fix="Make the optimizer anew, after the last change of the model.",
+        code=_again(bench.optimizer, name, bench.name("model")),
+        why="nothing but the optimizer has the old tensors: no forward pass can use them",
+        orphans=len(seen.orphans),
+        missing=len(shapes),
+    )
+
+
+def _axes(shapes: Any) -> list[int]:
+    return sorted(len(shape) for shape in shapes)
+
+
+def _again(optimizer: Any, name: str, model: str) -> str:
+    rate = optimizer.param_groups[0].get("lr")
+    seen = OptimizerSeen(name, type(optimizer).__name__, groups=[{"lr": float(rate)}] if rate is not None else [])
+    return _new(seen, model)
+
+
+def _watched(trace: Trace) -> Finding:
     stepped = [optimizer for optimizer in trace.optimizers if optimizer.steps and optimizer.parameters]
     if not stepped or not trace.models:
         return skipped("no optimizer step was made, or no model called, in this cell")
@@ -196,3 +245,27 @@ def second_head_unused() -> Bench:
     opt = torch.optim.Adam([*head.parameters(), *later.parameters()], 1e-2)
     stem.requires_grad_(False)
     return _train(nn.Sequential(stem, nn.ReLU(), head), opt, given)
+
+
+@check.breaks
+def made_anew_without_a_loop() -> Bench:
+    """The same before any training: nothing but the optimizer has the old model's tensors."""
+    given = toys.classify()
+    return given.replace(model=toys.mlp((20, 32, 32, 5), seed=1))
+
+
+@check.holds
+def optimizer_of_another_model() -> Bench:
+    """A model that is alive has these tensors; as in a GAN, its optimizer is not this model's: a hint."""
+    given = toys.classify()
+    other = toys.mlp(seed=1)
+    other.partner = [given.model]  # type: ignore[assignment]
+    return given.replace(model=other)
+
+
+@check.holds
+def latents_without_a_loop() -> Bench:
+    """Vectors that are learned beside the model are in its optimizer, too."""
+    given = toys.classify()
+    codes = torch.zeros(64, 4, requires_grad=True)
+    return given.replace(optimizer=torch.optim.Adam([*given.get("model").parameters(), codes], 1e-2))

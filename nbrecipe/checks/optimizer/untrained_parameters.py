@@ -2,12 +2,11 @@
 
 A layer that no optimizer holds keeps its first values: the loss goes down all the same, by what the rest can do, and
 the gradients of that layer are computed in vain. Where the layers left out may be left out on purpose (a pretrained
-backbone under a new head), this is a hint.
+backbone under a new head), this is a hint; and so it is before the first step, when an optimizer may yet be made.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -17,19 +16,66 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
+from ...probes.holding import Holding, holding, is_stepped
+from ...probes.reached import reached
+from ...probes.signal import plain
+from ...probes.untrained import is_as_drawn
 from ...trace import Trace
 from ...trace.data import ModelSeen, OptimizerSeen, ParameterSeen
+from ...trace.forgotten import forgotten, layer_of, layers_of
 
 check = Check(__name__, tip="unused parameters")
 
 #: steps before the claim
 STEPS = 3
-#: share of the weights up to which those left out are the smaller part
-MINOR = 0.5
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the model and the optimizer as they stand."""
+    return _watched(trace) if trace is not None else _standing(bench, bench.once(holding))
+
+
+def _standing(bench: Bench, seen: Holding) -> Finding:
+    name, opt = bench.name("model"), bench.name("optimizer")
+    if not seen.own:
+        return skipped(f"`{opt}` holds no parameter of `{name}`")
+    model = _as_seen(bench, seen)
+    waiting = [p for p in model.parameters if p.name in seen.missing and p.gradient]
+    if not waiting:
+        unused = f"; the loss depends on none of the {len(seen.missing)} others" if seen.missing else ""
+        return ok(f"{seen.trainable - len(seen.missing)} trainable parameters are in an optimizer{unused}")
+    named = ", ".join(f"`{name}.{p.name}`" for p in waiting[:3]) + (", …" if waiting[3:] else "")
+    certain, stepped = forgotten(model, waiting, Trace()), is_stepped(bench)
+    drawn = {p.fresh for p in waiting if len(p.shape) > 1}
+    sure = certain and stepped and not seen.orphans and drawn == {True}
+    why = "" if stepped else "another optimizer may yet be made for them"
+    return (bad if sure else hint)(
+        f"**{len(waiting)}** trainable parameters of `{name}` are in no optimizer"
+        + (f", and still as they were drawn after `{opt}` has stepped: {named}" if sure else f": {named}"),
+        fix="Hand every parameter to the optimizer." if certain else "Freeze what is not to be trained.",
+        code=_line(model, waiting, opt, certain),
+        why=_why(certain, bool(seen.orphans), opt) or why,
+        untrained=[f"{name}.{p.name}" for p in waiting],
+    )
+
+
+def _as_seen(bench: Bench, seen: Holding) -> ModelSeen:
+    """The parameters as a trace would have them; every one has a gradient where no batch is there to ask."""
+    model = plain(bench.get("model"))
+    named = dict(model.named_parameters())
+    asked = [named[name] for name in seen.missing] if bench.find("batch") is not None else []
+    grads = dict(zip(seen.missing, reached(bench, asked) if asked else [True] * len(seen.missing), strict=True))
+    found = ModelSeen(bench.name("model"), type(model).__name__)
+    for name, p in named.items():
+        one = ParameterSeen(name, tuple(p.shape), str(p.dtype), p.requires_grad, gradient=grads.get(name) is not None)
+        one.optimizers = [] if name in seen.missing or not p.requires_grad else [bench.name("optimizer")]
+        one.fresh = name in seen.missing and bool(is_as_drawn(model.get_submodule(layer_of(one))))
+        found.parameters.append(one)
+    return found
+
+
+def _watched(trace: Trace) -> Finding:
     if not trace.ended:
         return skipped("the cell is still running: an optimizer may yet take the rest")
     if trace.steps < STEPS:
@@ -40,10 +86,10 @@ def run(trace: Trace) -> Finding:
     if not left:
         count = sum(bool(p.optimizers) for model in trace.models for p in model.parameters)
         return ok(f"{count} parameters are in an optimizer, and no other got a gradient")
-    model, waiting = min(left, key=lambda pair: (not _certain(pair[0], pair[1], trace), len(pair[1])))
+    model, waiting = min(left, key=lambda pair: (not forgotten(pair[0], pair[1], trace), len(pair[1])))
     named = ", ".join(f"`{model.name}.{p.name}`" for p in waiting[:3]) + (", …" if waiting[3:] else "")
     optimizer = next(o for o in trace.optimizers if o.strangers < o.parameters)
-    certain, older = _certain(model, waiting, trace), _holds_orphans(optimizer)
+    certain, older = forgotten(model, waiting, trace), _holds_orphans(optimizer)
     return (bad if certain and not older else hint)(
         f"**{len(waiting)}** trainable parameters of `{model.name}` are in no optimizer: {named} got gradients and did "
         f"not change in {trace.steps} steps",
@@ -72,51 +118,8 @@ def _waits(p: ParameterSeen) -> bool:
     return p.trainable and p.trainable_after and p.gradient and not p.changed and not p.optimizers and not p.replaced
 
 
-def _certain(model: ModelSeen, waiting: list[ParameterSeen], trace: Trace) -> bool:
-    """Whether the layers left out were forgotten, not kept back on purpose."""
-    held = [p for p in model.parameters if p.optimizers]
-    if not held:  # an encoder in front of a trained decoder; or a net that only judges, which is pretrained
-        trained = [other for other in trace.models if any(p.optimizers for p in other.parameters)]
-        held = [p for other in trained for p in other.parameters if p.optimizers]
-        return _fresh(waiting) and len(_layers(held)) > 1 and not any(_beside(model, other) for other in trained)
-    left, kept = _layers(waiting), _layers(held)
-    order = [_layer(p) for p in model.parameters]
-    first, last = order.index(next(iter(kept))), max(order.index(layer) for layer in kept)
-    if all(order.index(layer) < first for layer in left):  # all in front, as a backbone is
-        return _fresh(waiting) and len(kept) > 1
-    minor = sum(_size(p) for p in waiting) < MINOR * sum(_size(p) for p in (*waiting, *held))
-    if all(order.index(layer) > last for layer in left):  # the head
-        return len(left) < len(kept) or (len(left) == len(kept) and minor)
-    # between trained ones: biases or norms of a group that was forgotten, or a layer; not the base under adapters
-    return minor or (len(left) < len(kept) and _fresh(waiting))
-
-
-def _beside(model: ModelSeen, other: ModelSeen) -> bool:
-    """Whether two models get the same input, as a fixed random target and its imitator do."""
-    given = {(p.step, p.batch) for p in other.passes if p.batch}
-    return any((p.step, p.batch) in given for p in model.passes)
-
-
-def _layer(p: ParameterSeen) -> str:
-    return p.name.rpartition(".")[0]
-
-
-def _layers(parameters: list[ParameterSeen]) -> dict[str, None]:
-    return {_layer(p): None for p in parameters}
-
-
-def _size(p: ParameterSeen) -> int:
-    return math.prod(p.shape)
-
-
-def _fresh(waiting: list[ParameterSeen]) -> bool:
-    """Whether most weights that were left out are as torch draws them: nobody keeps such a layer on purpose."""
-    weights = [p for p in waiting if len(p.shape) > 1]
-    return sum(p.fresh for p in weights) > len(weights) / 2
-
-
 def _line(model: ModelSeen, waiting: list[ParameterSeen], optimizer: str, certain: bool) -> str:
-    path = _layer(waiting[0]) if len(_layers(waiting)) == 1 else ""
+    path = layer_of(waiting[0]) if len(layers_of(waiting)) == 1 else ""
     owner = f'{model.name}.get_submodule("{path}")' if path else model.name
     if certain:
         return (
@@ -262,3 +265,25 @@ def updated_by_hand() -> Bench:
                     p.sub_(0.1 * p.grad)
 
     return toys.watched(program, net=net, opt=opt)
+
+
+@check.breaks
+def head_forgotten_without_a_loop() -> Bench:
+    """The optimizer of the hidden layers has made its first steps, and the head has made none."""
+    given = toys.classify(toys.mlp((20, 32, 32, 8)), classes=8)
+    net, loss_fn, _ = toys.parts(given)
+    assert isinstance(net, nn.Sequential)
+    opt = torch.optim.Adam(net[:4].parameters(), 1e-3)
+    loss_fn(net(given.batch[0]), given.batch[1]).backward()
+    opt.step()
+    return given.replace(optimizer=opt)
+
+
+@check.holds
+def frozen_backbone_without_a_loop() -> Bench:
+    """What is frozen need not be in the optimizer."""
+    given = toys.classify()
+    net = given.model
+    assert isinstance(net, nn.Sequential)
+    net[:4].requires_grad_(False)
+    return given.replace(optimizer=torch.optim.Adam(net[4].parameters(), 1e-3))

@@ -1,12 +1,14 @@
 """The learning rate is above 0, except for a first warm-up step.
 
 A warm-up that divides whole numbers, or a schedule that has run out, gives a rate of 0: batches go by, the loss is
-printed, and no weight moves.
+printed, and no weight moves. Without a loop, it is the rate of an optimizer that nothing will raise.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -14,6 +16,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.holding import drivers, is_stepped
 from ...trace import Trace
 from ...trace.course import scheduler_of
 from ...trace.data import OptimizerSeen
@@ -24,10 +27,58 @@ check = Check(__name__, tip="learning rate values")
 STEPS = 3
 #: share of the run above which its end at 0 is more than the last steps of a decay
 TAIL = 0.1
+#: a line that sets a rate, or calls what may
+SETS = re.compile(r"""["']lr["']\]\s*[-+*/]?=[^=]|learning_rate\(|_lr\(|warm|sched""", re.I)
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the optimizer as it stands."""
+    return _watched(trace) if trace is not None else _standing(bench, bench.get("optimizer"))
+
+
+def _standing(bench: Bench, optimizer: Any) -> Finding:
+    name, groups = bench.name("optimizer"), getattr(optimizer, "param_groups", [])
+    rates = {i: float(g["lr"]) for i, g in enumerate(groups) if g.get("lr") is not None and _moves(g)}
+    if not rates:
+        return skipped(f"`{name}` has no learning rate, or nothing to train")
+    still = [i for i, rate in rates.items() if rate == 0]
+    seen: dict[str, Any] = {"groups": len(rates), "zero": len(still)}
+    if not still:
+        low, high = min(rates.values()), max(rates.values())
+        between = f"between {number(low)} and {number(high)}" if low < high else number(high)
+        return ok(f"the learning rate of `{name}` is {between}", **seen)
+    if len(still) < len(rates):
+        return hint(
+            f"{len(still)} of the {len(rates)} groups of `{name}` have a learning rate of **0**",
+            fix="Give the group a rate, or freeze its parameters.",
+            code=f'{name}.param_groups[{still[0]}]["lr"] = {max(rates.values()):g}',
+            **seen,
+        )
+    raised = [g for g in groups if float(g.get("initial_lr") or 0) > 0]
+    driving = drivers(optimizer)
+    if raised or bench.scheduler is not None or driving:
+        by = bench.name("scheduler") if bench.scheduler is not None else ", ".join(driving) or "a scheduler"
+        return ok(f"the learning rate of `{name}` is 0 now, and `{by}` may raise it: a watched loop shows that", **seen)
+    doubt = "it has stepped, and may have run out" if is_stepped(bench) else ""
+    if any(SETS.search(cell.source) for cell in bench.cells):
+        doubt = "a cell sets a rate, or calls what may"
+    return (hint if doubt else bad)(
+        f"the learning rate of `{name}` is **0**"
+        + (f" in all {len(rates)} groups" if len(rates) > 1 else "")
+        + ", and no scheduler is there to raise it: no step moves a weight",
+        fix="Give the optimizer a rate above 0.",
+        code=f'for group in {name}.param_groups:\n    group["lr"] = 1e-3',
+        why=doubt,
+        **seen,
+    )
+
+
+def _moves(group: dict[str, Any]) -> bool:
+    return any(p.requires_grad for p in group["params"])
+
+
+def _watched(trace: Trace) -> Finding:
     stepped = [optimizer for optimizer in trace.optimizers if optimizer.rate.count]
     if not stepped:
         return skipped("no optimizer with a learning rate stepped in this cell")
@@ -154,3 +205,24 @@ def cosine_to_zero() -> Bench:
 def constant() -> Bench:
     """No schedule."""
     return _loop(None)
+
+
+@check.breaks
+def zero_without_a_loop() -> Bench:
+    """The rate was given as 0, and there is no scheduler."""
+    given = toys.classify()
+    return given.replace(optimizer=torch.optim.Adam(given.get("model").parameters(), 0.0))
+
+
+@check.holds
+def warm_up_not_begun() -> Bench:
+    """A linear warm-up holds the rate at 0 until its first step."""
+    given = toys.classify()
+    sched = torch.optim.lr_scheduler.LambdaLR(given.optimizer, lambda step: min(1.0, step / 10))
+    return given.replace(scheduler=sched)
+
+
+@check.holds
+def usual_rate_unseen() -> Bench:
+    """Adam at 1e-3."""
+    return toys.classify()
