@@ -189,11 +189,11 @@ class Graph:
 
 def _graph(model: nn.Module, fed: Feed) -> Graph:
     listening = Listening(lambda index, made: None, trace=True)
-    output = batches.output_of(_run(model, fed, listening))
+    output = batches.output_of(ask(model, fed, listening))
     return Graph(listening.calls, listening.maker(output))
 
 
-def _run(model: nn.Module, fed: Feed, listening: Listening) -> Any:
+def ask(model: nn.Module, fed: Feed, listening: Listening) -> Any:
     args, kwargs = (
         batches.apply(part, lambda i: _copy(i) if isinstance(i, Tensor) else i) for part in (fed.args, fed.kwargs)
     )
@@ -217,7 +217,7 @@ def _differing(
             kept[index] = [look(item) for item in made]
 
     plain = Listening(keep)
-    _run(model, fed, plain)
+    ask(model, fed, plain)
     found = [_compared(model, other, kept, look, plain.count) for other in feeds]
     for index in sorted(kept):
         masks = [each[index] for each in found if index in each]
@@ -237,7 +237,7 @@ def _compared(
             masks[index] = [_unlike(a, b) for a, b in zip(after, before, strict=True)]
 
     listening = Listening(compare)
-    _run(model, fed, listening)
+    ask(model, fed, listening)
     return masks if listening.count == count else {}  # another way through the code is another list of calls
 
 
