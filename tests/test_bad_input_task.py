@@ -50,16 +50,18 @@ CASES = {
     "features": (
         toys.mlp(), (X[:, :12], Y), nn.CrossEntropyLoss(),
         "the forward pass of Sequential fails on this batch, whose input is (8, 12) float32: "
-        "mat1 and mat2 shapes cannot be multiplied (8x12 and 20x32)",
+        "mat1 and mat2 shapes cannot be multiplied (8x12 and 20x32); this happens in `0` (Linear), given (8, 12) float32",
     ),
     "dtype": (
         toys.mlp(), (X.double(), Y), nn.CrossEntropyLoss(),
         "the forward pass of Sequential fails on this batch, whose input is (8, 20) float64: "
-        "mat1 and mat2 must have the same dtype, but got Double and Float",
+        "mat1 and mat2 must have the same dtype, but got Double and Float; this happens in `0` (Linear), "
+        "given (8, 20) float64",
     ),
     "token id outside the table": (
         Tokens(), (torch.full((8, 3), 11), Y), nn.CrossEntropyLoss(),
-        "the forward pass of Tokens fails on this batch, whose input is (8, 3) int64: index out of range in self",
+        "the forward pass of Tokens fails on this batch, whose input is (8, 3) int64: index out of range in self; "
+        "this happens in `table` (Embedding), given (8, 3) int64",
     ),
     "an input too few": (
         TwoInputs(), (X, Y), nn.CrossEntropyLoss(),

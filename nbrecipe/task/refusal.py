@@ -60,8 +60,28 @@ def failed_forward(model: nn.Module, fed: Feed, error: Exception) -> BadInput:
     """The sentence for a forward pass that raised."""
     given = ", ".join(shape(value) for _, value in _named_inputs(model, fed))
     return BadInput(
-        f"the forward pass of {type(model).__name__} fails on this batch, whose input is {given}: {told(error)}"
+        f"the forward pass of {type(model).__name__} fails on this batch, whose input is {given}: "
+        f"{told(error)}{_inside(model, error)}"
     )
+
+
+def _inside(model: nn.Module, error: Exception) -> str:
+    """The innermost module that was running, and what it was given; empty where it was the model itself."""
+    paths = {id(module): path for path, module in model.named_modules() if path}
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        code, held = trace.tb_frame.f_code, trace.tb_frame.f_locals
+        module = held.get("self")
+        if id(module) in paths and code.co_name == "forward":
+            given = [shape(held[name]) for name in code.co_varnames[1 : code.co_argcount] if _holds(held.get(name))]
+            taken = f", given {' and '.join(given[:3])}" if given else ""
+            found = f"; this happens in `{paths[id(module)]}` ({type(module).__name__}){taken}"
+        trace = trace.tb_next
+    return found
+
+
+def _holds(value: Any) -> bool:
+    return any(isinstance(item, Tensor) for item in leaves(value))
 
 
 def failed_loss(output: Any, target: Any, error: Exception) -> BadInput:
