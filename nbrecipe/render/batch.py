@@ -7,11 +7,11 @@ import zlib
 from collections.abc import Iterator
 from html import escape
 
-from ..pictures.batch import Batches, Page, Table, TensorLine, Texts, Token, View
+from ..pictures.batch import Batches, Page, Table, TensorLine, Texts, View
 from ..report import Report
 from . import html, text
 from .fragment import fragment, replayed, rich, script, static
-from .samples import Detail, brief, spelled, view
+from .samples import Detail, brief, spoken, view
 from .watching import live_rows
 from .words import sentence
 
@@ -128,9 +128,9 @@ def _spoken(shown: View) -> Iterator[str]:
     if isinstance(shown, Texts):
         for i, row in enumerate(shown.rows):
             label = f" → {shown.captions[i]}" if i < len(shown.captions) else ""
-            yield text.wrap(f"    {_read(row)}{label}", "      ")
+            yield text.wrap(f"    {spoken(row)}{label}", "      ")
             if i < len(shown.targets):
-                yield text.wrap(f"      target: {_read(shown.targets[i])}", "        ")
+                yield text.wrap(f"      target: {spoken(shown.targets[i])}", "        ")
     elif isinstance(shown, Table):
         names = [*(["target"] if shown.captions else []), *shown.columns[:_COLUMNS]]
         yield "    " + " ".join(f"{name[:_CELL]:>{_CELL}}" for name in names)
@@ -139,11 +139,3 @@ def _spoken(shown: View) -> Iterator[str]:
             yield "    " + " ".join(f"{cell[:_CELL]:>{_CELL}}" for cell in (*first, *cells[:_COLUMNS]))
     elif any(shown.captions):
         yield text.wrap(f"    targets: {', '.join(shown.captions)}", "      ")
-
-
-def _read(row: tuple[Token, ...]) -> str:
-    told = []
-    for token in row:
-        word = token.text if token.kind == "more" else spelled(token.text)
-        told.append(f"{word} ×{token.count}" if token.count > 1 else word)
-    return " ".join(told)

@@ -10,7 +10,7 @@ import numpy as np
 from ..pictures.batch import Batches, Images, Series, Table, Texts, View
 from .figure import EXPECTED, PIXELS, TEXT, WRONG, YOURS, few_colours, styled
 from .raster import TONES, blended
-from .samples import spelled
+from .samples import spoken
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -128,13 +128,9 @@ def _rows(view: Texts | Table) -> list[tuple[str, str]]:
             cells = [*([label] if view.captions else []), *(str(cell) for cell in row[:8])]
             found.append((" ".join(f"{cell[:10]:>10}" for cell in cells), TEXT))
         else:
-            found.append((_told(view.rows[i]) + (f"  → {label}" if label else ""), TEXT))
-            found += [(f"target: {_told(view.targets[i])}", EXPECTED)] if i < len(view.targets) else []
+            found.append((spoken(view.rows[i]) + (f"  → {label}" if label else ""), TEXT))
+            found += [(f"target: {spoken(view.targets[i])}", EXPECTED)] if i < len(view.targets) else []
     return found
-
-
-def _told(row: Any) -> str:
-    return " ".join(spelled(token.text) + (f" ×{token.count}" if token.count > 1 else "") for token in row)
 
 
 def _plain(told: str) -> str:

@@ -111,6 +111,16 @@ def spelled(text: str) -> str:
     return text.translate(_SEEN) or "∅"
 
 
+def spoken(row: tuple[Token, ...]) -> str:
+    """A row of tokens as one line; letters stand close together."""
+    told = []
+    for token in row:
+        word = token.text if token.kind == "more" else spelled(token.text)
+        told.append(f"{word} ×{token.count}" if token.count > 1 else word)
+    letters = sum(len(word) == 1 for word in told) > 0.8 * len(told)
+    return "".join(f" {word}" if len(word) > 1 else word for word in told).strip() if letters else " ".join(told)
+
+
 def _series(view: Series, detail: Detail) -> str:
     low, high = _ends(view)
     plots = []

@@ -132,11 +132,19 @@ def _blank(bench: Bench, seen: Fed, name: str, tensor: Tensor) -> _Rows | None:
     if flat.shape[1] < VALUES or bool(same.all()) or tensor.is_complex():
         return None
     places = same.nonzero().flatten().tolist()
-    if not places:
+    if not places or _by_chance(tensor, len(places)):
         return None
     values = {float(flat[i, 0]) for i in places}
     what = number(values.pop(), 3) if len(values) == 1 else "a single value"
     return _Rows(name, places, f"{what} throughout")
+
+
+def _by_chance(tensor: Tensor, count: int) -> bool:
+    """Whether so many rows are empty where each column is as often zero as here; counts of words are."""
+    if tensor.ndim != 2 or float((tensor == 0).float().mean()) < 0.5:
+        return False
+    expected = len(tensor) * float((tensor == 0).double().mean(0).prod())
+    return bool(count <= expected + 4 * max(1.0, expected) ** 0.5)  # Poisson: one batch in ten thousand has more
 
 
 def _padding(bench: Bench, path: str | None) -> int | None:

@@ -30,6 +30,8 @@ check = Check(__name__, tip="visualize just before the net")
 TIGHT, FAR = 0.05, 10.0
 #: share of features that have to be so, and share of zeros above which an input is sparse
 MOST, SPARSE = 0.5, 0.5
+#: range of what is undone twice from which on that is worth a look: the values lay 16 deviations apart
+WIDE = 0.8
 #: examples and images looked at; mean and deviation that a standardised column has in so many, within five errors
 ROWS, OFF, NEAR = 32, 0.9, (0.35, 1.65)
 
@@ -107,24 +109,24 @@ def _explained(bench: Bench, meeting: Meeting) -> _Cause | None:
         once = scale.undone(values, 1)
         if within(once, 1.0) or within(once, 255.0):
             return None  # normalised once, as it should be
+    found: list[_Cause] = []
     for scale, own in candidates(bench, values.shape[1]):
-        cause = _twice(scale, own, values) or _of_bytes(scale, own, values)
-        if cause is not None:
-            return cause
-    return None
+        found += [cause for judge in (_twice, _of_bytes) if (cause := judge(scale, own, values)) is not None]
+    return max(found, key=lambda cause: cause.certain, default=None)
 
 
 def _twice(scale: Scale, own: bool, values: np.ndarray) -> _Cause | None:
     raw = scale.undone(scale.undone(values, 1), 1)
     exact = is_bytes(raw, 1.0)
     plain = own and within(raw, 1.0) and float(np.ptp(raw)) > 0.5
-    if not (exact or plain or fills(raw, 1.0)):
+    full = fills(raw, 1.0)
+    if not (exact or plain or full or (within(raw, 1.0) and float(np.ptp(raw)) > WIDE)):
         return None
     distinct = len(set(scale.mean)) > 1  # each channel ends elsewhere: six ends that no chance brings about
     return _Cause(
         f"undoing {scale.name} twice gives images from {abs(raw.min()):.1f} to {raw.max():.1f}",
         "Take one of the two normalisations away: one stands in the data, one after it.",
-        exact or own or distinct,
+        exact or own or (full and distinct),
     )
 
 
