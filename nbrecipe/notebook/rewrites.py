@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -103,3 +104,44 @@ class RewriteMagics(Front):
         if callable(value) and not isinstance(value, (nn.Module, type)):
             told = f"`{expression}` is a function: give what it takes: %check_grad {expression} --inputs (x, y)"
             raise UsageError(told)
+
+    @no_var_expand
+    @needs_local_scope
+    @line_magic
+    @magic_arguments()
+    @argument(
+        "part", metavar="PART", help="what to freeze, as you write it: net.embed, net.layers[:2], net.head.weight"
+    )
+    @argument("--eval", action="store_true", help="put its batch norms in eval mode too, until the next `train()`")
+    @argument("--undo", action="store_true", help="train again what was frozen so")
+    @argument("--budget", type=float, default=5.0, metavar="S", help="seconds to measure (default 5)")
+    @expressions("model", "loss", "batch", "train", "optimizer")
+    @shown
+    def freeze(self, line: str, local_ns: Locals = None) -> Answer | None:
+        """Freeze a part of the model, and say what that saves: the time of a step, and memory.
+
+        Measured on a copy, whole and frozen in turn. Then `requires_grad` is set to False and gradients to None, and
+        what is left to see to is told: what the optimizer holds, batch norms that go on moving, weights that are tied.
+        """
+        args = parse(RewriteMagics.freeze, line)
+        with plainly():
+            from ..twins.freeze import freeze_of
+            from .names import Variables
+
+            variables = Variables.of_shell(self.shell, local_ns)
+            part = variables.value(args.part)
+            args.model = args.model or _owner(args.part, part, variables)
+            bench = self._bench("%freeze", args, local_ns)
+            answer = freeze_of(bench, part, name=args.part, eval=args.eval, undo=args.undo, budget=args.budget)
+        return deliver(self, answer, args)
+
+
+def _owner(expression: str, part: Any, variables: Any) -> str | None:
+    """The model that a part is written as a part of: `net` in `net.blocks[0].norm`."""
+    from torch import nn
+
+    root = re.match(r"\w+", expression)
+    if root is None or root[0] == expression:
+        return None
+    owner = next((space[root[0]] for space in variables.visible() if root[0] in space), None)
+    return root[0] if isinstance(owner, nn.Module) else None

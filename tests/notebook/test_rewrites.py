@@ -176,3 +176,30 @@ def test_gradients_of_a_function_are_checked(notebook):
 def test_what_gradients_cannot_be_checked_of_is_one_sentence(notebook, cell, sentence):
     do(notebook, NET)
     assert refused(notebook, cell) == sentence
+
+
+def test_a_part_is_frozen_as_it_is_written(notebook):
+    do(notebook, NET)
+    answer, _ = do(notebook, "%freeze net.embed --budget 0.1")
+    assert not notebook.user_ns["net"].embed.weight.requires_grad
+    assert "`net.embed` is frozen: 2 parameters" in str(answer)
+    assert "opt.param_groups" in str(answer)
+    assert "<table" in answer._repr_html_()
+    do(notebook, "other = Net()\n%freeze net.norm --eval --budget 0.1")  # which model is plain from the part
+    assert not notebook.user_ns["net"].norm.training
+    do(notebook, "%freeze net.norm --undo\n%freeze net.embed --undo")
+    assert all(p.requires_grad for p in notebook.user_ns["net"].parameters())
+
+
+@pytest.mark.parametrize(
+    ("cell", "sentence"),
+    [
+        ("%freeze nett.embed", "there is no `nett` here; did you mean `net`?"),
+        ("%freeze x", "a module or a parameter of `net` can be frozen, not a value of type Tensor"),
+        ("%freeze net", "with `net` frozen, nothing of `net` is left to train"),
+        ("%freeze net.embed --undo", "nothing of `net.embed` was frozen by %freeze"),
+    ],
+)
+def test_what_cannot_be_frozen_is_one_sentence(notebook, cell, sentence):
+    do(notebook, NET)
+    assert refused(notebook, cell) == sentence
