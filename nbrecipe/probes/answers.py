@@ -65,16 +65,19 @@ class Answers:
     def without_gradient(self, item: Tensor) -> set[int] | None:
         """The numbers of the columns whose gradient is exactly zero in every row; None where there is no gradient."""
         leaf = item.detach().clone().requires_grad_()
-        swapped = [
-            batches.apply(part, lambda i: leaf if i is item else i) for part in (self._fed.args, self._fed.kwargs)
-        ]
         _seed(0)
         with evaluating(self._model), torch.enable_grad(), torch.backends.cudnn.flags(enabled=False), eagerly():
-            raw = self._model(*swapped[0], **swapped[1])
-            sums = [projected(i) for i in batches.leaves(raw) if isinstance(i, Tensor) and i.requires_grad]
-            if not sums:
+            given = leaf.clone()  # which may be changed in place, as a leaf may not
+            fresh = lambda i: given if i is item else _copy(i)  # noqa: E731
+            try:
+                raw = self._model(*batches.apply(self._fed.args, fresh), **batches.apply(self._fed.kwargs, fresh))
+                sums = [projected(i) for i in batches.leaves(raw) if isinstance(i, Tensor) and i.requires_grad]
+                total = torch.stack([each.double() for each in sums]).sum() if sums else None
+                gradient = None if total is None else torch.autograd.grad(total, leaf, allow_unused=True)[0]
+            except RuntimeError:  # a model for inference alone
                 return None
-            gradient = torch.autograd.grad(torch.stack([s.double() for s in sums]).sum(), leaf, allow_unused=True)[0]
+        if total is None:
+            return None
         if gradient is None:
             return set(range(item.shape[-1]))
         return set((gradient.reshape(-1, item.shape[-1]) == 0).all(0).nonzero().flatten().tolist())

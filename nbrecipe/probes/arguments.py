@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from ..batches import TARGET_KEYS, Feed
@@ -32,8 +33,8 @@ def arguments(model: nn.Module, fed: Feed, size: int) -> list[Argument]:
     found = []
     for name, value in _named(signature, fed):
         if isinstance(value, Tensor) and value.ndim and value.shape[0] == size and name not in TARGET_KEYS:
-            plain = value.layout is not None and not value.is_sparse and not value.is_quantized
-            if plain:
+            dense = value.layout is torch.strided and not value.is_quantized and not value.is_nested
+            if dense and value.numel():
                 varies = bool((value != value[:1]).any())
                 found.append(Argument(name, value, varies, _unread(model, name)))
     return found

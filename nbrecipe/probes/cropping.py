@@ -161,6 +161,8 @@ def _mechanism(graph: Graph, first: int | None, leading: set[int]) -> str:
     way = WAYS.get(call.function, call.function)
     after = any(index < first for index in recurrent)
     of_states = any(graph.calls[given].function in RECURRENT for given in call.given)
+    if call.function == "softmax" and first == graph.end:
+        return "softmax"  # over places, as an answer: it shares probability with padding
     return "recurrence" if (after and way == "last step") or (of_states and way not in ("mean", "max", "sum")) else way
 
 

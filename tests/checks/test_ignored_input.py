@@ -257,6 +257,14 @@ class Saturated(Base):
         return self.head(torch.relu(self.body(x) - 3))
 
 
+class InPlace(Base):
+    """Changes what it is given, which a leaf of autograd does not stand."""
+
+    def forward(self, x):
+        x -= x.mean(1, keepdim=True)
+        return self.head(self.body(x))
+
+
 class Noisy(Base):
     count = 0
 
@@ -300,6 +308,7 @@ FINE = {
     ),
     "a dead net": (dead, (number(16, 10), number(16))),
     "another answer each time": (Noisy, (number(16, 10), number(16))),
+    "in place": (InPlace, (number(16, 10), number(16))),
     "scripted": (lambda: torch.jit.script(toys.mlp((10, 8, 3))), (number(16, 10), number(16))),
     "in parallel": (lambda: nn.DataParallel(toys.mlp((10, 8, 3))), (number(16, 10), number(16))),
     "weight norm": (

@@ -185,7 +185,15 @@ class UnknownWindows(Base):
         return self.head(self.conv(self.table(ids).mT).amax(2))
 
 
+class Pointer(Base):
+    """Which token is the answer, with a share for padding."""
+
+    def forward(self, ids):
+        return self.score(self.table(ids))[..., 0].softmax(1)
+
+
 LOOKED_AT = {
+    "places as an answer": (Pointer, (), {}),
     "a guess": (UnknownPadding, (), {}),
     "one length throughout": (Mean, (), {"several": False}),
     "a sum": (Sum, (same, mask), {}),

@@ -15,7 +15,9 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.cropping import Padding, padding
+from ...probes.mentions import is_foreign
 from ...probes.origin import said
+from ...probes.signal import plain
 
 check = Check(__name__, tip="outputs of the tokenizer")
 
@@ -51,9 +53,10 @@ def run(model: nn.Module, batch: object, bench: Bench) -> Finding:
     share = f"{100 * seen.moved / seen.spread:.0f} % of the spread between examples" if seen.spread else ""
     far = f"by **{number(seen.moved, 3)}**, {share}" if seen.moved < float("inf") else "to values that are no numbers"
     what = f"without its padding the output of row **{seen.row}** ({tokens} tokens of {length}) moves {far}; {way}"
+    foreign = seen.padded.told and is_foreign(plain(model))  # its author has seen to the mask
     if seen.mechanism in HARMLESS and seen.padded.zeros:
         return ok(f"{what}, whose vectors are zero as at the edge of an image", moved=min(seen.moved, 1e30))
-    claim = bad if _is_certain(seen) else hint
+    claim = bad if _is_certain(seen) and not foreign else hint
     return claim(
         f"{what}; rounding would move it by {number(seen.rounding, 2)} at most",
         fix=_fix(seen),
