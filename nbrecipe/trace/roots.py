@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 #: nodes through which the values of a loss pass on, but for a factor, a sum or a choice of them
@@ -27,7 +28,12 @@ class Ceiling:
 
     limit: float
     above: float
+    #: number of values
+    count: int
+    #: squares of a difference, not values of a loss function
     by_hand: bool
+    #: its node in the graph
+    node: Any = None
 
 
 def ceiling(root: Tensor) -> Ceiling | None:
@@ -41,15 +47,22 @@ def ceiling(root: Tensor) -> Ceiling | None:
             continue
         name = type(node).__name__
         if clamp is not None and (name.startswith(LOSSES) or _square(node)):
-            limit, above = _reached(clamp)
+            limit, above, count = _reached(clamp)
             if limit is not None:
-                return Ceiling(limit, above, by_hand=not name.startswith(LOSSES))
+                return Ceiling(limit, above, count, by_hand=not name.startswith(LOSSES), node=clamp)
         if name.startswith(CLAMPS):
             clamp = node if clamp is None else clamp
         elif not name.startswith(PASSING):
             continue
         waiting.extend((below, clamp) for below, _ in node.next_functions)
     return None
+
+
+def sealed(root: Tensor, met: Ceiling) -> bool:
+    """Whether no gradient of the root reaches a value above the limit: another term may send some past the clamp."""
+    values = met.node._saved_self
+    gradient = torch.autograd.grad(root, [values], retain_graph=True, allow_unused=True)[0]
+    return gradient is None or not bool(gradient[values > met.limit].any())
 
 
 def _square(node: Any) -> bool:
@@ -60,15 +73,15 @@ def _square(node: Any) -> bool:
     return any(type(below).__name__.startswith("Sub") for below, _ in node.next_functions)
 
 
-def _reached(clamp: Any) -> tuple[float | None, float]:
-    """The highest value that a clamp lets through, and the share of its values above it."""
+def _reached(clamp: Any) -> tuple[float | None, float, int]:
+    """The highest value that a clamp lets through, the share of its values above it, and how many there are."""
     limits = (getattr(clamp, name, None) for name in ("_saved_max", "_saved_max_val", "_saved_other"))
     limit = next((value for value in limits if value is not None), None)
     values = getattr(clamp, "_saved_self", None)
     if isinstance(limit, Tensor):
         if limit.numel() != 1 or limit.requires_grad:
-            return None, 0.0
+            return None, 0.0, 0
         limit = limit.item()
     if limit is None or not isinstance(values, Tensor) or values.numel() == 0:
-        return None, 0.0
-    return float(limit), float((values.detach() > limit).float().mean())
+        return None, 0.0, 0
+    return float(limit), float((values.detach() > limit).float().mean()), values.numel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -128,3 +129,197 @@ NONFINITE: dict[str, tuple[Make, Verdict, str]] = {
 def test_where_values_that_are_not_finite_are_born(make, verdict, told):
     seen = found("nonfinite-forward", make())
     assert (seen.verdict, told in f"{seen.message} {seen.why}") == (verdict, True), f"{seen.message} {seen.why}"
+
+
+def called(loss_fn: Callable[[Tensor, Tensor], Tensor], given: Callable[..., Bench] = toys.classify) -> Make:
+    return lambda: given(loss_fn=loss_fn).replace(cells=CALLED)
+
+
+def each(out: Tensor, y: Tensor) -> Tensor:
+    return F.cross_entropy(out, y, reduction="none")
+
+
+def leaky(out: Tensor, y: Tensor) -> Tensor:
+    """Beyond its limit the loss goes on, at a tenth of its slope."""
+    loss = each(out, y)
+    return (loss.clamp(max=1.0) + 0.1 * (loss - 1.0).clamp(min=0)).mean()
+
+
+def of_policies(out: Tensor, y: Tensor) -> Tensor:
+    ratio = (out.log_softmax(1) - out.detach().roll(1, 0).log_softmax(1)).gather(1, y[:, None]).exp()
+    gain = y[:, None].float() - 2
+    return -torch.min(ratio * gain, ratio.clamp(0.8, 1.2) * gain).mean()
+
+
+def of_values(out: Tensor, y: Tensor) -> Tensor:
+    """PPO takes the larger of the losses of a value and of the value kept near the old one."""
+    near = y + (out - y).clamp(-0.2, 0.2)
+    return torch.max((out - y) ** 2, (near - y - 0.1) ** 2).mean()
+
+
+def focal(out: Tensor, y: Tensor) -> Tensor:
+    loss = each(out, y)
+    return ((1 - (-loss).exp()) ** 2 * loss).mean()
+
+
+def quantile(out: Tensor, y: Tensor) -> Tensor:
+    return torch.max(0.9 * (y - out), -0.1 * (y - out)).mean()
+
+
+def margins(out: Tensor, y: Tensor) -> Tensor:
+    return F.multi_margin_loss(out, y)
+
+
+def hardest(out: Tensor, y: Tensor) -> Tensor:
+    return each(out, y).topk(16).values.mean()
+
+
+def ignoring(out: Tensor, y: Tensor) -> Tensor:
+    return F.cross_entropy(out, y.masked_fill(y > 2, -100))
+
+
+def floored(out: Tensor, y: Tensor) -> Tensor:
+    """Flooding: the loss is kept from falling below a level."""
+    return (F.cross_entropy(out, y) - 0.1).abs() + 0.1
+
+
+class OwnClamped(nn.Module):
+    """Returns its own loss, cut off."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = toys.mlp()
+
+    def forward(self, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        out = self.body(x)
+        return {"loss": F.cross_entropy(out, labels).clamp(max=1.0), "logits": out}
+
+
+def own_clamped() -> Bench:
+    given = toys.classify(OwnClamped())
+    return given.replace(loss_fn=None, batch=dict(zip(("x", "labels"), given.batch, strict=True)))
+
+
+CLIPPED: dict[str, tuple[Make, Verdict]] = {
+    "the mean": (called(lambda out, y: F.cross_entropy(out, y).clamp(max=1.0)), Verdict.BAD),
+    "each value": (called(lambda out, y: each(out, y).clamp(0, 1.6).mean()), Verdict.BAD),
+    "the smaller of two": (called(lambda out, y: torch.minimum(each(out, y), torch.tensor(1.0)).mean()), Verdict.BAD),
+    "all squares": (called(lambda out, y: ((out - y - 9) ** 2).clamp(max=1.0).mean(), toys.regress), Verdict.BAD),
+    "a model's own": (own_clamped, Verdict.BAD),
+    "called otherwise": (lambda: toys.classify(loss_fn=lambda o, y: each(o, y).clamp(max=1.0).mean()), Verdict.HINT),
+    "some squares": (called(lambda out, y: ((out - y) ** 2).clamp(max=1.0).mean(), toys.regress), Verdict.HINT),
+    "a rare value": (called(lambda out, y: each(out, y).clamp(max=2.3).mean()), Verdict.OK),
+    "leaky": (called(leaky), Verdict.OK),
+    "Huber": (called(nn.HuberLoss(delta=0.1), toys.regress), Verdict.OK),
+    "L1": (called(nn.L1Loss(), toys.regress), Verdict.OK),
+    "policies": (called(of_policies), Verdict.OK),
+    "values": (called(of_values, toys.regress), Verdict.OK),
+    "focal": (called(focal), Verdict.OK),
+    "quantile": (called(quantile, toys.regress), Verdict.OK),
+    "margins": (called(margins), Verdict.OK),
+    "the hardest": (called(hardest), Verdict.OK),
+    "ignored targets": (called(ignoring), Verdict.OK),
+    "flooding": (called(floored), Verdict.OK),
+    "a saturated output": (
+        lambda: toys.binary(nn.Sequential(toys.mlp((10, 8, 1)), nn.Sigmoid()), nn.BCELoss()), Verdict.OK,
+    ),
+    "an output kept in range": (
+        lambda: toys.regress(nn.Sequential(toys.mlp((10, 8, 1)), nn.Hardtanh(-9, 9))), Verdict.OK,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "verdict"), CLIPPED.values(), ids=CLIPPED)
+def test_a_clamp_above_the_loss_of_one_batch(make, verdict):
+    seen = found("clipped-loss", make())
+    assert seen.verdict is verdict, seen.message
+
+
+def plain(loss_fn: Callable[[Tensor, Tensor], Tensor], rate: float = 0.05, given: Any = toys.regress) -> Make:
+    def make() -> Bench:
+        bench: Bench = given(loss_fn=loss_fn)
+        return bench.replace(optimizer=torch.optim.SGD(bench.get("model").parameters(), rate))
+
+    return make
+
+
+SUMMED: dict[str, tuple[Make, Verdict, str]] = {
+    "a sum": (plain(nn.MSELoss(reduction="sum")), Verdict.HINT, "a sum over **64** rows"),
+    "by hand": (plain(lambda out, y: ((out - y) ** 2).sum()), Verdict.HINT, "a rate of **3.20**"),
+    "of classes": (
+        plain(nn.CrossEntropyLoss(reduction="sum"), given=toys.classify), Verdict.HINT, "a sum over **64** rows",
+    ),
+    "a small rate": (plain(nn.MSELoss(reduction="sum"), 1e-4), Verdict.OK, "small enough"),
+    "Adam": (lambda: toys.regress(loss_fn=nn.MSELoss(reduction="sum")), Verdict.OK, "Adam divides"),
+    "a mean": (plain(nn.MSELoss()), Verdict.OK, "no sum over rows"),
+    "a sum divided": (plain(lambda out, y: ((out - y) ** 2).sum() / len(y)), Verdict.OK, "no sum over rows"),
+    "over values alone": (plain(lambda out, y: ((out - y) ** 2).sum(1).mean()), Verdict.OK, "no sum over rows"),
+    "weights of classes": (
+        plain(nn.CrossEntropyLoss(torch.arange(1.0, 6)), given=toys.classify), Verdict.OK, "no sum over rows",
+    ),
+    "pairs": (plain(lambda out, y: (out - out.T - y + y.T).square().mean()), Verdict.OK, "no sum over rows"),
+    "one half counts": (
+        plain(lambda out, y: ((out - y) ** 2 * (torch.arange(len(y)) < 32)[:, None]).sum() / 32), Verdict.OK, "no sum",
+    ),
+    "tokens": (plain(toys.token_loss, given=toys.next_token), Verdict.OK, "no sum over rows"),
+    "own loss": (
+        lambda: own_clamped().replace(optimizer=torch.optim.SGD([torch.ones(1, requires_grad=True)], 1.0)),
+        Verdict.SKIPPED, "cannot be asked",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "verdict", "told"), SUMMED.values(), ids=SUMMED)
+def test_a_loss_that_adds_up(make, verdict, told):
+    seen = found("summed-loss", make())
+    assert (seen.verdict, told in seen.message) == (verdict, True), seen.message
+
+
+def normed(size: int, rows: int = 60, **changes: Any) -> Make:
+    def make() -> Bench:
+        net = nn.Sequential(nn.Linear(20, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 5))
+        return toys.classify(net, rows=rows, size=size).replace(**changes)
+
+    return make
+
+
+def in_eval() -> Bench:
+    given = normed(2)()
+    given.get("model")[1].eval()
+    return given
+
+
+def frozen() -> Bench:
+    given = normed(2)()
+    given.get("model")[1].requires_grad_(False).eval()
+    return given
+
+
+def pooled() -> Bench:
+    """A norm over one value for each image, as in a branch that pools everything."""
+    branch = nn.Sequential(
+        nn.Conv2d(1, 8, 3), nn.AdaptiveAvgPool2d(1), nn.BatchNorm2d(8), nn.Flatten(), nn.Linear(8, 5)
+    )
+    return toys.images(branch, rows=40, size=4)
+
+
+NORMS: dict[str, tuple[Make, Verdict, str]] = {
+    "pairs": (normed(2), Verdict.BAD, "over **2** values"),
+    "fours": (normed(4), Verdict.BAD, "over **4** values"),
+    "a branch that pools": (pooled, Verdict.BAD, "`net.2` takes mean and variance over **4** values"),
+    "one row": (normed(1), Verdict.BAD, "over **1** value"),
+    "sixes": (normed(6), Verdict.HINT, "over **6** values"),
+    "sixteen": (normed(16), Verdict.OK, "over 16 values"),
+    "all there is": (normed(4, rows=4), Verdict.OK, "the whole data set"),
+    "a batch by hand": (normed(4, train_loader=None), Verdict.HINT, "over **4** values"),
+    "left in eval mode": (in_eval, Verdict.SKIPPED, "no batch norm"),
+    "frozen": (frozen, Verdict.SKIPPED, "no batch norm"),
+    "images": (lambda: toys.images(rows=16, size=2), Verdict.OK, "over 32 values"),
+    "no norm": (toys.classify, Verdict.SKIPPED, "no batch norm"),
+}
+
+
+@pytest.mark.parametrize(("make", "verdict", "told"), NORMS.values(), ids=NORMS)
+def test_values_of_a_batch_norm(make, verdict, told):
+    seen = found("tiny-batch-norm", make())
+    assert (seen.verdict, told in seen.message) == (verdict, True), seen.message

@@ -1,11 +1,13 @@
 """No clamp takes the gradient of the largest losses away.
 
 Above its limit a clamped loss is flat: the examples that the net gets most wrong teach it nothing, and where the mean
-is clamped, whole batches do not. What was meant is to clip the gradient, which keeps its direction.
+is clamped, whole batches do not. What was meant is to clip the gradient, which keeps its direction. Without a loop, the
+clamp is read off the graph of one batch.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,19 +16,71 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ... import toys
-from ...bench import Bench
+from ...batches import BadInput, Step
+from ...bench import Bench, Cell
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.between import as_called
+from ...probes.one_step import OneStep
 from ...trace import Trace
+from ...trace.roots import Ceiling, ceiling, sealed
 
 check = Check(__name__, tip="training dynamics")
 
 #: share of the losses that makes the clamp more than a guard against a rare accident
 OFTEN = 0.01
+#: one batch says more than that where it would hold so many by chance less often than this
+CHANCE = 1e-3
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the loss of the bench's batch."""
+    return _watched(trace) if trace is not None else _of_batch(bench, bench.once(OneStep(_clamp)))
+
+
+def _clamp(compute: Callable[[], Step], model: nn.Module, names: tuple[str, str]) -> tuple[Ceiling | None, bool]:
+    """The clamp on the way from the loss to its root, and whether nothing passes it."""
+    with torch.enable_grad():
+        loss = compute().loss
+    if loss is None or not loss.requires_grad:
+        raise BadInput("there is no loss with a gradient on this batch")
+    root = loss if loss.ndim == 0 else loss.mean()
+    met = ceiling(root)
+    return met, met is not None and sealed(root, met)
+
+
+def _of_batch(bench: Bench, seen: tuple[Ceiling | None, bool]) -> Finding:
+    met, shut = seen
+    if met is None:
+        return ok("no clamp bounds the loss of this batch from above")
+    if not shut:
+        return ok("a gradient of the loss passes beside its clamp")
+    limit = number(met.limit, 3)
+    if not met.above:
+        return ok(f"the loss is clamped at {limit}, which it does not reach on this batch", limit=met.limit)
+    # values of one row hang together
+    count = min(met.count, bench.get("feed").size)
+    sure = met.above == 1 if met.by_hand else _tail(count, round(met.above * count)) < CHANCE or met.above == 1
+    whole = "all of its values lie" if met.count > 1 else "it lies"
+    share = whole if met.above == 1 else f"**{number(100 * met.above, 3)} %** of its values lie"
+    name, owner = bench.name("optimizer"), bench.name("model")
+    found = (bad if sure else hint)(
+        f"the loss is clamped at **{limit}**, and on this batch {share} above, where no gradient passes",
+        fix=f"Leave the loss as it is, and clip the gradients before `{name}.step()`.",
+        code=f"torch.nn.utils.clip_grad_norm_({owner}.parameters(), 1.0)",
+        limit=met.limit,
+        above=met.above,
+    )
+    return as_called(bench, found)
+
+
+def _tail(count: int, met: int) -> float:
+    """How often a batch holds so many values above the limit, or more, where one of a hundred lies there."""
+    return 1 - sum(math.comb(count, k) * OFTEN**k * (1 - OFTEN) ** (count - k) for k in range(met))
+
+
+def _watched(trace: Trace) -> Finding:
     looked = [seen for seen in trace.backward if seen.looked]
     if not looked:
         return skipped("no backward was called in the cell")
@@ -174,3 +228,22 @@ def perplexity_beside() -> Bench:
         return loss
 
     return _loop(loss_fn)
+
+
+@check.breaks
+def mean_clamped_without_a_loop() -> Bench:
+    """The clamped mean of a net that has not been trained: it would never begin to learn."""
+    given = toys.classify(loss_fn=lambda out, y: functional.cross_entropy(out, y).clamp(max=1.0))
+    return given.replace(cells=(Cell(1, "for x, y in train_dl:\n    loss = criterion(net(x), y)"),))
+
+
+@check.holds
+def hinge_of_one_batch() -> Bench:
+    """The same hinge before any training."""
+    return toys.binary(loss_fn=lambda out, y: (1 - (2 * y - 1) * out).clamp(min=0).mean())
+
+
+@check.holds
+def huber_of_one_batch() -> Bench:
+    """A loss whose gradient stops growing, and does not vanish."""
+    return toys.regress(loss_fn=nn.HuberLoss(delta=0.1))

@@ -2,6 +2,7 @@
 
 The gradient of a sum over a batch is as many times larger as the batch has targets. With plain SGD the step grows with
 it, and changes when the batch size does. A sum with a rate to match is as good as a mean: this check hints at most.
+Without a loop, a batch is cut in two: the losses of the halves add up to that of the whole, or average to it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from ... import toys
+from ...batches import Step
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, hint, number, ok, skipped
+from ...probes.one_step import OneStep
 from ...trace import Trace
 from ...trace.data import LossCall, OptimizerSeen
 
@@ -29,11 +32,67 @@ RATE = 1.0
 PLAIN = ("SGD", "ASGD", "LBFGS")
 #: how far root and loss may be apart
 SAME = 0.5
+#: how far a sum of two halves may be off for rounding, and the least share that each of them has in it
+ROUNDING, APART = 1e-3, 0.1
 BY_HAND = ("PowBackward", "AbsBackward", "SquareBackward", "MulBackward")
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the loss of the bench's batch and of its halves."""
+    return _watched(trace) if trace is not None else _of_batch(bench, bench.get("optimizer"))
+
+
+def _of_batch(bench: Bench, optimizer: Any) -> Finding:
+    step = bench.once(OneStep(_taken))
+    rows = _added(step, bench.get("feed").target, bench.loss_fn)
+    kind, name = type(optimizer).__name__, bench.name("optimizer")
+    if rows is None:
+        return skipped("the loss cannot be asked for one half of the batch")
+    if not rows:
+        return ok("the losses of two halves of the batch do not add up to that of the whole: it is no sum over rows")
+    if kind not in PLAIN:
+        return ok(f"the loss is a sum over {rows} rows; {kind} divides the gradient by its own size")
+    rate = max((float(group.get("lr") or 0) for group in optimizer.param_groups), default=0.0)
+    if rate * rows < RATE:
+        return ok(f"the loss is a sum over {rows} rows, and the rate {number(rate, 3)} is small enough for that")
+    return hint(
+        f"the losses of two halves of the batch add up to that of the whole: it is a sum over **{rows}** rows, and "
+        f"`{name}` is to step at {number(rate, 3)}, a rate of **{number(rate * rows, 3)}** for their mean",
+        fix="Take the mean over the batch, or divide the learning rate by the number of rows.",
+        why="unless your loop divides it",
+        rows=rows,
+        rate=rate,
+    )
+
+
+def _taken(compute: Callable[[], Step], model: nn.Module, names: tuple[str, str]) -> Step:
+    with torch.no_grad():
+        return compute()
+
+
+def _added(step: Step, target: Any, loss_fn: Any) -> int | None:
+    """Over how many rows the loss is a sum; 0 where it is none, None where the halves cannot be asked."""
+    given = step.raw if isinstance(step.raw, Tensor) else step.output
+    if given is None or step.loss is None or step.loss.ndim or not isinstance(target, Tensor) or not target.ndim:
+        return None
+    rows = given.shape[0] if given.ndim else 0
+    if rows < 2 or rows % 2 or target.shape[0] != rows:
+        return None
+    half = rows // 2
+    try:
+        with torch.no_grad():
+            parts = [loss_fn(given[i : i + half], target[i : i + half]) for i in (0, half)]
+        both, whole = sum(float(part) for part in parts), float(step.loss)
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return None
+    if not math.isfinite(both) or abs(whole) < 1e-6:
+        return None
+    apart = all(APART < float(part) / whole < 1 - APART for part in parts)
+    return rows if abs(both / whole - 1) < ROUNDING and apart else 0
+
+
+def _watched(trace: Trace) -> Finding:
     optimizers = [seen for seen in trace.optimizers if seen.steps]
     if not trace.backward or not optimizers:
         return skipped("the cell called no backward, or stepped no optimizer")
@@ -133,3 +192,26 @@ def sum_at_a_small_rate() -> Bench:
 def sum_with_adam() -> Bench:
     """Adam's step does not know how large the gradient is."""
     return _loop(lambda out, y: functional.mse_loss(out, y, reduction="sum"), 0.05, adam=True)
+
+
+def _plain(loss_fn: Callable[[Tensor, Tensor], Tensor], rate: float) -> Bench:
+    given = toys.regress(loss_fn=loss_fn)
+    return given.replace(optimizer=torch.optim.SGD(given.get("model").parameters(), rate))
+
+
+@check.breaks
+def sum_without_a_loop() -> Bench:
+    """A sum over 64 rows, and a rate of 0.05 before the first step."""
+    return _plain(nn.MSELoss(reduction="sum"), 0.05)
+
+
+@check.holds
+def mean_without_a_loop() -> Bench:
+    """The mean at the same rate."""
+    return _plain(nn.MSELoss(), 0.05)
+
+
+@check.holds
+def small_rate_without_a_loop() -> Bench:
+    """The sum, at a rate that goes with it."""
+    return _plain(nn.MSELoss(reduction="sum"), 1e-4)

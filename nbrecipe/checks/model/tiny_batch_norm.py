@@ -2,12 +2,14 @@
 
 A mean over n values is off by std/√n, a variance by a factor of √(2/(n-1)): with n = 2 each value becomes +1 or -1
 whatever it was, with n = 4 the scale is off by 80 %. What the layer learns in training is not what it does in eval
-mode, which uses the running average.
+mode, which uses the running average. Without a loop, the values of one batch are counted, where it is as large as the
+loader's batches are.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
 from typing import Any
 
 import torch
@@ -17,6 +19,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
+from ...probes.signal import forward, plain, training
+from ...task.refusal import refuse_lazy
 from ...trace import Trace
 from ...trace.data import ModelSeen
 
@@ -26,31 +30,93 @@ check = Check(__name__, tip="decrease the batch size")
 FEWEST, FEW = 4, 6
 #: passes with gradients from which on it is a training and no trial
 PASSES = 3
+LARGER = "Use larger batches, or a norm that does not look at the batch."
+OTHER = "nn.GroupNorm(8, channels)  # or nn.LayerNorm(features)"
 #: what torch says of one value
 ONE = "Expected more than 1 value per channel"
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, a pass over the bench's batch in train mode."""
+    return _watched(trace) if trace is not None else _of_batch(bench, bench.once(_counted))
+
+
+def _counted(bench: Bench) -> dict[str, int]:
+    """Most values that each batch norm takes a mean over, of those that are not left in eval mode on purpose."""
+    model, fed = plain(bench.get("model")), bench.get("feed")
+    refuse_lazy(model)
+    found: dict[str, int] = {}
+
+    def counting(path: str) -> Any:
+        def count(module: nn.Module, args: Any, out: Any) -> None:
+            if isinstance(out, torch.Tensor) and out.ndim > 1 and (module.training or fed.size < 2):
+                found[path] = max(found.get(path, 0), out.numel() // max(out.shape[1], 1))
+
+        return count
+
+    norms = [(path, m) for path, m in model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    norms = [(path, m) for path, m in norms if (m.training or not model.training) and not _across(m)]
+    handles = [module.register_forward_hook(counting(path)) for path, module in norms if not _scripted(module)]
+    try:
+        with training(model, fed.size), torch.no_grad():
+            if norms:
+                forward(bench, model, fed)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found
+
+
+def _of_batch(bench: Bench, found: dict[str, int]) -> Finding:
+    if not found:
+        return skipped(f"no batch norm of `{bench.name('model')}` runs in train mode")
+    path = min(found, key=lambda key: found[key])
+    values, rows = found[path], bench.get("feed").size
+    seen: dict[str, Any] = {"values": values, "layer": path, "layers": sum(n <= FEW for n in found.values())}
+    loader = bench.train_loader
+    size, data = getattr(loader, "batch_size", None), getattr(loader, "dataset", None)
+    total = len(data) if isinstance(data, Sized) else None
+    if values > FEW or total == rows:
+        whole = "; this batch is the whole data set" if values <= FEW else ""
+        return ok(f"batch norm takes its statistics over {values} values or more{whole}", **seen)
+    # a batch handed over alone may be a sample to try the model on
+    usual = size == rows and total is not None and total > rows
+    told = f"`{bench.name('model')}.{path}`"
+    if values == 1:
+        return (bad if usual else hint)(
+            f"{told} cannot take a variance over **1** value", fix=LARGER, code=OTHER, **seen
+        )
+    return (bad if usual and values <= FEWEST else hint)(_off(told, values), fix=LARGER, code=OTHER, **seen)
+
+
+def _across(module: nn.Module) -> bool:
+    """Whether statistics are those of all processes together."""
+    return isinstance(module, nn.SyncBatchNorm)
+
+
+def _scripted(module: nn.Module) -> bool:
+    return isinstance(module, torch.jit.ScriptModule)
+
+
+def _off(layer: str, values: int) -> str:
+    noise = math.sqrt(2 / max(values - 1, 1))
+    return f"{layer} takes mean and variance over **{values}** values: the variance is off by {100 * noise:.0f} %"
+
+
+def _watched(trace: Trace) -> Finding:
     if ONE in trace.error:
         return _single(trace)
     norms = [(m, n) for m in trace.models for n in m.norms if n.values]
     if not norms:
         return skipped("no batch norm layer ran in train mode with gradients")
     model, worst = min(norms, key=lambda pair: pair[1].most)
-    noise = math.sqrt(2 / max(worst.most - 1, 1))
     seen: dict[str, Any] = {"values": worst.most, "layer": worst.name, "layers": sum(n.most <= FEW for _, n in norms)}
     if worst.most > FEW or _always_the_same(model):
         ragged = f"; {worst.values} in the smallest batch" if worst.values < worst.most else ""
         return ok(f"batch norm takes its statistics over {worst.most} values or more{ragged}", **seen)
     certain = worst.most <= FEWEST and sum(p.grad for p in model.passes) >= PASSES
-    return (bad if certain else hint)(
-        f"`{model.name}.{worst.name}` takes mean and variance over **{worst.most}** values: the variance is off by "
-        f"{100 * noise:.0f} %",
-        fix="Use larger batches, or a norm that does not look at the batch.",
-        code="nn.GroupNorm(8, channels)  # or nn.LayerNorm(features)",
-        **seen,
-    )
+    return (bad if certain else hint)(_off(f"`{model.name}.{worst.name}`", worst.most), fix=LARGER, code=OTHER, **seen)
 
 
 def _single(trace: Trace) -> Finding:
@@ -134,3 +200,26 @@ def maps_of_many_pixels() -> Bench:
             opt.step()
 
     return toys.watched(program, net=net, opt=opt)
+
+
+def _normed() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(20, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 5))
+
+
+@check.breaks
+def pairs_without_a_loop() -> Bench:
+    """The loader gives two rows at a time."""
+    return toys.classify(_normed(), rows=40, size=2)
+
+
+@check.holds
+def sixteen_rows_without_a_loop() -> Bench:
+    """The loader gives sixteen."""
+    return toys.classify(_normed(), size=16)
+
+
+@check.holds
+def a_few_rows_to_try_it() -> Bench:
+    """Two rows by hand tell nothing of the batches to come: a hint."""
+    given = toys.classify(_normed(), size=16)
+    return given.replace(batch=(given.batch[0][:2], given.batch[1][:2]))
