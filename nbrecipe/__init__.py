@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .twins.chart_dependencies import chart_dependencies as chart_dependencies
     from .twins.check_grad import check_grad as check_grad
     from .twins.filters import filters as filters
+    from .twins.freeze import freeze as freeze
     from .twins.same_as import same_as as same_as
     from .twins.show_batch import show_batch as show_batch
     from .verbs import bind as bind
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 #: where a verb lies that has a file of its own
 TWINS = {
+    "freeze": ".twins.freeze",
     "check_grad": ".twins.check_grad",
     "activations": ".twins.activations",
     "filters": ".twins.filters",
@@ -47,6 +49,7 @@ __all__ = [
     "check_init",
     "explain",
     "filters",
+    "freeze",
     "overfit_batch",
     "recipe",
     "report",

@@ -18,8 +18,8 @@ from .. import batches
 from ..batches import BadInput
 from ..bench import Bench
 from ..pictures.freezing import Saved, Side
-from ..probes.signal import projected
 from ..task.refusal import refuse_lazy, told
+from .scalar import scalar_of
 
 #: pairs of steps that are enough, and those before that are not counted; more where all of them take no second
 ROUNDS, WARM, MOST, QUICK = 40, 2, 400, 1.0
@@ -108,11 +108,7 @@ class _Copy:
         return time.perf_counter() - start
 
     def _loss(self) -> Tensor:
-        step = batches.forward(self.net, self.feed, self.loss_fn)
-        loss = step.loss if step.loss is not None else None if step.output is None else projected(step.output)
-        if loss is None:
-            raise BadInput("the model gives neither a tensor nor a loss")
-        return loss.mean() if loss.ndim else loss
+        return scalar_of(batches.forward(self.net, self.feed, self.loss_fn))
 
     def _kept_for_backward(self) -> int:
         """Bytes of tensors that forward keeps, each piece of memory once, without the weights themselves."""

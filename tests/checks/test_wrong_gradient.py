@@ -186,7 +186,7 @@ def test_names_of_the_user_are_escaped_and_the_page_stays_small():
 
 
 def test_an_interrupt_keeps_what_was_seen(monkeypatch):
-    from nbrecipe.experiments import gradients
+    from nbrecipe.experiments.gradients import audit as gradients
 
     real, calls = gradients.audit, []
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from ..pictures.gradients import Slope, Tensors
+from ...pictures.gradients import Slope, Tensors
 
 #: a difference counts when it is this share of the derivative, in float64, and this many times its known error
 SHARE, ERRORS = 1e-3, 10.0

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import copy
 import random
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -17,16 +18,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import batches, guard
-from ..batches import BadInput
-from ..bench import Bench
-from ..pictures.gradients import Gradients, Tensors
-from ..probes.backwards import own_backwards
-from ..probes.cuts import Cuts, Narrowings
-from ..probes.gradients import Ruler, audit
-from ..probes.signal import eagerly, plain, projected, spelled
-from ..task.refusal import refuse_lazy, told
-from .overfit.regularisation import switch_off
+from ... import batches, guard
+from ...batches import BadInput
+from ...bench import Bench
+from ...pictures.gradients import Gradients, Tensors
+from ...task.refusal import refuse_lazy, told
+from ..overfit.regularisation import switch_off
+from ..scalar import random_sum, scalar_of
+from .backwards import own_backwards
+from .cuts import Cuts, Narrowings
+from .differences import Ruler, audit
 
 #: examples that are enough: fewer of them have fewer kinks
 EXAMPLES = 16
@@ -43,7 +44,7 @@ def audit_model(bench: Bench, *, budget: float = 20.0, points: int = POINTS) -> 
     Works on a copy in float64, with dropout and label smoothing off; where the model cannot compute in float64, in its
     own precision. The bench is as before. Raises BadInput where the batch cannot be fed or the copy cannot be made.
     """
-    model = plain(bench.get("model"))
+    model = _inside(bench.get("model"))
     refuse_lazy(model)
     bench.get("batch")
     with bench.untouched():
@@ -84,7 +85,7 @@ def audit_function(function: Callable[..., Any], inputs: Any, *, budget: float =
             tensors = [t for t in batches.leaves(out) if isinstance(t, Tensor) and t.is_floating_point()]
             if not tensors:
                 raise BadInput("the function gives no tensor of floats, so there is no gradient to check")
-            return torch.stack([projected(t) * max(1, len(t) if t.ndim else 1) for t in tensors]).sum()
+            return torch.stack([random_sum(t) for t in tensors]).sum()
 
         try:
             return _measured(ask, named, lambda: None, budget, points)
@@ -129,7 +130,7 @@ class _Audit:
                     buffer.copy_(kept)
 
         trained = [(path, p) for path, p in self.net.named_parameters() if p.requires_grad]
-        real = [(spelled(name, path), p) for path, p in trained if p.is_floating_point()]
+        real = [(_spelled(name, path), p) for path, p in trained if p.is_floating_point()]
         if not real:
             raise BadInput(f"no parameter of `{name}` is trainable, so there is no gradient to check")
         found = _measured(self._loss, real, reset, budget, points)
@@ -149,17 +150,12 @@ class _Audit:
 
         return batches.feed(self.net, batches.apply(batch, own), self.loss_fn)
 
-    def _step(self) -> Any:
-        with eagerly():
+    def _step(self) -> batches.Step:
+        with _eagerly():
             return batches.forward(self.net, self.feed, self.loss_fn)
 
     def _loss(self) -> Tensor:
-        step = self._step()
-        loss = step.loss if step.loss is not None else None if step.output is None else projected(step.output)
-        if loss is None:
-            raise BadInput("the model gives neither a tensor nor a loss, so there is no gradient to check")
-        loss = loss.mean() if loss.ndim else loss
-        return loss.real if loss.is_complex() else loss
+        return scalar_of(self._step())
 
 
 def _measured(
@@ -169,7 +165,6 @@ def _measured(
     budget: float,
     points: int,
 ) -> Gradients:
-    end = time.monotonic() + budget
     cuts, narrow = Cuts(), Narrowings()
 
     def once(mode: Cuts | None) -> Tensor:
@@ -180,14 +175,7 @@ def _measured(
             with mode:
                 return ask()
 
-    try:
-        start = time.perf_counter()
-        loss = once(cuts)
-        took = time.perf_counter() - start
-    except BadInput:
-        raise
-    except Exception as error:
-        raise _CannotCompute(error) from error
+    loss, took = _timed(lambda: once(cuts))
     if not loss.requires_grad:
         raise BadInput("the loss has no gradient: nothing trainable is on its way")
     own, meant = own_backwards(loss)
@@ -198,13 +186,10 @@ def _measured(
     if replayed[0] != replayed[1]:
         raise BadInput("two passes on the same batch, seeded alike, give two losses: there is nothing to differentiate")
     mode = cuts if replayed[0] == float(loss.detach()) else None
-    kind = torch.float64 if loss.dtype is torch.float64 else loss.dtype
-    eps = max(narrow.eps if loss.dtype is torch.float64 else 0.0, torch.finfo(kind).eps)
+    eps = max(narrow.eps if loss.dtype is torch.float64 else 0.0, torch.finfo(loss.dtype).eps)
     ruler = Ruler(lambda: float(once(cuts.replay() if mode is not None else None).detach()), eps)
     pairs = [(name, t, s) for (name, t), s in zip(named, slopes, strict=True) if s is not None and t.numel()]
-    chosen = _chosen(pairs, budget, took)
-    per = min(points, max(1, int(budget / max(took, 1e-5) / PASSES / max(len(chosen), 1)) - 1))
-    seen, stopped = _look(ruler, chosen, per, end)
+    seen, stopped = _look(ruler, pairs, budget, took, points)
     if not meant and (cuts.hooks or mode is None):
         meant = "a hook changes gradients on their way" if cuts.hooks else "values are cut from the graph and changed"
     return Gradients(
@@ -232,23 +217,61 @@ def _chosen(pairs: list[Any], budget: float, took: float) -> list[Any]:
     return [pairs[at] for at in sorted(random.Random(0).sample(range(len(pairs)), fits))]
 
 
-def _look(ruler: Ruler, chosen: list[Any], points: int, end: float) -> tuple[list[Tensors], str]:
+def _timed(once: Callable[[], Tensor]) -> tuple[Tensor, float]:
+    """The first loss and the seconds it takes; what fails there cannot be computed so."""
+    start = time.perf_counter()
+    try:
+        loss = once()
+    except BadInput:
+        raise
+    except Exception as error:
+        raise _CannotCompute(error) from error
+    return loss, time.perf_counter() - start
+
+
+def _look(ruler: Ruler, pairs: list[Any], budget: float, took: float, points: int) -> tuple[list[Tensors], str]:
+    end = time.monotonic() + budget
+    chosen = _chosen(pairs, budget, took)
+    each = min(points, max(1, int(budget / max(took, 1e-5) / PASSES / max(len(chosen), 1)) - 1))
     seen: list[Tensors] = []
     try:
         for number, (name, tensor, slope) in enumerate(chosen):
             if seen and time.monotonic() > end:
                 return seen, "budget"
             with torch.no_grad():
-                seen.append(audit(ruler, name, tensor, slope, points, seed=number))
+                seen.append(audit(ruler, name, tensor, slope, each, seed=number))
     except KeyboardInterrupt:
         return seen, "user"
     return seen, ""
+
+
+def _inside(model: nn.Module) -> nn.Module:
+    """The model inside a compiled one or inside DataParallel: plain code can be copied, and runs in float64."""
+    while True:
+        inner = getattr(model, "_orig_mod", None)
+        if isinstance(inner, nn.Module):
+            model = inner
+        elif isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            model = model.module
+        else:
+            return model
+
+
+def _spelled(name: str, path: str) -> str:
+    return name + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split(".") if part)
 
 
 def _leaf(item: Tensor) -> Tensor:
     if not item.is_floating_point():
         return item.detach().clone()
     return item.detach().double().clone().requires_grad_()
+
+
+def _eagerly() -> AbstractContextManager[Any]:
+    """Compiled parts run as plain code."""
+    if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
+        return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
+    return nullcontext()
 
 
 @contextmanager
