@@ -344,10 +344,11 @@ def test_the_message_says_what_was_tried():
     found = judged(Slice(lambda x: x[:, :-1], 9), number(16, 10), number(16), loss_fn=mean)
     assert found.message == (
         "column **9** of `x` (16, 10) **varies** between rows and has **no influence**: 7 changes leave every bit of "
-        "the answer alike; the gradient there is exactly 0 in every row, and NaN in its place does not reach the answer"
+        "the answer alike, in eval mode and in train mode; the gradient there is exactly 0 in every row; NaN in its "
+        "place does not reach the answer"
     )
     found = judged(NeverRead(), number(16, 10), number(16, 6), number(16), loss_fn=mean)
-    assert found.message.endswith("leave every bit of the answer alike; the `forward` of `net` never reads it")
+    assert found.message.endswith("in eval mode and in train mode; the `forward` of `net` never reads it")
 
 
 def test_a_branch_that_starts_at_zero_is_said():

@@ -47,7 +47,8 @@ def run(model: nn.Module, batch: object, bench: Bench) -> Finding:
     verb = "varies" if len(each.columns) < 2 else "vary"
     return (bad if certain else hint)(
         f"{what} **{verb}** between rows and {'has' if verb == 'varies' else 'have'} **no influence**: "
-        f"{each.changes} changes leave every bit of the answer alike; {_reason(each, bench.name('model'))}",
+        f"{each.changes} changes leave every bit of the answer alike, in eval mode and in train mode"
+        f"{_reason(each, bench.name('model'))}",
         fix=_fix(each, bench.name("model")),
         why="the model learns from less than it is given",
         argument=name, columns=list(each.columns), proof=each.proof, shape=list(shape), changes=each.changes,
@@ -106,11 +107,11 @@ def _columns(each: Ignored) -> str:
 
 def _reason(each: Ignored, name: str) -> str:
     if each.proof == "unread":
-        return f"the `forward` of `{name}` never reads it"
+        return f"; the `forward` of `{name}` never reads it"
     if each.proof == "zero":
-        return "the weights that it meets are exactly 0"
-    zero = "the gradient there is exactly 0 in every row" if each.columns else "in eval mode and in train mode"
-    return f"{zero}, and NaN in its place does not reach the answer" if each.proof == "unreached" else zero
+        return "; the weights that it meets are exactly 0"
+    zero = "; the gradient there is exactly 0 in every row" if each.columns else ""
+    return f"{zero}; NaN in its place does not reach the answer" if each.proof == "unreached" else zero
 
 
 def _fix(each: Ignored, name: str) -> str:
