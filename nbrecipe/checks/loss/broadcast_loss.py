@@ -55,8 +55,19 @@ def _judged(trace: Trace) -> Finding:
             return _found(op.left, op.right, op.result, op.place, sure=sure, loss=op.name == "sub")
     if not called and not any(seen.looked for seen in trace.backward):
         return skipped("no loss of a model was computed")
-    compared = f"{len(called)} losses had one target for each output" if called else "no output met all targets"
-    return ok(compared, calls=len(called))
+    return ok(_held(trace), calls=len(called))
+
+
+def _held(trace: Trace) -> str:
+    """What was compared with what, where nothing is stretched."""
+    pairs = [(loss.name, c) for loss in trace.losses for c in loss.calls if c.from_model and c.target is not None]
+    for name, call in sorted(pairs, key=lambda pair: pair[0] not in LOSSES):
+        assert call.target is not None
+        output, target = call.output.shape, call.target.shape
+        if output == target:
+            return f"`{name}` is given outputs and targets of one shape, `{output}`"
+        return f"`{name}` is given outputs `{output}` with targets `{target}`, and makes no table of all pairs"
+    return "no line of the loss stretches targets that lack an axis over the outputs"
 
 
 def _found(
