@@ -60,6 +60,7 @@ DATA = Stage(
             (
                 "duplicates and corruption",
                 "Search for copies, broken inputs and broken labels; there usually are some.",
+                "%show_batch",
             ),
             ("imbalance and bias", "Count the labels, and ask what the majority answer alone would score."),
             ("search, filter, sort", "Sort by anything you can measure; the outliers on any axis tend to be bugs."),
@@ -103,7 +104,7 @@ SKELETON = Stage(
                 True,
             ),
             ("verify decreasing training loss", "A little more capacity should lower the training loss.", "%%watch"),
-            ("visualize just before the net", "Look at exactly what enters the model, decoded.", "%%watch"),
+            ("visualize just before the net", "Look at exactly what enters the model, decoded.", "%show_batch"),
             ("visualize prediction dynamics", "Watch predictions on one fixed batch move during training.", "%%watch"),
             ("chart dependencies", "Use gradients to see which output depends on which input."),
             (

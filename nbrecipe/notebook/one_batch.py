@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import argparse
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
 from IPython.core.magic import line_magic, needs_local_scope, no_var_expand
@@ -14,6 +15,13 @@ from .line import parse
 
 if TYPE_CHECKING:
     from ..verbs import Answer
+    from .names import Variables
+
+#: what people call the texts of ids
+TABLES = (
+    "itos", "id2word", "idx2word", "ix_to_word", "id2token", "idx2char", "ix_to_char", "int_to_char", "int2char",
+    "id2char", "i2w", "i2c", "vocab",
+)  # fmt: skip
 
 
 @family
@@ -42,8 +50,29 @@ class BatchMagics(Front):
             from ..twins.show_batch import show_batch_of
             from .names import Variables
 
-            bench = self._bench("%show_batch", args, local_ns)
             variables = Variables.of_shell(self.shell, local_ns)
+            table = _table(variables, args)
+            bench = self._bench("%show_batch", args, local_ns)
+            bench = bench if table is None or bench.tokenizer is not None else bench.replace(tokenizer=table)
             mean, std = (None if text is None else variables.value(text) for text in (args.mean, args.std))
             answer = show_batch_of(bench, batches=args.batches, mean=mean, std=std)
         return deliver(self, answer, args)
+
+
+def _table(variables: Variables, args: argparse.Namespace) -> Any:
+    """A list or dict of the texts of ids: the one that `--tokenizer` names, which is then taken off, or `itos` here."""
+    if args.tokenizer is not None:
+        value = variables.value(args.tokenizer)
+        if not isinstance(value, (list, dict)):
+            return None
+        args.tokenizer = None
+        return value
+    held = (space.get(name) for space in variables.visible() for name in TABLES)
+    return next((table for table in held if type(table) in (list, dict) and table and _reads(table)), None)
+
+
+def _reads(table: Any) -> bool:
+    """Whether a table gives a text for each id."""
+    if isinstance(table, dict):
+        return all(isinstance(key, int) and isinstance(text, str) for key, text in table.items())
+    return all(isinstance(text, str) for text in table)

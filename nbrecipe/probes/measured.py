@@ -58,7 +58,7 @@ def line(name: str, role: Role, tensors: list[Tensor]) -> TensorLine:
     line = TensorLine(name, role, shape, dtype, str(first.device))
     if not kept.numel():
         return TensorLine(*_start(line), nan=int(nan.sum()), infinite=int((~finite).sum() - nan.sum()))
-    wide = kept.double() if kept.numel() < 1 << 24 else kept
+    wide = kept.double() if kept.numel() < 1 << 24 and kept.device.type != "mps" else kept
     return TensorLine(
         *_start(line),
         low=float(kept.min()),

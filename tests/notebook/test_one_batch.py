@@ -96,3 +96,27 @@ def test_errors_of_use_are_one_sentence(notebook, line, sentence):
 def test_two_models_are_named_and_the_line_that_chooses(notebook):
     do(notebook, "del net\nfirst, second = nn.Linear(2, 2), nn.Linear(2, 2);")
     assert refused(notebook, "%show_batch --train train_dl").endswith("say which: %show_batch second")
+
+
+TEXT = """
+import torch
+from torch import nn
+itos = {0: "a", 1: "b", 2: "c"}
+letters = ["x", "y", "z"]
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(3, 3)
+    def forward(self, ids):
+        return self.table(ids).mean(1)
+net = Net()
+batch = (torch.tensor([[0, 1, 2, 1]] * 4), torch.arange(4) % 3)
+criterion = nn.CrossEntropyLoss()
+"""
+
+
+@pytest.mark.parametrize(("line", "text"), [("%show_batch", "abcb"), ("%show_batch --tokenizer letters", "xyzy")])
+def test_a_table_of_letters_reads_the_ids(ip, line, text):
+    ip.run_cell(TEXT, store_history=True).raise_error()
+    answer, _ = do(ip, line)
+    assert "".join(token.text for token in answer.shown.pages[0].views[0].rows[0]) == text
