@@ -22,8 +22,8 @@ from ..pictures.activations import Activations, Layer
 from ..task.refusal import failed_forward, refuse_lazy
 from .artifacts import Odd, odd
 from .first_layer import COLOURS, examples
-from .passage import CONVOLUTIONS, END, NORMS, PRODUCTS, TABLES, WEIGHTED, WHOLE
-from .signal import eagerly, evaluating, plain, training
+from .passage import CONVOLUTIONS, END, NORMS, PRODUCTS, TABLES, WEIGHTED, WHOLE, watched
+from .signal import Signal, eagerly, evaluating, plain, training
 from .statistics import off_units, thinned
 
 #: what directly follows a layer and belongs to it
@@ -55,28 +55,31 @@ class Activity:
 
     chosen: tuple[int, ...] = SHOWN
 
-    def __call__(self, bench: Bench) -> Activations:
-        """Run it inside `bench.untouched()`. Raises BadInput for lazy layers and a forward pass that fails."""
+    def __call__(self, bench: Bench) -> tuple[Activations, Signal]:
+        """What is shown, and layers and units as checks of them ask for, without gradients.
+
+        Run it inside `bench.untouched()`. Raises BadInput for lazy layers and a forward pass that fails.
+        """
         model = plain(bench.get("model"))
         refuse_lazy(model)
         fed = batches.feed(model, examples(bench), bench.loss_fn)
         rows = tuple(row for row in self.chosen if row < fed.size) or (0,)
         images, own = _images(fed.args, fed.kwargs, fed.size, rows)
         watch = Watch(model, fed.size, rows, own)
+        told = () if _learned(model) else ("batch norm has seen no batch yet: it takes the statistics of this one",)
         try:
-            with _mode(model, fed.size), torch.no_grad(), eagerly(), watch.hooked(model), watch:
+            calm = _mode(model, fed.size)
+            with calm, torch.no_grad(), eagerly(), watched(model, fed.size) as passage, watch.hooked(model), watch:
                 model(*fed.args, **fed.kwargs)
         except Exception as error:
             raise failed_forward(model, fed, error) from error
-        notes = [f"of {batches.batch_size(bench.get('batch'))} examples the first {fed.size}"]
-        notes = notes if fed.size < batches.batch_size(bench.get("batch")) else []
-        notes += [] if _learned(model) else ["batch norm has seen no batch yet: it takes the statistics of this one"]
-        return Activations(bench.name("model"), tuple(watch.layers()), rows, fed.size, images, tuple(notes))
+        shown = Activations(bench.name("model"), tuple(watch.layers()), rows, fed.size, images, told)
+        return shown, Signal(tuple(passage.layers), tuple(passage.units.values()), fed.size, (), "none was asked for")
 
 
 def activity(bench: Bench) -> Activations:
     """The same for the first examples."""
-    return Activity()(bench)
+    return Activity()(bench)[0]
 
 
 def _learned(model: nn.Module) -> bool:

@@ -21,10 +21,10 @@ from ..task.refusal import failed_forward, refuse_lazy
 from .passage import PRODUCTS, TABLES, WEIGHTED
 from .signal import eagerly, evaluating, plain
 
-#: numbers of the input, and examples, that one look reads at most
-NUMBERS, EXAMPLES = 1 << 20, 32
-#: examples that are read even where each is large
-FEWEST = 4
+#: numbers of the input, and examples, that one look through the whole net reads at most
+NUMBERS, EXAMPLES = 1 << 18, 32
+#: examples that are read even where each is large; and that tell where the first layers are
+FEWEST, FINDING = 4, 2
 #: patches kept to tell what the inputs look like
 PATCHES = 512
 #: channels last are these many at most
@@ -54,7 +54,7 @@ class FirstLayer:
 
 
 def examples(bench: Bench) -> Any:
-    """As much of the bench's batch as one look needs: at most 32 examples and a million numbers, at least 4."""
+    """As much of the bench's batch as one look needs: 4 to 32 examples, within a quarter of a million numbers."""
     whole = bench.get("batch")
     size = batches.batch_size(whole)
     fed = batches.feed(bench.get("model"), whole, bench.loss_fn)
@@ -66,17 +66,30 @@ def examples(bench: Bench) -> Any:
 def first_layers(bench: Bench) -> tuple[FirstLayer, ...]:
     """The layers that read the bench's batch, in execution order; run it inside `bench.untouched()`.
 
-    Costs a forward pass of a few examples in eval mode. Raises BadInput for lazy layers and a forward pass that fails.
+    Costs a forward pass of two examples in eval mode; more of them run no further than through these layers. Raises
+    BadInput for lazy layers and a forward pass that fails.
     """
-    model = plain(bench.get("model"))
+    model, whole = plain(bench.get("model")), bench.get("batch")
     refuse_lazy(model)
-    fed = batches.feed(model, examples(bench), bench.loss_fn)
+    size = batches.batch_size(whole)
+    found = _read(bench, model, batches.take(whole, min(size, FINDING)), None)
+    return (
+        _read(bench, model, batches.take(whole, min(size, EXAMPLES)), len(found)) if size > FINDING and found else found
+    )
+
+
+class _Enough(Exception):
+    """All first layers have been seen; nothing more has to run."""
+
+
+def _read(bench: Bench, model: nn.Module, batch: Any, enough: int | None) -> tuple[FirstLayer, ...]:
+    fed = batches.feed(model, batch, bench.loss_fn)
     inputs = [t for t in batches.leaves([fed.args, list(fed.kwargs.values())]) if isinstance(t, Tensor) and t.ndim]
     if bench.loss_fn is None:  # the target is among what the model is given
         inputs = [t for t in inputs if t is not fed.target] or inputs
-    reading = Reading(model, inputs)
+    reading = Reading(model, inputs, enough)
     try:
-        with evaluating(model), torch.no_grad(), eagerly(), reading:
+        with evaluating(model), torch.no_grad(), eagerly(), reading, suppress(_Enough):
             model(*fed.args, **fed.kwargs)
     except Exception as error:
         raise failed_forward(model, fed, error) from error
@@ -86,8 +99,9 @@ def first_layers(bench: Bench) -> tuple[FirstLayer, ...]:
 class Reading(TorchFunctionMode):
     """Follows inputs while it is active; `layers` are those whose weights multiply them first."""
 
-    def __init__(self, model: nn.Module, inputs: list[Tensor]) -> None:
+    def __init__(self, model: nn.Module, inputs: list[Tensor], enough: int | None = None) -> None:
         super().__init__()
+        self._enough = enough
         self.layers: list[FirstLayer] = []
         self._modules = dict(model.named_modules())
         self._names = {id(p): name for name, p in reversed([*model.named_parameters(remove_duplicate=False)])}
@@ -103,6 +117,8 @@ class Reading(TorchFunctionMode):
         out = func(*args, **kwargs)
         with suppress(RuntimeError):  # inside vmap and the like, values cannot be read
             self._note(func, args, kwargs, out)
+        if self._enough is not None and len(self.layers) >= self._enough:
+            raise _Enough
         return out
 
     def _note(self, func: Any, args: Any, kwargs: Any, out: Any) -> None:

@@ -18,7 +18,6 @@ from ..checks.tuning import activation_artifacts
 from ..pictures.activations import Activations
 from ..probes.activity import SHOWN, Activity, activity
 from ..probes.first_layer import examples as first_examples
-from ..probes.forward_only import forward_signal
 from ..probes.signal import signal
 from ..render import activations as drawn
 from ..session import UNCHANGED, require
@@ -73,15 +72,17 @@ def activations_of(bench: Bench, *, examples: Iterable[int] | None = None) -> La
     few = _few(bench)
     chosen = SHOWN if examples is None else _chosen(examples, batches.batch_size(few.get("batch")))
     with few.untouched():
-        seen = few.once(activity) if chosen == SHOWN else Activity(chosen)(few)
+        seen, passed = Activity(chosen)(few)
+    few.know(activity, seen)
+    few.know(signal, passed)  # what units do needs no way back
     if not seen.layers:
         raise BadInput(f"`{bench.name('model')}` ran no layer with weights on this batch, so there is nothing to show")
-    with few.untouched():
-        few.know(signal, forward_signal(few))
     results = verbs.SESSION.run(CHECKS, few)
     seconds = time.perf_counter() - start
+    whole, read = batches.batch_size(bench.get("batch")), seen.size
+    note = UNCHANGED if read == whole else f"the first {read} of {whole} examples; {UNCHANGED}"
     title = f"Activations of `{bench.name('model')}`"
-    return LayerActivations(title, {r.id: r for r in results}, note=UNCHANGED, seconds=seconds, seen=seen)
+    return LayerActivations(title, {r.id: r for r in results}, note=note, seconds=seconds, seen=seen)
 
 
 def _few(bench: Bench) -> Bench:

@@ -51,7 +51,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     if not maps:
         return skipped("there are no feature maps to look at")
     if is_fresh(bench) and as_drawn((model,)):
-        return skipped("the model is as it was drawn: its maps show the layers' chances, nothing was learned yet")
+        return skipped("the model is as it was drawn: nothing was learned there yet")
     name = bench.name("model")
     odds = [(layer, kind, len(odd)) for layer in maps for kind, odd in layer.artifacts.items()]
     found = [(layer, kind, count) for layer, kind, count in odds if count >= max(FEWEST, SHARE * layer.units)]

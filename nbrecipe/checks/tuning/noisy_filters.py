@@ -38,7 +38,8 @@ FEWEST = 16
 NOISE, LOOK = 0.25, 0.4
 #: training moved the weights by their own size: half of their energy at least is new
 FAR = 1.0
-#: the same without a copy of the start: twice the variance of the widest usual init, 2 / fan-in (He et al. 2015)
+#: the same without a copy of the start: twice the variance of the widest usual init, which is 2 / fan-in or 2 / fan-out
+#: (He et al. 2015)
 WIDE = 4.0
 #: one filter in so many is few
 RARE = 8
@@ -120,8 +121,11 @@ def _reason(
 
 
 def _variance(layer: FirstLayer) -> float:
-    """The mean square of the weights, times the fan-in."""
-    return float(layer.weight.square().mean()) * layer.weight[0].numel()
+    """The mean square of the weights, times the smaller of fan-in and fan-out."""
+    units, channels, height, width = layer.weight.shape
+    field = 1 if layer.columns is not None else height * width
+    inputs = channels * height * width
+    return float(layer.weight.square().mean()) * min(inputs, units * field)
 
 
 @check.draw
