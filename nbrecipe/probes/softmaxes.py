@@ -24,6 +24,8 @@ from .origin import Line, running, running_module
 from .scores import Scores
 from .signal import eagerly, evaluating, plain
 
+#: rows that tell one axis from another, where a batch holds fewer
+FEW = 8
 #: the functions, by the names that torch gives them, and how many arguments stand before the axis
 AXIS_AT = {
     "softmax": 1, "log_softmax": 1, "softmin": 1, "special_softmax": 1, "special_log_softmax": 1, "gumbel_softmax": 4,
@@ -82,8 +84,9 @@ def softmaxes(bench: Bench) -> Softmaxes:
     model = plain(bench.get("model"))
     refuse_lazy(model)
     whole = bench.get("batch")
-    most = min(batches.batch_size(whole), ROWS)
-    size = unlike(model, whole, most)
+    rows = batches.batch_size(whole)
+    sizes = (unlike(model, whole, min(max(rows, most), ROWS)) for most in (FEW, 2 * FEW, ROWS))
+    size = next((size for size in sizes if size > 4), FEW) if rows > 1 else 1
     with evaluating(model), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a softmax without `dim` warns; the user's own call has told already
         try:
@@ -97,12 +100,26 @@ def softmaxes(bench: Bench) -> Softmaxes:
 
 
 def _passed(bench: Bench, model: nn.Module, size: int) -> tuple[Softmaxes, Watch]:
-    fed = batches.feed(model, batches.take(bench.get("batch"), size), bench.loss_fn)
+    fed = _fed(bench, model, size)
     with torch.no_grad():
         raw, watch = _run(model, fed)
         with watch, eagerly():
             _lose(bench, raw, fed, watch)
     return Softmaxes(size, tuple(watch.calls), tuple(watch.losses), batches.output_of(raw)), watch
+
+
+def _fed(bench: Bench, model: nn.Module, count: int) -> Feed:
+    """The first rows of the batch, over again where it holds fewer."""
+    whole = bench.get("batch")
+    rows = batches.batch_size(whole)
+    if count <= rows:
+        return batches.feed(model, batches.take(whole, count), bench.loss_fn)
+
+    def again(item: Any) -> Any:
+        mine = isinstance(item, Tensor) and item.ndim and item.shape[0] == rows
+        return item[torch.arange(count, device=item.device) % rows] if mine else item
+
+    return batches.feed(model, batches.apply(whole, again), bench.loss_fn)
 
 
 def _run(model: nn.Module, fed: Feed, cut: int = -1, axis: int = 0) -> tuple[Any, Watch]:
@@ -142,10 +159,10 @@ def _with_rows(bench: Bench, model: nn.Module, seen: Softmaxes, watch: Watch) ->
     try:
         other, others = _passed(bench, model, fewer)
     except batches.BadInput:
-        return seen
+        return _by_length(seen)
     if [call.name for call in watch.calls] != [call.name for call in others.calls] or fewer == seen.size:
-        return seen
-    fed = batches.feed(model, batches.take(whole, seen.size), bench.loss_fn)
+        return _by_length(seen)
+    fed = _fed(bench, model, seen.size)
     home = _following(seen.output, other.output, seen.size, fewer)
     calls = []
     for index, (call, less) in enumerate(zip(watch.calls, others.calls, strict=True)):
@@ -159,6 +176,13 @@ def _with_rows(bench: Bench, model: nn.Module, seen: Softmaxes, watch: Watch) ->
             state = "several"
         calls.append(replace(call, rows=state))
     return Softmaxes(seen.size, tuple(calls), seen.losses, seen.output)
+
+
+def _by_length(seen: Softmaxes) -> Softmaxes:
+    """The same where a second pass is not to be had: axes that are as long as the batch may belong to rows."""
+    alone = [call.shape.count(seen.size) == 1 and call.shape[call.axis] == seen.size for call in seen.calls]
+    calls = [replace(c, rows="unknown") if one else c for c, one in zip(seen.calls, alone, strict=True)]
+    return replace(seen, calls=tuple(calls))
 
 
 def _following(one: Tensor | None, other: Tensor | None, size: int, fewer: int) -> list[int]:

@@ -111,6 +111,11 @@ FAULTS = {
     "a gate over rows": (
         lambda: Net(lambda s, x: s.head(x * s.gate(x).softmax(0)), gate=linear(10, 10), head=linear(10, 3)), vectors, {}
     ),
+    "a batch of four": (pooled(lambda w: w.softmax(0)), lambda: series(4, 9), {}),
+    "as many rows as numbers": (
+        lambda: Net(lambda s, x: s.head(x * s.gate(x).softmax(0)), gate=linear(10, 10), head=linear(10, 3)),
+        lambda: vectors(10, 10), {},
+    ),
     "time first, over the rows": (
         lambda: Net(
             lambda s, x: s.rnn(x.transpose(0, 1))[0].log_softmax(1), rnn=nn.GRU(8, 5)
@@ -172,6 +177,10 @@ def in_place(s, x):
 
 
 LOOKED_AT = {
+    "one size of batch": (
+        lambda: Net(lambda s, x: s.head(x.view(24, 5) * s.gate(x).softmax(0)), gate=linear(5, 5), head=linear(5, 3)),
+        lambda: vectors(24, 5), {},
+    ),
     "for inference alone": (lambda: Net(in_place, gate=linear(10, 10), head=linear(10, 3)), vectors, {}),
     "experts that choose rows": (ExpertChoice, vectors, {}),
     "a list of rows to be ranked": (

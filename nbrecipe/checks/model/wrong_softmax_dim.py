@@ -113,12 +113,18 @@ def _over_one(bench: Bench, call: Softmax) -> Finding:
 def _by_design(call: Softmax, batch: Any) -> bool:
     """Whether rows may be meant to share: one score each in a list or a set, rows as keys, experts, a graph."""
     held = [item for item in leaves(batch) if isinstance(item, Tensor)]
-    graph = any(item.is_sparse or (item.ndim == 2 and item.shape[0] == item.shape[1] > 1) for item in held)
+    graph = any(item.is_sparse or _is_adjacency(item) for item in held)
     graph |= any(item.ndim == 2 and item.shape[0] == 2 and not item.is_floating_point() for item in held)
     others = [size for axis, size in enumerate(call.shape) if axis != call.axis]
     one_score = all(size == 1 for size in others)
     last = call.axis == len(call.shape) - 1
     return graph or one_score or last or bool(SHARED_OUT.search(_words(call)))
+
+
+def _is_adjacency(item: Tensor) -> bool:
+    """Whether this is a graph: how each row is tied to each, one way or both."""
+    square = item.ndim == 2 and item.shape[0] == item.shape[1] > 1
+    return square and bool((item == item.T).all() or (item >= 0).all())
 
 
 def _words(call: Softmax) -> str:
