@@ -15,7 +15,7 @@ from ..pictures.batch import Images, Page, Texts, View
 from . import pixels, plotted
 from .entry import Entry
 from .fed import Fed, named_tensors
-from .measured import lines
+from .measured import is_target, lines
 from .normalisation import Scale
 from .passage import TABLES
 from .worded import Speller, captions, class_names
@@ -79,7 +79,8 @@ def _views(reading: Reading) -> Iterator[View]:
     """One view for each input that has one; small numbers an example stand in one table."""
     pieces: list[tuple[str, Tensor]] = []
     found: list[View] = []
-    for name, value in reading.given.inputs:
+    inputs = [pair for pair in reading.given.inputs if not is_target(pair[0])] or reading.given.inputs
+    for name, value in inputs:
         view = _of_list(reading, name, value)
         if view is not None:
             found.append(view)

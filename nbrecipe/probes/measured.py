@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from ..batches import TARGET_KEYS
 from ..pictures.batch import Role, TensorLine
 from .fed import Fed, named_tensors
 
@@ -22,8 +23,18 @@ def lines(given: Fed) -> tuple[TensorLine, ...]:
     target = list(named_tensors("target", given.target)) if given.target is not None else []
     inputs = list(given.tensors())
     target = [(name, tensor) for name, tensor in target if not any(_equal(tensor, other) for _, other in inputs)]
+    labels = [pair for pair in inputs if is_target(pair[0])]
+    others = [pair for pair in inputs if not is_target(pair[0])]
+    if not others:  # then it is what the model reads
+        others, labels = labels, []
     size = given.size
-    return tuple([*_grouped(inputs, "input", size), *_grouped(target, "target", size)][:_LINES])
+    return tuple([*_grouped(others, "input", size), *_grouped([*labels, *target], "target", size)][:_LINES])
+
+
+def is_target(name: str) -> bool:
+    """Whether an input is the target, which a model takes that computes its own loss."""
+    parts = [part.strip('"]').lower() for part in re.split(r"[\[.]", name)]
+    return parts[0] in TARGET_KEYS or parts[-1] in TARGET_KEYS
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:

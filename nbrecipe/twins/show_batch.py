@@ -17,7 +17,7 @@ from ..batches import BadInput, read
 from ..bench import Bench
 from ..pictures.batch import Batches, Page
 from ..probes.decoded import page
-from ..probes.fed import take
+from ..probes.fed import fed, take
 from ..probes.normalisation import Scale, scale_of
 from ..registry import get_check
 from ..render import batch as drawn
@@ -94,8 +94,8 @@ def show_batch_of(bench: Bench, *, batches: int = 4, mean: Any = None, std: Any 
     if bench.batch is None and bench.train_loader is None:
         require(bench, "batch")
     scale = scale_of(bench, mean, std)
-    first, pages, note = _pages(bench, batches, scale)
-    results = verbs.SESSION.run([get_check(name) for name in CHECKS], bench.replace(batch=first))
+    judged, pages, note = _pages(bench, batches, scale)
+    results = verbs.SESSION.run([get_check(name) for name in CHECKS], judged)
     return ShownBatch(
         f"What goes into `{bench.name('model')}`",
         {result.id: result for result in results},
@@ -105,19 +105,18 @@ def show_batch_of(bench: Bench, *, batches: int = 4, mean: Any = None, std: Any 
     )
 
 
-def _pages(bench: Bench, count: int, scale: Scale | None) -> tuple[Any, list[Page], str]:
-    """The first batch, a page for each, and what is to be said of the reading."""
-    first: Any = None
-    entries: Any = ()
+def _pages(bench: Bench, count: int, scale: Scale | None) -> tuple[Bench, list[Page], str]:
+    """The bench with the first batch, which remembers what went in, a page for each, and a note on the reading."""
+    judged = bench
     pages: list[Page] = []
     note, begun = UNCHANGED, time.monotonic()
     with bench.untouched():
         try:
             for batch in itertools.islice(_read(bench), count):
-                given = take(bench, batch, whole=not pages)
-                if not pages:
-                    first, entries = batch, given.entries
-                pages.append(page(bench, dataclasses.replace(given, entries=entries), scale))
+                judged = judged if pages else bench.replace(batch=batch)
+                first = judged.once(fed)
+                given = take(bench, batch, whole=False) if pages else first
+                pages.append(page(bench, dataclasses.replace(given, entries=first.entries), scale))
                 if time.monotonic() - begun > PATIENCE:
                     note = f"batches come slowly: {_counted(len(pages))} in {PATIENCE:.0f} s; {UNCHANGED}"
                     break
@@ -125,7 +124,7 @@ def _pages(bench: Bench, count: int, scale: Scale | None) -> tuple[Any, list[Pag
             if not pages:
                 raise
             note = f"interrupted after {_counted(len(pages))}; {UNCHANGED}"
-    return first, pages, note
+    return judged, pages, note
 
 
 def _read(bench: Bench) -> Iterator[Any]:

@@ -303,3 +303,14 @@ def test_a_line_counts_what_is_not_finite():
     line = read(Any(), (x, torch.zeros(4)), loss_of_any).tensors[0]
     assert (line.nan, line.infinite, line.low, line.high) == (1, 1, 0.0, 0.0)
     assert line.zeros == pytest.approx(10 / 12)
+
+
+def test_labels_that_the_model_takes_itself_are_targets():
+    class Own(Ids):
+        def forward(self, input_ids, labels):
+            return {"loss": self.table(input_ids).sum() + labels.sum(), "logits": self.table(input_ids).mean(1)}
+
+    seen = read(Own(), {"input_ids": torch.randint(1, 20, (6, 9)), "labels": LABELS}, None)
+    assert [(line.name, line.role) for line in seen.tensors] == [("input_ids", "input"), ("labels", "target")]
+    assert [type(view) for view in seen.views] == [Texts]
+    assert seen.views[0].captions[:3] == ("0", "1", "2")
