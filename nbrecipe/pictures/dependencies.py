@@ -42,8 +42,8 @@ class Chart:
         rows, columns = self.values.shape
         if self.meant == "any":
             return np.zeros((rows, columns), bool)
-        allowed = np.eye(rows, columns, dtype=bool) if self.meant == "own" else np.tri(rows, columns, dtype=bool)
-        return np.logical_and(self.values > 0, ~allowed)
+        allowed = np.eye(rows, columns) if self.meant == "own" else np.tri(rows, columns)
+        return np.asarray((self.values > 0) & (allowed == 0))
 
     @property
     def silent(self) -> np.ndarray:

@@ -56,14 +56,14 @@ def told(chart: Chart) -> str:
 
 
 def _batch(chart: Chart) -> str:
-    others = np.logical_and(chart.values > 0, ~np.eye(len(chart.values), dtype=bool)).any(1).sum()
+    others = ((chart.values > 0) & (np.eye(len(chart.values)) == 0)).any(1).sum()
     if not others:
         return f"each of {len(chart.values)} rows depends on itself alone"
     return f"{others} of {len(chart.values)} rows depend on other rows" + ("" if chart.wrong.any() else ", as declared")
 
 
 def _time(chart: Chart) -> str:
-    later = np.logical_and(chart.values > 0, ~np.tri(*chart.values.shape, dtype=bool))
+    later = (chart.values > 0) & (np.tri(*chart.values.shape) == 0)
     if not later.any():
         return "no position depends on a later one"
     count = int(later.any(1).sum())
@@ -144,8 +144,7 @@ def _heat(ax: Axes, chart: Chart) -> None:
     if chart.shape is not None:
         middle = len(values) // 2
         values, wrong = values[middle].reshape(chart.shape), np.zeros(chart.shape, bool)
-    aspect = "equal" if chart.over != "features" else "auto"
-    ax.imshow(_coloured(values, wrong), aspect=aspect, interpolation="nearest")
+    ax.imshow(_coloured(values, wrong), aspect="auto" if chart.over == "features" else "equal", interpolation="nearest")
     ax.set_title(TITLES[chart.over], loc="left")
     ax.spines[["left", "bottom"]].set_visible(False)
     if chart.shape is not None:
