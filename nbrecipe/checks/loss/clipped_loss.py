@@ -7,6 +7,7 @@ clamp is read off the graph of one batch.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any
@@ -47,7 +48,9 @@ def _clamp(compute: Callable[[], Step], model: nn.Module, names: tuple[str, str]
         raise BadInput("there is no loss with a gradient on this batch")
     root = loss if loss.ndim == 0 else loss.mean()
     met = ceiling(root)
-    return met, met is not None and sealed(root, met)
+    if met is None:
+        return None, False
+    return dataclasses.replace(met, node=None), sealed(root, met)  # the graph is let go
 
 
 def _of_batch(bench: Bench, seen: tuple[Ceiling | None, bool]) -> Finding:

@@ -44,8 +44,7 @@ def run(bench: Bench, trace: Trace | None = None) -> Finding:
 
 
 def _of_batch(bench: Bench, optimizer: Any) -> Finding:
-    step = bench.once(OneStep(_taken))
-    rows = _added(step, bench.get("feed").target, bench.loss_fn)
+    rows = bench.once(_added)
     kind, name = type(optimizer).__name__, bench.name("optimizer")
     if rows is None:
         return skipped("the loss cannot be asked for one half of the batch")
@@ -71,8 +70,11 @@ def _taken(compute: Callable[[], Step], model: nn.Module, names: tuple[str, str]
         return compute()
 
 
-def _added(step: Step, target: Any, loss_fn: Any) -> int | None:
+def _added(bench: Bench) -> int | None:
     """Over how many rows the loss is a sum; 0 where it is none, None where the halves cannot be asked."""
+    step, target, loss_fn = OneStep(_taken)(bench), bench.get("feed").target, bench.loss_fn
+    if loss_fn is None:
+        return None
     given = step.raw if isinstance(step.raw, Tensor) else step.output
     if given is None or step.loss is None or step.loss.ndim or not isinstance(target, Tensor) or not target.ndim:
         return None

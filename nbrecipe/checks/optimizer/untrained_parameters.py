@@ -2,7 +2,8 @@
 
 A layer that no optimizer holds keeps its first values: the loss goes down all the same, by what the rest can do, and
 the gradients of that layer are computed in vain. Where the layers left out may be left out on purpose (a pretrained
-backbone under a new head), this is a hint; and so it is before the first step, when an optimizer may yet be made.
+backbone under a new head), this is a hint; and so it is before the first step, when an optimizer may yet be made. All
+optimizers that are alive count together.
 """
 
 from __future__ import annotations
