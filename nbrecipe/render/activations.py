@@ -118,9 +118,9 @@ def _packed(seen: Activations, layer: Layer, room: int, data: list[bytes]) -> di
     }  # fmt: skip
     if layer.maps is None:
         return head
-    maps = fitted(layer.maps.astype("f4"), room)
+    maps = np.nan_to_num(fitted(layer.maps.astype("f4"), room))
     low, high = (float(v) for v in np.percentile(maps, (0.5, 99.5)))
-    scaled = np.clip((np.nan_to_num(maps) - low) / ((high - low) or 1.0), 0, 1) * 255
+    scaled = np.clip((maps - low) / ((high - low) or 1.0), 0, 1) * 255
     data.append(np.rint(scaled).astype("u1").tobytes())
     return head | {
         "maps": list(maps.shape), "channels": list(layer.channels[: maps.shape[1]]), "axes": list(layer.axes),

@@ -10,7 +10,6 @@ from ..finding import number
 from ..pictures.filters import Filters, Layer
 from ..report import Report
 from . import html, text
-from .figure import few_colours
 from .fragment import fragment, image, replayed, rich, script, static
 from .still_filters import png
 from .tiles import packed, pooled, signed
@@ -18,8 +17,8 @@ from .words import sentence
 
 __all__ = ["html_of", "module", "png", "style", "summary", "text_of", "told"]
 
-#: bytes of all filters before they are deflated, and of the still picture
-BYTES, PICTURE = 110_000, 80_000
+#: bytes of all filters before they are deflated
+BYTES = 110_000
 #: channels of a filter that are shown one by one
 CHANNELS = 16
 
@@ -72,7 +71,7 @@ def text_of(report: Report, shown: Filters) -> str:
 def html_of(report: Report, shown: Filters, drawn: bytes) -> str:
     """Header, still picture or, where scripts run, the sheet, and findings; `drawn` is what `png` makes."""
     words = ". ".join(sentence(told(shown.name, layer)) for layer in shown.layers)
-    still = image(drawn if len(drawn) <= PICTURE else few_colours(drawn), words)
+    still = image(drawn, words)
     notes = ["; ".join([told(shown.name, layer), *layer.notes]) for layer in shown.layers]
     below = "".join(f'<div class="nbr-place">{rich(note)}</div>' for note in notes)
     sheet = replayed(module(), still + below, sheet_of(shown))

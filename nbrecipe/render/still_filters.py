@@ -8,31 +8,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..pictures.filters import Filters, Layer
-from .figure import EXPECTED, TEXT, YOURS, encoded, styled
+from .figure import EXPECTED, TEXT, YOURS, encoded, few_colours, styled
 from .tiles import mosaic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: layers and filters that the picture has room for
-LAYERS, TILES = 3, 128
+#: layers and filters that the picture has room for; fewer of both until it fits into so many bytes
+LAYERS, TILES, BYTES = 3, 128, 75_000
+FEWER = ((1, 64), (1, 32), (1, 12), (1, 4))
 #: inches, and picture elements of a mosaic's width
 WIDTH, ELEMENTS = 9.4, 900
 
 
 def png(shown: Filters) -> bytes:
     """The largest filters of the first layers, transparent, readable on white and on black."""
-    return encoded(figure(shown))
+    for layers, tiles in ((LAYERS, TILES), *FEWER):
+        made = encoded(figure(shown, layers, tiles))
+        made = few_colours(made) if len(made) > BYTES else made
+        if len(made) <= BYTES:
+            break
+    return made
 
 
-def figure(shown: Filters) -> Figure:
-    """The same as a figure."""
+def figure(shown: Filters, most: int = LAYERS, tiles: int = TILES) -> Figure:
+    """The same as a figure, of so many layers and filters."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    layers = shown.layers[:LAYERS]
-    drawings = [_drawing(shown, layer) for layer in layers]
+    layers = shown.layers[:most]
+    drawings = [_drawing(shown, layer, tiles) for layer in layers]
     with styled(9.0):
         drawn = Figure(figsize=(WIDTH, sum(height for height, _ in drawings)), dpi=100, layout="constrained")
         FigureCanvasAgg(drawn)
@@ -42,7 +48,7 @@ def figure(shown: Filters) -> Figure:
     return drawn
 
 
-def _drawing(shown: Filters, layer: Layer) -> tuple[float, Any]:
+def _drawing(shown: Filters, layer: Layer, most: int) -> tuple[float, Any]:
     """Height in inches, and what fills a part of the figure."""
     from .filters import faces, spelled
 
@@ -51,9 +57,9 @@ def _drawing(shown: Filters, layer: Layer) -> tuple[float, Any]:
         return 3.4, lambda part: _map(part.subplots(), layer, name)
     if layer.form == "curve":
         return 2.6, lambda part: _curves(part, layer, name, shown.before)
-    tiles = [("", faces(layer)[0][0][:TILES])]
+    tiles = [("", faces(layer)[0][0][:most])]
     if layer.before is not None:
-        tiles = [(shown.before, faces(layer, before=True)[0][0][:TILES]), ("now", tiles[0][1])]
+        tiles = [(shown.before, faces(layer, before=True)[0][0][:most]), ("now", tiles[0][1])]
     wide, (height, width) = WIDTH / len(tiles), tiles[0][1].shape[1:3]
     columns = min(len(tiles[0][1]), max(4, math.ceil(math.sqrt(len(tiles[0][1]) * wide / 2.6 * height / width))))
     rows = math.ceil(len(tiles[0][1]) / columns)

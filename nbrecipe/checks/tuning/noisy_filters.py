@@ -47,6 +47,7 @@ RARE = 8
 ALIKE = 0.2
 #: scores in the picture
 SHOWN = 256
+EARLY = "Train on, or at a higher rate, and look again: most of what these filters hold is the noise they started as."
 FIX = "See that labels belong to their inputs and pixels lie in order; then train longer, slower or with weight decay."
 
 
@@ -87,7 +88,7 @@ def _judged(bench: Bench, layer: FirstLayer, score: Scores, moved: float | None)
     return claim(
         f"{shows} filters of `{name}` {'show' if score.count > 1 else 'shows'} structure: Moran's I is **{mean}** on "
         f"average, the same weights shuffled have {alike}{hardly}",
-        fix=FIX,
+        fix=FIX if far or moved is None else EARLY,
         why=f"at most {score.most:.0%} of what they hold is structure as these inputs give it; filters half learned "
         f"from them would be seen with a power of {score.power:.0%}",
         where=name,
