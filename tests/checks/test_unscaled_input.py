@@ -57,7 +57,7 @@ def test_a_planted_size_is_a_fault(net, x):
 def test_the_fault_of_bytes_says_what_to_write():
     finding = found(inputs.labelled(inputs.conv(3), bytes_of(0)))
     assert finding.message.startswith("`input` enters `net[0]` as bytes, with a root mean square of **")
-    assert (finding.fix, finding.code) == ("Divide by 255, once, before they enter.", "input = input / 255")
+    assert (finding.fix, finding.code) == ("Divide by 255, once, before they enter.", "x = x / 255")
     assert finding.where == "net[0]"
 
 

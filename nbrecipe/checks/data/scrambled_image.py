@@ -62,7 +62,7 @@ def _images(bench: Bench) -> Iterator[tuple[str, Tensor]]:
 
 def _judged(bench: Bench, name: str, image: Tensor) -> Finding:
     before = _alike(image)
-    for other, told, fix, code in _ways_back(bench, name, image):
+    for other, told, fix, code in _ways_back(bench, image):
         after = _alike(other)
         gain = after[: len(before)].amin(1) - before[: len(after)].amin(1)
         now, then = float(before.amin(1).mean()), float(after.amin(1).mean())
@@ -109,7 +109,7 @@ def _alike(images: Tensor) -> Tensor:
     return torch.stack([across, down], 1).cpu()
 
 
-def _ways_back(bench: Bench, name: str, image: Tensor) -> Iterator[tuple[Tensor, str, str, str]]:
+def _ways_back(bench: Bench, image: Tensor) -> Iterator[tuple[Tensor, str, str, str]]:
     """The same values cut as they may have been meant: (images, in words, fix, line)."""
     count, channels, height, width = image.shape
     if channels > 1:
@@ -117,21 +117,21 @@ def _ways_back(bench: Bench, name: str, image: Tensor) -> Iterator[tuple[Tensor,
             image.reshape(count, height, width, channels).permute(0, 3, 1, 2),
             "cut as (N, H, W, C) again",
             "Move the axes with `permute`, not with `view` or `reshape`.",
-            f"{name} = {name}.permute(0, 3, 1, 2)",
+            "x = x.permute(0, 3, 1, 2)",
         )
     if height != width:
         yield (
             image.reshape(count, channels, width, height),
             f"cut as {width} rows of {height} again",
             "Swap height and width with `transpose`, not with `view` or `reshape`.",
-            f"{name} = {name}.transpose(2, 3)",
+            "x = x.transpose(2, 3)",
         )
         if channels > 1:
             yield (
                 image.reshape(count, width, height, channels).permute(0, 3, 1, 2),
                 f"cut as (N, {width}, {height}, C) again",
                 "Move the axes with `permute`, not with `view` or `reshape`.",
-                f"{name} = {name}.permute(0, 3, 2, 1)",
+                "x = x.permute(0, 3, 2, 1)",
             )
     whole = _stored(bench, image)
     if whole is not None:

@@ -78,7 +78,7 @@ def _flagged(model: nn.Module, bench: Bench, worst: _Size, told: str, numbers: d
         f"`{entry.source}` enters `{where}` as {what}a root mean square of **{number(worst.size, 3)}**, from "
         f"{number(worst.low, 3)} to {number(worst.high, 3)}, where weights are drawn for **1**{after}",
         fix="Divide by 255, once, before they enter." if worst.bytes else "Scale each input by its training data.",
-        code=f"{entry.source} = {entry.source} / 255" if worst.bytes else _standardised(worst.meeting.values),
+        code="x = x / 255" if worst.bytes else _standardised(worst.meeting.values),
         why=worst.why or _worst_feature(worst.meeting.values),
         where=where,
         **numbers,
