@@ -21,6 +21,7 @@ from nbrecipe.runner import run_each
 CHECKS = [
     "nonfinite-forward", "stale-optimizer", "untrained-parameters", "zero-learning-rate", "excessive-weight-decay",
     "double-stepped-parameters", "clipped-loss", "summed-loss", "tiny-batch-norm", "broadcast-loss", "adam-epsilon",
+    "dominant-penalty",
 ]  # fmt: skip
 
 

@@ -323,3 +323,63 @@ NORMS: dict[str, tuple[Make, Verdict, str]] = {
 def test_values_of_a_batch_norm(make, verdict, told):
     seen = found("tiny-batch-norm", make())
     assert (seen.verdict, told in seen.message) == (verdict, True), seen.message
+
+
+def norms(model: nn.Module, power: int) -> Tensor:
+    return torch.stack([w.abs().pow(power).sum() for w in model.parameters()]).sum()
+
+
+def penalised(times: float, power: int = 2, loss: Callable[..., Tensor] = F.cross_entropy) -> Make:
+    def loss_fn(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        return loss(model(batch[0]), batch[1]) + times * norms(model, power)
+
+    return lambda: toys.classify(loss_fn=loss_fn)
+
+
+class Penalised(nn.Module):
+    """Returns a loss with a penalty in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = toys.mlp()
+
+    def forward(self, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        out = self.body(x)
+        return {"loss": F.cross_entropy(out, labels) + 5 * norms(self.body, 2), "logits": out}
+
+
+def own_penalised() -> Bench:
+    given = toys.classify(Penalised())
+    return given.replace(loss_fn=None, batch=dict(zip(("x", "labels"), given.batch, strict=True)))
+
+
+def by_hand(out: Tensor, y: Tensor) -> Tensor:
+    return -out.log_softmax(1).gather(1, y[:, None]).mean()
+
+
+def with_gradient(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    """What is added is large, and has nothing to do with the size of the weights."""
+    out = model(batch[0])
+    return F.cross_entropy(out, batch[1]) + 1000 * out.mean(0).square().sum()
+
+
+PENALTIES: dict[str, tuple[Make, Verdict, str]] = {
+    "squares": (penalised(10.0), Verdict.HINT, "points along the weights"),
+    "absolute values": (penalised(1.0, 1), Verdict.HINT, "points along the weights"),
+    "a model's own": (own_penalised, Verdict.HINT, "points along the weights"),
+    "small": (penalised(1e-4), Verdict.OK, "times as large"),
+    "none": (penalised(0.0), Verdict.OK, "0 times as large"),
+    "multiplied": (lambda: toys.classify(loss_fn=lambda o, y: 100 * F.cross_entropy(o, y)), Verdict.OK, "multiplied"),
+    "of outputs": (lambda: toys.classify(loss_fn=with_gradient), Verdict.OK, "times as large"),
+    "a loss by hand": (penalised(10.0, loss=by_hand), Verdict.SKIPPED, "not one loss function"),
+    "two losses": (
+        lambda: toys.classify(loss_fn=lambda o, y: F.cross_entropy(o, y) + F.mse_loss(o, o * 0)),
+        Verdict.SKIPPED, "not one loss function",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("make", "verdict", "told"), PENALTIES.values(), ids=PENALTIES)
+def test_what_is_added_to_a_loss(make, verdict, told):
+    seen = found("dominant-penalty", make())
+    assert (seen.verdict, told in seen.message) == (verdict, True), seen.message
