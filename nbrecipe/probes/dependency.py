@@ -229,7 +229,9 @@ def inputs_and_output(model: nn.Module, fed: Feed, size: int) -> tuple[list[Tens
     tables = Tables(size)
     try:
         # a table of places has as many rows as there are places; where that is the size of the batch it looks the same
-        with eagerly(), tables if unlike(model, fed.batch, size) == size else nullcontext():
+        looked_up = tables if unlike(model, fed.batch, size) == size else nullcontext()
+        # cuDNN sends nothing back through a recurrent layer in eval mode
+        with eagerly(), torch.backends.cudnn.flags(enabled=False), looked_up:
             raw = model(*args, **kwargs)
     except Exception as error:
         raise failed_forward(model, fed, error) from error

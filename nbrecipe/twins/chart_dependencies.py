@@ -90,7 +90,7 @@ def chart_dependencies_of(
     declared = {"whole"} | ({"causal"} if causal else set()) | ({"mixing"} if expect_mixing else set())
     bench = bench.replace(declared=frozenset(declared))
     results = verbs.SESSION.run(
-        [all_checks()[id] for axis in axes or AXES for id in JUDGES[axis] if id in all_checks()], bench
+        [all_checks()[id] for axis in axes or AXES for id in JUDGES[axis]], bench
     )
     ordered = any(r.id == "future-leak" and r.verdict is not Verdict.SKIPPED for r in results)
     with bench.untouched():
