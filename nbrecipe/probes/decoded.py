@@ -166,7 +166,8 @@ def _says_which(name: str) -> bool:
 
 def _as_images(tensor: Tensor, entry: Entry | None) -> Tensor | None:
     taken = entry.kind if entry is not None else ""
-    if tensor.dtype is torch.bool or taken in ("conv1d", "lstm", "gru", "rnn_tanh", "rnn_relu", *TABLES):
+    flags = tensor.dtype is torch.bool and tensor.ndim != 4
+    if flags or taken in ("conv1d", "lstm", "gru", "rnn_tanh", "rnn_relu", *TABLES):
         return None
     if tensor.ndim > 3:
         return pixels.as_images(tensor)

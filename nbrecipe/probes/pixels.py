@@ -19,6 +19,8 @@ from .normalisation import Scale
 COLOURS = (1, 3, 4)
 #: pixels a side that are drawn, and frames of a video
 SIDE, FRAMES = 160, 6
+#: times that one side of an image is longer than the other from which on each is made shorter on its own
+LONG = 4
 #: pixels that images have at least a side
 LEAST = 4
 #: correlation of neighbours from which a row of numbers is an image laid flat; columns in no order have none
@@ -138,18 +140,19 @@ def _strip(image: np.ndarray) -> np.ndarray:
 
 def _small(image: np.ndarray) -> np.ndarray:
     image = image[:3] if image.shape[0] in (3, 4) else image[:1]
-    step = stride(image.shape[-2:])
-    if step > 1:
-        height, width = (length // step for length in image.shape[-2:])
-        cut = image[:, : height * step, : width * step]
-        image = cut.reshape(len(image), height, step, width, step).mean((2, 4))
+    down, across = strides(image.shape[-2:])
+    if down * across > 1:
+        height, width = image.shape[-2] // down, image.shape[-1] // across
+        cut = image[:, : height * down, : width * across]
+        image = cut.reshape(len(image), height, down, width, across).mean((2, 4))
     pixels = np.clip(np.rint(image), 0, 255).astype(np.uint8)
     return pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
 
 
-def stride(shape: Sequence[int]) -> int:
-    """Pixels that become one."""
-    return max(1, -(-max(shape) // SIDE))
+def strides(shape: Sequence[int]) -> tuple[int, int]:
+    """Pixels that become one, down and across: as many both ways, but in what is much longer one way."""
+    down, across = (max(1, -(-length // SIDE)) for length in shape)
+    return (down, across) if max(shape) > LONG * min(shape) else (max(down, across),) * 2
 
 
 def masks(target: Any, size: int, sides: tuple[int, int]) -> list[np.ndarray] | None:
@@ -171,8 +174,9 @@ def masks(target: Any, size: int, sides: tuple[int, int]) -> list[np.ndarray] | 
             return None
     elif values.dtype is torch.uint8 and int(values.max()) > 64 and values.unique().numel() > 64:
         return None
-    step = stride(sides)
-    return [mask.long().numpy()[::step, ::step] for mask in values[:32]]
+    down, across = strides(sides)
+    height, width = sides[0] // down * down, sides[1] // across * across  # as the pixels are cut
+    return [mask.long().numpy()[:height:down, :width:across] for mask in values[:32]]
 
 
 def boxes(target: Any, sides: Sequence[tuple[int, int]], names: Mapping[int, str]) -> list[tuple[Box, ...]] | None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 TONES = ("#3f7dd6", "#e07b39", "#2a9d8f", "#b45fd0", "#d4a017", "#d6478f", "#6aa84f", "#7f8c99")
 #: pixels a side up to which an image is shown pixel by pixel, and those that it is enlarged to
 SMALL, SHOWN = 64, 96
+#: pixels that an enlarged image is wide at most
+WIDEST = 640
 #: share of the mask's colour in what is drawn
 BLEND = 0.5
 
@@ -51,7 +53,7 @@ def encoded_image(pixels: np.ndarray, mask: np.ndarray | None, side: int) -> tup
         size = (max(1, image.width * side // image.height), side)
         image = image.resize(size, Image.Resampling.LANCZOS)
     data, kind = _bytes(image)
-    times = max(1, SHOWN // image.height)
+    times = max(1, min(SHOWN // image.height, WIDEST // image.width))
     encoded = base64.b64encode(data).decode()
     return f"data:image/{kind};base64,{encoded}", image.width * times, image.height * times
 

@@ -314,3 +314,18 @@ def test_labels_that_the_model_takes_itself_are_targets():
     assert [(line.name, line.role) for line in seen.tensors] == [("input_ids", "input"), ("labels", "target")]
     assert [type(view) for view in seen.views] == [Texts]
     assert seen.views[0].captions[:3] == ("0", "1", "2")
+
+
+@pytest.mark.parametrize(
+    ("shape", "drawn"),
+    [
+        ((640, 480), (160, 120)),
+        ((128, 3000), (128, 157)),
+        ((3000, 8), (157, 8)),
+        ((8, 8), (8, 8)),
+        ((161, 161), (80, 80)),
+    ],
+)
+def test_large_images_are_made_smaller_and_long_ones_keep_their_short_side(shape, drawn):
+    view = read(Any(), (torch.rand(2, 1, *shape), torch.arange(2)), loss_of_any).views[0]
+    assert view.pixels[0].shape == drawn
