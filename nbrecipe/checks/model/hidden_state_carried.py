@@ -2,19 +2,21 @@
 
 A recurrent net that is given the state of the batch before goes on with the sequences that stood there. Where the
 loader shuffles, these are other sequences: the state is noise, and rows depend on what happened to come before them.
-State that a module keeps to itself is not seen here.
+State that a module keeps to itself is seen without a loop too: the same batch is answered otherwise after another one.
+Where nothing shuffles, or a method starts the state afresh, that may be truncated backpropagation, and is a hint.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, ok, skipped
+from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.carried import ROUNDING, carried
 from ...trace import Trace
 
 check = Check(__name__, tip="wrong indexing")
@@ -26,7 +28,36 @@ TWICE = "backward through the graph a second time"
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    return _in_itself(bench) if trace is None else _in_a_loop(trace)
+
+
+def _in_itself(bench: Bench) -> Finding:
+    """State that a module keeps, on one batch and another."""
+    bench.get("model")
+    bench.get("batch")
+    seen = bench.once(carried)
+    if seen is None:
+        return skipped("two passes on the same batch cannot be compared")
+    if seen.apart <= ROUNDING or not seen.states:
+        return ok("a batch is answered alike before and after another one, in eval mode", apart=seen.apart)
+    name, place = bench.name("model"), seen.states[0]
+    shuffled = isinstance(getattr(bench.train_loader, "sampler", None), RandomSampler)
+    told = f"; `{bench.name('train_loader')}` shuffles, so that it is the state of other rows" if shuffled else ""
+    reset = f"{name}.{seen.resets[0]}()" if seen.resets else f"{place.partition('[')[0]} = None"
+    return (bad if shuffled and not seen.resets else hint)(
+        f"in eval mode the same batch is answered otherwise after another one, by **{number(seen.apart, 2)}** of the "
+        f"largest output: `{place}` keeps what the batch before left{told}",
+        fix="Start each batch with a fresh state, or hand the state in and out.",
+        code=f"{reset}  # at the top of the loop over batches",
+        where=f"`{place.rpartition('.')[0]}`",
+        apart=seen.apart,
+        states=list(seen.states[:8]),
+    )
+
+
+def _in_a_loop(trace: Trace) -> Finding:
+    """State that a watched loop hands from pass to pass."""
     trained = [(model, p) for model in trace.models for p in model.passes if p.grad]
     if not trained:
         return skipped("no model was called with gradients")
@@ -134,3 +165,45 @@ def several_passes_of_one_step() -> Bench:
             opt.step()
 
     return toys.watched(program, refined=refined, opt=opt, loader=loader)
+
+
+class _Keeping(nn.Module):
+    """A recurrent net that keeps its state to itself."""
+
+    def __init__(self, keeps: bool) -> None:
+        super().__init__()
+        self.cell, self.head, self.keeps = nn.GRU(3, 8, batch_first=True), nn.Linear(8, 1), keeps
+        self.hidden: Tensor | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        out, left = self.cell(x, self.hidden if self.keeps else None)
+        self.hidden = left.detach()
+        score: Tensor = self.head(out[:, -1])
+        return score
+
+
+def _batch(keeps: bool, shuffle: bool) -> Bench:
+    x = torch.randn(32, 6, 3, generator=toys.seeded())
+    y = x.sum((1, 2))[:, None]
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        bench = toys.bench(_Keeping(keeps), x, y, nn.MSELoss(), size=16)
+    return bench.replace(train_loader=DataLoader(TensorDataset(x, y), batch_size=16, shuffle=shuffle))
+
+
+@check.breaks
+def kept_by_the_module() -> Bench:
+    """The module goes on with its last state, and the loader shuffles."""
+    return _batch(keeps=True, shuffle=True)
+
+
+@check.holds
+def kept_for_a_look() -> Bench:
+    """The module keeps its last state for people to look at, and starts afresh."""
+    return _batch(keeps=False, shuffle=True)
+
+
+@check.holds
+def goes_on_in_order() -> Bench:
+    """The state is kept, and the rows go on in order: it may be meant."""
+    return _batch(keeps=True, shuffle=False)
