@@ -327,5 +327,6 @@ def test_labels_that_the_model_takes_itself_are_targets():
     ],
 )
 def test_large_images_are_made_smaller_and_long_ones_keep_their_short_side(shape, drawn):
-    view = read(Any(), (torch.rand(2, 1, *shape), torch.arange(2)), loss_of_any).views[0]
+    view = read(Any(), (torch.rand(2, 1, *shape), torch.ones(2, *shape, dtype=torch.long)), loss_of_any).views[0]
     assert view.pixels[0].shape == drawn
+    assert view.masks[0].shape == drawn
