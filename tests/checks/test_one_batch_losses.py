@@ -368,7 +368,7 @@ PENALTIES: dict[str, tuple[Make, Verdict, str]] = {
     "absolute values": (penalised(1.0, 1), Verdict.HINT, "points along the weights"),
     "a model's own": (own_penalised, Verdict.HINT, "points along the weights"),
     "small": (penalised(1e-4), Verdict.OK, "times as large"),
-    "none": (penalised(0.0), Verdict.OK, "0 times as large"),
+    "none": (penalised(0.0), Verdict.OK, "nothing is added"),
     "multiplied": (lambda: toys.classify(loss_fn=lambda o, y: 100 * F.cross_entropy(o, y)), Verdict.OK, "multiplied"),
     "of outputs": (lambda: toys.classify(loss_fn=with_gradient), Verdict.OK, "times as large"),
     "a loss by hand": (penalised(10.0, loss=by_hand), Verdict.SKIPPED, "not one loss function"),

@@ -40,8 +40,8 @@ STEPS = 20
 FALLEN = 0.9
 #: cosine between the two parts of a gradient from which on they are one loss, multiplied
 SAME = 0.9
-#: of the gradient, from which on something is added
-ROUNDING = 1e-4
+#: share of the loss, and of its gradient, up to which what is added is rounding
+EQUAL, ROUNDING = 1e-6, 1e-4
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ def _of_batch(bench: Bench, parts: _Parts | str) -> Finding:
         return skipped(parts)
     seen: dict[str, Any] = {"times": parts.times, "along": parts.along}
     size = number(parts.times, 3)
+    if not parts.times:
+        return ok("nothing is added to the loss of the data", **seen)
     if abs(parts.same) > SAME:
         return ok("the loss of the data is multiplied, and next to nothing is added to it", **seen)
     if parts.times < TIMES or parts.along < ALONG:
@@ -86,6 +88,8 @@ def _parts(compute: Callable[[], Step], model: nn.Module, names: tuple[str, str]
         if step.loss is None or not graph or len(calls) != 1 or not calls[0].input.requires_grad or not weights:
             return "the loss of this batch is not one loss function of torch and what is added to it"
         roots = step.loss.mean(), calls[0].again(calls[0].input).mean()
+        if math.isclose(*(float(root.detach()) for root in roots), rel_tol=EQUAL):
+            return _Parts(0.0, 0.0, 0.0)
         whole, data = (torch.autograd.grad(r, weights, allow_unused=True, retain_graph=True) for r in roots)
     sums = [0.0] * 5
     for weight, one, other in zip(weights, whole, data, strict=True):
