@@ -21,6 +21,8 @@ COLOURS = (1, 3, 4)
 SIDE, FRAMES = 160, 6
 #: times that one side of an image is longer than the other from which on each is made shorter on its own
 LONG = 4
+#: value that bytes kept as floats reach in some image of a batch
+BRIGHT = 64
 #: pixels that images have at least a side
 LEAST = 4
 #: correlation of neighbours from which a row of numbers is an image laid flat; columns in no order have none
@@ -73,7 +75,8 @@ def drawn(images: Tensor | Sequence[Tensor], count: int, scale: Scale | None) ->
     whole = [images] if isinstance(images, Tensor) else list(images)
     channels = whole[0].shape[-3]
     ends = _ends(whole)
-    keep, told = _colouring(ends, scale if scale is not None and scale.fits(channels) else None)
+    fitting = scale if scale is not None and scale.fits(channels) else None
+    keep, told = _colouring(ends, fitting, whole[0].dtype is torch.uint8)
     shown = [_array(image) for image in (images[:count] if isinstance(images, Tensor) else whole[:count])]
     if channels not in COLOURS:
         told += f"; channel 1 of {channels}"
@@ -95,7 +98,7 @@ def _ends(whole: Sequence[Tensor]) -> np.ndarray:
     return np.where(np.isfinite(both), both, 0.0)
 
 
-def _colouring(ends: np.ndarray, scale: Scale | None) -> tuple[Any, str]:
+def _colouring(ends: np.ndarray, scale: Scale | None, are_bytes: bool) -> tuple[Any, str]:
     """What turns values into 0 to 255, and how that is said."""
     low, high = float(ends[0].min()), float(ends[1].max())
     refused = ""
@@ -108,7 +111,7 @@ def _colouring(ends: np.ndarray, scale: Scale | None) -> tuple[Any, str]:
         refused = f"un-normalising with {scale.name} would give {span}; "
     if low >= 0 and high <= 1:
         return (lambda x: x * 255), refused + "drawn as they are, from 0 to 1"
-    if low >= 0 and high <= 255:
+    if low >= 0 and high <= 255 and (are_bytes or high > BRIGHT):
         return (lambda x: x), refused + "drawn as they are, from 0 to 255"
     if scale is None and -1 <= low < -0.5 and 0.5 < high <= 1:
         return (lambda x: (x + 1) * 127.5), "drawn from -1 as black to 1 as white"

@@ -330,3 +330,18 @@ def test_large_images_are_made_smaller_and_long_ones_keep_their_short_side(shape
     view = read(Any(), (torch.rand(2, 1, *shape), torch.ones(2, *shape, dtype=torch.long)), loss_of_any).views[0]
     assert view.pixels[0].shape == drawn
     assert view.masks[0].shape == drawn
+
+
+@pytest.mark.parametrize(
+    ("most", "told"),
+    [
+        (1, "drawn as they are, from 0 to 1"),
+        (255, "drawn as they are, from 0 to 255"),
+        (16, "scaled from 0 as black to 16"),
+    ],
+)
+def test_the_range_says_how_values_become_grey(most, told):
+    x = torch.linspace(0, most, 256).reshape(1, 1, 16, 16).expand(2, 1, 16, 16)
+    view = read(Any(), (x, torch.arange(2)), loss_of_any).views[0]
+    assert view.told.startswith(told)
+    assert (view.pixels[0].min(), view.pixels[0].max()) == (0, 255)
