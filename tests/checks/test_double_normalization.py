@@ -64,9 +64,18 @@ class Own(TensorDataset):
         self.transform = Normalize((0.31, 0.29, 0.33), (0.21, 0.17, 0.19))
 
 
-@pytest.mark.parametrize(("count", "verdict"), [(0, Verdict.OK), (1, Verdict.OK), (2, Verdict.BAD)])
-def test_statistics_of_the_users_own_are_found_in_the_transform(count, verdict):
-    x = inputs.smooth(0, 48, 3, 16, 16) * 0.8 + 0.1
+@pytest.mark.parametrize(
+    ("count", "most", "verdict"),
+    [
+        (0, 1.0, Verdict.OK),
+        (1, 1.0, Verdict.OK),
+        (2, 1.0, Verdict.BAD),
+        (2, 0.8137, Verdict.HINT),
+        (1, 0.8137, Verdict.OK),
+    ],
+)
+def test_statistics_of_the_users_own_are_found_in_the_transform(count, most, verdict):
+    x = inputs.smooth(0, 48, 3, 16, 16) * most
     for _ in range(count):
         x = (x - torch.tensor([0.31, 0.29, 0.33])[:, None, None]) / torch.tensor([0.21, 0.17, 0.19])[:, None, None]
     loader = DataLoader(Own(x, torch.arange(48) % 3), batch_size=48)
@@ -74,7 +83,7 @@ def test_statistics_of_the_users_own_are_found_in_the_transform(count, verdict):
     finding = found(bench)
     assert finding.verdict is verdict
     if count == 2:
-        assert "undoing `Normalize` in `train_loader.dataset` twice gives images from 0.1 to 0.9" in finding.message
+        assert "undoing `Normalize` in `train_loader.dataset` twice gives images from 0.0 to " in finding.message
 
 
 def test_a_norm_right_behind_the_first_layer_makes_it_a_hint():

@@ -126,7 +126,7 @@ def _twice(scale: Scale, own: bool, values: np.ndarray) -> _Cause | None:
     return _Cause(
         f"undoing {scale.name} twice gives images from {abs(raw.min()):.1f} to {raw.max():.1f}",
         "Take one of the two normalisations away: one stands in the data, one after it.",
-        exact or own or (full and distinct),
+        exact or (full and (own or distinct)),
     )
 
 
