@@ -111,12 +111,19 @@ def _told(mode: str, watch: _Watch, step: Step) -> Birth:
     # a loss that runs the model itself shows no output
     outputs = [*batches.leaves(step.raw)] if step.raw is not None else []
     reached = any(wrong(tensor, loud=True) for tensor in outputs)
-    loss = None if step.loss is None else float(step.loss.detach().real.float().sum())
+    loss = None if step.loss is None else _value(step.loss.detach())
     born = watch.loud or watch.quiet
     if born is not None:
         reaches = not outputs or any(wrong(tensor) for tensor in outputs)
         born = replace(born, before=watch.given, reaches=reaches)
     return Birth(mode, watch.modules, born, reached, loss)
+
+
+def _value(loss: Tensor) -> float:
+    """The loss; of one for each row or token the mean of those that are finite: a mask may leave out the others."""
+    values = (loss.real if loss.is_complex() else loss).float().flatten()
+    finite = values[values.isfinite()]
+    return float((finite if loss.ndim and finite.numel() else values).mean())
 
 
 class _Watch:

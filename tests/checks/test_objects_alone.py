@@ -296,6 +296,9 @@ CASES: dict[str, tuple[str, Make, Verdict, str]] = {
         "zero-learning-rate", rate(0.0, cells=(Cell(1, 'for g in opt.param_groups:\n    g["lr"] = rate(step)'),)),
         HINT, "is **0**",
     ),
+    "rate of 0 that is filled in": (
+        "zero-learning-rate", rate(0.0, cells=(Cell(1, 'opt.param_groups[0]["lr"].fill_(0.1)'),)), HINT, "is **0**",
+    ),
     "rate of 0 with cells that read it": (
         "zero-learning-rate", rate(0.0, cells=(Cell(1, 'print(opt.param_groups[0]["lr"] == 0)'),)), BAD, "is **0**",
     ),

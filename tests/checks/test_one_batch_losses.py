@@ -113,14 +113,19 @@ NONFINITE: dict[str, tuple[Make, Verdict, str]] = {
         lambda: toys.regress(Then(toys.mlp((10, 8, 1)), torch.sqrt)).replace(loss_fn=None), Verdict.HINT,
         "reaches the output",
     ),
-    "gaps that the model mends": (lambda: hole(toys.regress(Mender())), Verdict.OK, "neither NaN nor infinity"),
+    "gaps that the model mends": (lambda: hole(toys.regress(Mender())), Verdict.OK, "no NaN or infinity is born"),
     "gaps that the loss leaves out": (
-        lambda: toys.regress(loss_fn=lambda out, y: F.mse_loss(out[y < 9], y[y < 9])), Verdict.OK, "neither NaN",
+        lambda: toys.regress(loss_fn=lambda out, y: F.mse_loss(out[y < 9], y[y < 9])), Verdict.OK,
+        "no NaN or infinity is born",
+    ),
+    "a loss for each row, some of NaN": (
+        lambda: hole(toys.regress(loss_fn=nn.MSELoss(reduction="none"))).replace(cells=CALLED), Verdict.HINT,
+        "10 values that are NaN, of 640, and it reaches the output",
     ),
     "causal attention": (toys.next_token, Verdict.OK, "in train and eval mode"),
     "a convnet with fresh statistics": (toys.images, Verdict.OK, "in train mode"),
-    "a scripted net": (lambda: toys.classify(torch.jit.script(toys.mlp())), Verdict.OK, "neither NaN"),
-    "two parts": (lambda: toys.classify(nn.DataParallel(toys.mlp())), Verdict.OK, "neither NaN"),
+    "a scripted net": (lambda: toys.classify(torch.jit.script(toys.mlp())), Verdict.OK, "no NaN or infinity is born"),
+    "two parts": (lambda: toys.classify(nn.DataParallel(toys.mlp())), Verdict.OK, "no NaN or infinity is born"),
 }  # fmt: skip
 
 
@@ -295,6 +300,21 @@ def frozen() -> Bench:
     return given
 
 
+class Resting(nn.Sequential):
+    """Keeps its batch norms in eval mode, as detectors are fine-tuned."""
+
+    def train(self, mode: bool = True) -> Resting:
+        super().train(mode)
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm1d):
+                module.eval()
+        return self
+
+
+def resting() -> Bench:
+    return toys.classify(Resting(nn.Linear(20, 16), nn.BatchNorm1d(16), nn.Linear(16, 5)), rows=40, size=2)
+
+
 def pooled() -> Bench:
     """A norm over one value for each image, as in a branch that pools everything."""
     branch = nn.Sequential(
@@ -312,11 +332,16 @@ NORMS: dict[str, tuple[Make, Verdict, str]] = {
     "sixteen": (normed(16), Verdict.OK, "over 16 values"),
     "all there is": (normed(4, rows=4), Verdict.OK, "the whole data set"),
     "a batch by hand": (normed(4, train_loader=None), Verdict.HINT, "over **4** values"),
+    "a train of its own": (resting, Verdict.HINT, "over **2** values"),
+    "a cell that lets it rest": (
+        normed(2, cells=(Cell(1, "for m in net.modules():\n    if isinstance(m, nn.BatchNorm1d): m.eval()"),)),
+        Verdict.HINT, "over **2** values",
+    ),
     "left in eval mode": (in_eval, Verdict.SKIPPED, "no batch norm"),
     "frozen": (frozen, Verdict.SKIPPED, "no batch norm"),
     "images": (lambda: toys.images(rows=16, size=2), Verdict.OK, "over 32 values"),
     "no norm": (toys.classify, Verdict.SKIPPED, "no batch norm"),
-}
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("make", "verdict", "told"), NORMS.values(), ids=NORMS)

@@ -47,20 +47,23 @@ def _of_batch(bench: Bench, seen: Births) -> Finding:
     hidden = next((p for p in seen.passes if p.born is not None and p.born.loud), None)
     if hidden is not None and hidden.born is not None:
         place, mode = spelled(name, hidden.born.path), " in eval mode" if hidden.mode == "eval" else ""
-        reaches = ", and reaches the output" + ("" if hidden.loss is None or hidden.lost else ", not the loss")
         return hint(
             f"NaN or infinity is born in `{place}`{mode}, in {_count(hidden.born)}"
-            + (reaches if hidden.reached else ", and does not reach the output"),
+            + (", and reaches the output" if hidden.reached else ", and does not reach the output"),
             fix=ENTERS,
             code="torch.isfinite(x).all()",
             where=place,
             modules=hidden.modules,
         )
+    if first.reached:
+        entered = seen.given or "NaN or infinity is among what enters"
+        fix = "Look whether the loss leaves out the rows that are not finite."
+        return hint(f"{entered}, and it reaches the output", fix=fix, born="data")
     loss = "" if first.loss is None else f"the loss is {number(first.loss)}; "
     modes = " and ".join(p.mode for p in seen.passes)
     masks = f"; `{spelled(name, quiet.born.path)}` masks with minus infinity" if quiet and quiet.born else ""
     return ok(
-        f"{loss}neither NaN nor infinity in what {first.modules} modules make of this batch in {modes} mode{masks}",
+        f"{loss}no NaN or infinity is born in {first.modules} modules on this batch, in {modes} mode{masks}",
         modules=first.modules,
     )
 

@@ -9,6 +9,7 @@ loader's batches are.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sized
 from typing import Any
 
@@ -28,6 +29,8 @@ check = Check(__name__, tip="decrease the batch size")
 
 #: values up to which the scale is off by 80 %, and by 60 %
 FEWEST, FEW = 4, 6
+#: code that keeps batch norms in eval mode
+RESTS = re.compile(r"(batch_?norm|\bbn\b)[\s\S]{0,200}\.eval\(|freeze_bn|bn_eval", re.I)
 #: passes with gradients from which on it is a training and no trial
 PASSES = 3
 LARGER = "Use larger batches, or a norm that does not look at the batch."
@@ -81,13 +84,19 @@ def _of_batch(bench: Bench, found: dict[str, int]) -> Finding:
         whole = "; this batch is the whole data set" if values <= FEW else ""
         return ok(f"batch norm takes its statistics over {values} values or more{whole}", **seen)
     # a batch handed over alone may be a sample to try the model on
-    usual = size == rows and total is not None and total > rows
+    usual = size == rows and total is not None and total > rows and not _may_rest(bench)
     told = f"`{bench.name('model')}.{path}`"
     if values == 1:
         return (bad if usual else hint)(
             f"{told} cannot take a variance over **1** value", fix=LARGER, code=OTHER, **seen
         )
     return (bad if usual and values <= FEWEST else hint)(_off(told, values), fix=LARGER, code=OTHER, **seen)
+
+
+def _may_rest(bench: Bench) -> bool:
+    """Whether batch norms may be put in eval mode while the model trains: by its own `train`, or by a cell."""
+    own = any(type(m).train is not nn.Module.train for m in bench.get("model").modules())
+    return own or any(RESTS.search(cell.source) for cell in bench.cells)
 
 
 def _across(module: nn.Module) -> bool:

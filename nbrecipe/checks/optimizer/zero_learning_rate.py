@@ -28,7 +28,7 @@ STEPS = 3
 #: share of the run above which its end at 0 is more than the last steps of a decay
 TAIL = 0.1
 #: a line that sets a rate, or calls what may
-SETS = re.compile(r"""["']lr["']\]\s*[-+*/]?=[^=]|learning_rate\(|_lr\(|warm|sched""", re.I)
+SETS = re.compile(r"""["']lr["']\]\s*(\.\w+_\(|[-+*/]?=[^=])|update\(|learning_rate\(|_lr\(|warm|sched""", re.I)
 
 
 @check.run
