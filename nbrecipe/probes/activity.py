@@ -39,6 +39,8 @@ FOLLOWING = NORMS | ACTIVATIONS | MOVES | {"size", "dim", "numel", "__get__"}
 ENDS = {"tanh": (-END, END), "sigmoid": (1 - END, END), "hardtanh": (-1.0, 1.0), "hardsigmoid": (1 - END, END)}
 #: units that switch off, with a slope of nothing where they are
 SWITCHES = frozenset({"relu", "relu6"})
+#: values that a distribution is told from
+VALUES = 1 << 16
 #: steps of a histogram
 STEPS = 48
 #: pictures kept of each layer, and elements of their longer side
@@ -217,7 +219,8 @@ class Watch(TorchFunctionMode):
 
 def _numbers(path: str, values: Tensor) -> Layer:
     """The distribution of evenly thinned values."""
-    few = thinned(values, 0).float().flatten()
+    few = thinned(values, 0).flatten()
+    few = few[:: max(1, len(few) // VALUES)].float()
     good = few[few.isfinite()]
     broken = 1 - len(good) / max(1, len(few))
     shape = tuple(values.shape[1:])

@@ -51,7 +51,7 @@ def remarks(layer: Layer) -> list[str]:
     """What is worth saying of a layer beside its mean and spread."""
     said = []
     if layer.off:
-        said.append(f"{layer.off} of {layer.units} units dead")
+        said.append(f"{layer.off} of {layer.units} units always off")
     if layer.saturated is not None and layer.saturated >= WORTH:
         said.append(f"{layer.saturated:.0%} saturated")
     said += [f"{len(which)} of {layer.units} channels {ODD[kind]}" for kind, which in layer.artifacts.items()]

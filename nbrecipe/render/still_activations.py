@@ -12,7 +12,7 @@ from .figure import EXPECTED, TEXT, YOURS, encoded, styled
 from .tiles import mosaic
 
 #: layers that the picture has room for, inches of each, and of all across
-ROWS, TALL, WIDE = 10, 0.74, 9.4
+ROWS, TALL, WIDE = 8, 0.74, 9.4
 #: pictures of a layer
 PICTURES = 10
 

@@ -155,3 +155,14 @@ def test_what_has_no_weights_is_refused(notebook):
         with pytest.raises(BadInput) as told:
             verb(torch.nn.Flatten(), batch=(x, y))
         assert str(told.value) == REFUSED[line]
+
+
+def test_a_handful_of_examples_does_not_call_units_of_a_trained_net_dead(notebook):
+    net, x, y = (notebook.user_ns[name] for name in ("net", "x", "y"))
+    loss, optimizer = torch.nn.CrossEntropyLoss(), torch.optim.Adam(net.parameters())
+    loss(net(x), y).backward()
+    optimizer.step()
+    few = nbrecipe.activations(net, batch=(x[:4], y[:4]), loss=loss, optimizer=optimizer)
+    many = nbrecipe.activations(net, batch=(x, y), loss=loss, optimizer=optimizer)
+    assert [result.id for result in few] == ["saturated-units", "activation-artifacts"]
+    assert [result.id for result in many] == ["dead-units", "saturated-units", "activation-artifacts"]

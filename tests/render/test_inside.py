@@ -131,7 +131,7 @@ def test_activations_of_two_hundred_layers_stay_below_the_limit_and_say_so():
 def test_a_layer_is_told_with_what_is_odd_of_it():
     odd = outputs(off=3, units=8, saturated=0.25, broken=0.5, calls=4, artifacts={"checkerboard": (1, 2)})
     assert activations.told("net", odd) == (
-        "`net[0]`, conv2d → relu, 8 × 9 × 9: 0.500 ± 1.00, 3 of 8 units dead, 25% saturated, "
+        "`net[0]`, conv2d → relu, 8 × 9 × 9: 0.500 ± 1.00, 3 of 8 units always off, 25% saturated, "
         "2 of 8 channels checkerboard, 50.0% not finite, called 4 times"
     )
     assert activations.remarks(outputs(off=0, saturated=0.001)) == []

@@ -21,20 +21,20 @@ function histogram(canvas, layer, width, height, root) {
 }
 
 const remarks = (layer) => [
-  layer.off ? `${layer.off} of ${layer.units} dead` : "",
+  layer.off ? `${layer.off} of ${layer.units} always off` : "",
   layer.saturated != null && layer.saturated > 0.005 ? `${percent(layer.saturated)} saturated` : "",
   ...Object.entries(layer.odd).map(([kind, which]) => `${which.length} ${kind}`),
   layer.broken ? "not finite" : "",
 ].filter(Boolean);
 
-function facts(layer) {
+function facts(layer, size) {
   const rows = [
     ["output", `${layer.kind}, ${layer.shape.join(" × ")}`],
     ["mean ± std", `${figures(layer.mean, 3)} ± ${figures(layer.std, 3)}`],
     ["range", `${figures(layer.low, 3)} to ${figures(layer.high, 3)}`],
   ];
   if (layer.zeros > 0.001) rows.push(["exactly zero", percent(layer.zeros)]);
-  if (layer.off != null) rows.push(["dead", `${layer.off} of ${layer.units} units: off on every example`]);
+  if (layer.off != null) rows.push(["always off", `${layer.off} of ${layer.units} units, on all ${size} examples`]);
   if (layer.saturated != null) rows.push(["saturated", `${percent(layer.saturated)} of the values are at the flat ends`]);
   for (const [kind, which] of Object.entries(layer.odd)) rows.push([kind, `${which.length} of ${layer.units} channels: ${which.slice(0, 8).join(", ")}${which.length > 8 ? ", …" : ""}`]);
   if (layer.broken) rows.push(["not finite", percent(layer.broken)]);
@@ -82,7 +82,7 @@ export async function snapshot(root, packed) {
     ends.style.width = `${wide}px`;
     histogram(chart, layer, wide, 70, el);
     const scale = layer.maps ? h("div", { class: "nbr-legend" }, `${figures(layer.range[0], 2)} `, h("span", { class: "nbr-ramp" }), ` ${figures(layer.range[1], 2)}, one scale for the layer`) : null;
-    detail.replaceChildren(h("strong", {}, layer.name), facts(layer), chart, ends, ...outputs(run, layer, bytes, room), ...(scale ? [scale] : []));
+    detail.replaceChildren(h("strong", {}, layer.name), facts(layer, run.size), chart, ends, ...outputs(run, layer, bytes, room), ...(scale ? [scale] : []));
     Object.assign(el.dataset, { layer: layer.name, count: run.layers.length });
   };
   const choose = (i) => {
