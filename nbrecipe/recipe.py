@@ -110,6 +110,7 @@ SKELETON = Stage(
             (
                 "generalize a special case",
                 "Write the slow, specific version first; then check the fast one against it.",
+                "%%same_as LOOP",
             ),
         ),
         *_tips(

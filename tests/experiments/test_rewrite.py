@@ -214,7 +214,6 @@ WRONG = {
                            lambda a, b: (a[:, None] - b).sum(1), "values", X[:, 0], Y[:, 0].repeat(2)[:6]),
     "label of the wrong row": (gather_loss, lambda x, y: F.cross_entropy(x, y.flip(0)), "values", X, LABELS),
     "numpy axis": (lambda x: [float(row.max()) for row in x], lambda x: x.max(0)[: len(x)], "", X.numpy()),
-    "empty mask": (masked_mean, lambda x, m: (x * m).sum(1) / m.sum(1), "values", X, MASK),
     "number": (lambda n: sum(range(n)), lambda n: n * (n + 1) // 2, "values", 10),
 }  # fmt: skip
 
@@ -233,6 +232,7 @@ def one_pass(x):
 
 HINTS = {
     "digits lost": (lambda x: ((x - x.mean(0)) ** 2).mean(0), one_pass, "digits", X + 3000),
+    "empty mask": (masked_mean, lambda x, m: (x * m).sum(1) / m.sum(1), "values", X, MASK),
     "another type": (lambda x: torch.stack([row.sum() for row in x]), lambda x: x.sum(1).double(), "type", X),
     "not changed": (keeps_first, lambda x: torch.cat([0 * x[:1], x[1:]]).sum(1), "spares", X),
     "other random numbers": (lambda x: torch.stack([row + torch.randn(4) for row in x]),
@@ -333,3 +333,38 @@ def test_what_cannot_be_compared_is_said(slow, told):
     finding = found(slow, lambda x: x, X)
     assert finding.verdict is Verdict.SKIPPED
     assert finding.message == told
+
+
+def turned(x):
+    """Pairs of columns turned by their row's number; of a column without a partner it says nothing."""
+    out = torch.zeros_like(x)
+    for t in range(x.shape[0]):
+        c, s = np.cos(t), np.sin(t)
+        for k in range(x.shape[1] // 2):
+            a, b = x[t, 2 * k], x[t, 2 * k + 1]
+            out[t, 2 * k], out[t, 2 * k + 1] = a * c - b * s, a * s + b * c
+    return out
+
+
+def turned_at_once(x):
+    angle = torch.arange(len(x), dtype=x.dtype)[:, None]
+    half = x[:, : x.shape[1] // 2 * 2]
+    a, b, c, s = half[:, ::2], half[:, 1::2], angle.cos(), angle.sin()
+    return torch.stack([a * c - b * s, a * s + b * c], -1).flatten(1)
+
+
+def test_a_width_that_nobody_meant_proves_no_fault():
+    finding = found(turned, turned_at_once, X)
+    assert finding.verdict is Verdict.HINT
+    assert finding.seen["what"] == "shape"
+
+
+def test_a_slow_loop_is_asked_the_small_questions_on_shorter_axes():
+    def slow(x):
+        time.sleep(0.02 * len(x))
+        return x.sum(0)
+
+    start = time.monotonic()
+    outcome = compare(Rewrite(slow, lambda x: x.sum(0), (draw(40, 3),)), budget=2.0)
+    assert outcome.worst is None
+    assert time.monotonic() - start < 8

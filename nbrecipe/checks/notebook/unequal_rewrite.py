@@ -3,7 +3,8 @@
 A loop says plainly what is meant. Its fast rewrite is where axes are swapped, a broadcast pairs the wrong rows and the
 last element is left out, and nothing fails. Both are called on an example and on inputs drawn from it: other sizes,
 values, memory layouts and types; outputs and gradients are compared. A float may differ by what rounding explains, and
-a difference that goes away in float64 or without ties is a hint, as is one for empty or equal inputs alone.
+a difference that goes away in float64 or without ties is a hint, as is one that needs empty inputs, equal values or
+fewer columns than the example has.
 """
 
 from __future__ import annotations
@@ -73,13 +74,18 @@ def judge(outcome: Outcome, where: str = "") -> Finding:
 def _held(outcome: Outcome) -> str:
     rewrite = outcome.rewrite
     slopes = sum(one.gradients for one in outcome.looks)
-    told = f"`{rewrite.new_name}` gives what `{rewrite.old_name}` gives on **{outcome.compared}** inputs"
+    count = f"**{outcome.compared}** {_inputs(outcome.compared)}"
+    told = f"`{rewrite.new_name}` gives what `{rewrite.old_name}` gives on {count}"
     told += f", and the same gradients on {slopes} of them" if slopes else ""
     told += _largest(outcome)
     if outcome.faster is None:
         return told
     times = number(outcome.faster, 2)
     return f"{told}; **{times}** times as fast" if outcome.faster >= 1 else f"{told}; {times} times as fast"
+
+
+def _inputs(count: int) -> str:
+    return "input" if count == 1 else "inputs"
 
 
 def _largest(outcome: Outcome) -> str:
@@ -130,7 +136,7 @@ def _values(new: Any, old: Any) -> tuple[str, str]:
 def _why(outcome: Outcome) -> str:
     total, raised = len(outcome.looks), sum(one.what == "fails" for one in outcome.looks)
     alone = sum(one.what == "accepts" for one in outcome.looks)
-    told = [f"{total} inputs tried" + (f", both raise on {raised}" if raised else "")]
+    told = [f"{total} {_inputs(total)} tried" + (f", both raise on {raised}" if raised else "")]
     told += [f"the loop alone raises on {alone}"] if alone else []
     if outcome.worst is not None:
         told.append(

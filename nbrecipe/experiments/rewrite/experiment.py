@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from ... import guard
 from .agreement import Unlike, flat, gap, paired
 from .calling import Answer, ask
-from .draws import Case, cases
+from .draws import Case, cases, shortened
 from .given import Rewrite
 from .looking import FAULTS, Look, What, look
 from .shrinking import smallest
 
 #: seconds of the budget that go into finding a smaller input
 SHRINK = 4.0
+#: seconds of a call from which on the small questions are asked on shorter axes
+SLOW = 0.3
 #: the order in which differences are told
 WORST: tuple[What, ...] = (
     "values", "shape", "raises", "gradient", "changes", "digits", "ties", "type", "accepts", "spares",
@@ -53,8 +55,12 @@ class Outcome:
     @property
     def asides(self) -> list[str]:
         """What else differs, in words, each once."""
-        beside = (one for one in self.looks if (one.aside or one.what == "type") and one.what != "accepts")
-        told = (f"{one.told} for {one.case.words}" for one in beside)
+        beside = [one for one in self.looks if one.aside or one.what == "type"]
+        told = (
+            f"{one.told} for {one.case.words}"
+            for one in beside
+            if one.told and one.what not in ("accepts", "raises") and not one.case.empty
+        )
         return list(dict.fromkeys(told))
 
 
@@ -74,6 +80,9 @@ def compare(rewrite: Rewrite, *, budget: float = 20.0) -> Outcome:
         if first.error is not None:
             return Outcome(rewrite, useless=f"`{rewrite.old_name}` itself raises {first.failure}")
         state.restore()
+        if took > SLOW:
+            example = Case("example", "your example", shortened(rewrite))
+            first = ask(rewrite.old, example)
         if _differs(first, ask(rewrite.old, example)):
             return Outcome(rewrite, useless=f"`{rewrite.old_name}` gives another result each time it is called")
         random = _differs(first, ask(rewrite.old, example, seed=1))
@@ -83,7 +92,8 @@ def compare(rewrite: Rewrite, *, budget: float = 20.0) -> Outcome:
         try:
             if worst is not None and worst.what in FAULTS and not random:
                 worst = smallest(rewrite, worst, min(end, time.monotonic() + SHRINK))
-            faster = _faster(rewrite, example, took) if (worst is None or not worst.fault) and not stopped else None
+            whole = Case("example", "your example", rewrite.given)
+            faster = _faster(rewrite, whole, took) if (worst is None or not worst.fault) and not stopped else None
         except KeyboardInterrupt:
             faster, stopped = None, "user"
     return Outcome(rewrite, tuple(looks), "", random, worst, _pattern(looks), faster, stopped)

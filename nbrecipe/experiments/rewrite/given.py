@@ -98,9 +98,12 @@ def free_lengths(rewrite: Rewrite) -> list[int]:
     return [length for length in lengths(rewrite.given) if length not in held]
 
 
-def first_length(given: Given) -> int:
-    """The length of the first axis of the first array: most often the rows."""
-    return next((int(item.shape[0]) for item in arrays(given) if len(item.shape)), 0)
+def row_lengths(given: Given) -> set[int]:
+    """The lengths that only count rows: first axes of the first array and of those like it, and no other axis."""
+    seen = [item for item in arrays(given) if item.ndim]
+    like_first = [item for item in seen if item is seen[0] or item.ndim == seen[0].ndim > 1]
+    others = {int(length) for item in seen for length in item.shape[1:]}
+    return {int(item.shape[0]) for item in like_first} - others
 
 
 def _held(function: Any) -> Iterator[int]:
