@@ -24,6 +24,14 @@ def _rows(text: str) -> tuple[int, ...]:
         raise UsageError(f"--examples takes rows of the batch, as in 0,3,5; `{text}` is none") from None
 
 
+def _shape(text: str) -> tuple[int, ...]:
+    """Whole numbers with an x between them."""
+    parts = text.lower().split("x")
+    if not 2 <= len(parts) <= 3 or not all(part.isdecimal() and int(part) for part in parts):
+        raise UsageError(f"--shape takes height and width, or channels before them, as in 8x8; `{text}` is neither")
+    return tuple(map(int, parts))
+
+
 @family
 class InsideMagics(Front):
     """Pictures of what a net has learned, and of what goes on in it."""
@@ -34,6 +42,7 @@ class InsideMagics(Front):
     @magic_arguments()
     @argument("model", nargs="?", metavar="MODEL", help=EXPRESSIONS["model"])
     @argument("--before", metavar="EXPR", help="a model or state dict kept from before training, to be shown beside")
+    @argument("--shape", type=_shape, metavar="HxW", help="the shape of images that come as flat rows: 8x8, 3x32x32")
     @expressions("batch", "train", "tokenizer", "loss", "optimizer")
     @shown
     def filters(self, line: str, local_ns: Locals = None) -> Answer | None:
@@ -48,7 +57,7 @@ class InsideMagics(Front):
 
             bench = self._bench("%filters", args, local_ns)
             before = None if args.before is None else self._value(args.before, local_ns)
-            answer = filters_of(bench, before=before, name=args.before or "before")
+            answer = filters_of(bench, before=before, name=args.before or "before", shape=args.shape or ())
         return deliver(self, answer, args)
 
     @no_var_expand

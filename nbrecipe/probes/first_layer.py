@@ -69,25 +69,32 @@ def first_layers(bench: Bench) -> tuple[FirstLayer, ...]:
     Costs a forward pass of two examples in eval mode; more of them run no further than through these layers. Raises
     BadInput for lazy layers and a forward pass that fails.
     """
+    return first_layers_as(bench, ())
+
+
+def first_layers_as(bench: Bench, shape: tuple[int, ...]) -> tuple[FirstLayer, ...]:
+    """The same, where flat examples of as many numbers are images of this shape."""
     model, whole = plain(bench.get("model")), bench.get("batch")
     refuse_lazy(model)
     size = batches.batch_size(whole)
-    found = _read(bench, model, batches.take(whole, min(size, FINDING)), None)
-    return (
-        _read(bench, model, batches.take(whole, min(size, EXAMPLES)), len(found)) if size > FINDING and found else found
-    )
+    found = _read(bench, model, batches.take(whole, min(size, FINDING)), shape, None)
+    if size <= FINDING or not found:
+        return found
+    return _read(bench, model, batches.take(whole, min(size, EXAMPLES)), shape, len(found))
 
 
 class _Enough(Exception):
     """All first layers have been seen; nothing more has to run."""
 
 
-def _read(bench: Bench, model: nn.Module, batch: Any, enough: int | None) -> tuple[FirstLayer, ...]:
+def _read(
+    bench: Bench, model: nn.Module, batch: Any, shape: tuple[int, ...], enough: int | None
+) -> tuple[FirstLayer, ...]:
     fed = batches.feed(model, batch, bench.loss_fn)
     inputs = [t for t in batches.leaves([fed.args, list(fed.kwargs.values())]) if isinstance(t, Tensor) and t.ndim]
     if bench.loss_fn is None:  # the target is among what the model is given
         inputs = [t for t in inputs if t is not fed.target] or inputs
-    reading = Reading(model, inputs, enough)
+    reading = Reading(model, inputs, shape, enough)
     try:
         with evaluating(model), torch.no_grad(), eagerly(), reading, suppress(_Enough):
             model(*fed.args, **fed.kwargs)
@@ -99,7 +106,9 @@ def _read(bench: Bench, model: nn.Module, batch: Any, enough: int | None) -> tup
 class Reading(TorchFunctionMode):
     """Follows inputs while it is active; `layers` are those whose weights multiply them first."""
 
-    def __init__(self, model: nn.Module, inputs: list[Tensor], enough: int | None = None) -> None:
+    def __init__(
+        self, model: nn.Module, inputs: list[Tensor], shape: tuple[int, ...] = (), enough: int | None = None
+    ) -> None:
         super().__init__()
         self._enough = enough
         self.layers: list[FirstLayer] = []
@@ -110,7 +119,8 @@ class Reading(TorchFunctionMode):
         for tensor in inputs:
             one = tensor.shape[1:]
             places = torch.arange(math.prod(one)).reshape(1, *one).expand(tensor.shape)
-            self._raw[id(tensor)] = (tensor, places, one)
+            flat = shape and tensor.ndim == 2 and math.prod(shape) == math.prod(one)
+            self._raw[id(tensor)] = (tensor, places, torch.Size(shape) if flat else one)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import weakref
 from collections.abc import Mapping
@@ -12,11 +13,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from .. import render, verbs
+from ..batches import BadInput
 from ..bench import Bench
 from ..checks.tuning import noisy_filters
 from ..pictures.filters import Filters
 from ..probes import filters as probe
-from ..probes.first_layer import first_layers
+from ..probes.first_layer import FirstLayer, first_layers, first_layers_as
 from ..probes.signal import is_fresh
 from ..probes.untrained import is_as_drawn
 from ..render import filters as drawn
@@ -57,28 +59,43 @@ class FirstFilters(Answer):
         return place
 
 
-def filters(model: nn.Module | None = None, *, before: Any = None, **given: Any) -> FirstFilters:
+def filters(
+    model: nn.Module | None = None, *, before: Any = None, shape: tuple[int, ...] = (), **given: Any
+) -> FirstFilters:
     """Show the weights of the layers that read the batch, by norm, and tell whether they are more than noise.
 
     Takes batch=, train= (a loader), tokenizer=, loss=, optimizer=. `before` is a model or a state dict kept from before
-    training, shown beside; without it, what an earlier call saw of the untrained model. Raises BadInput, in one
-    sentence.
+    training, shown beside; without it, what an earlier call saw of the untrained model. `shape` is that of images which
+    come as flat rows, (8, 8) or (3, 32, 32). Raises BadInput, in one sentence.
     """
-    return filters_of(verbs.bench_of(model=model, **given), before=before)
+    return filters_of(verbs.bench_of(model=model, **given), before=before, shape=shape)
 
 
-def filters_of(bench: Bench, *, before: Any = None, name: str = "before") -> FirstFilters:
+def filters_of(bench: Bench, *, before: Any = None, name: str = "before", shape: tuple[int, ...] = ()) -> FirstFilters:
     """The same for a bench; `name` is what the user calls `before`."""
     start = time.perf_counter()
     require(bench, "model", "batch")
     bench = _with_start(bench, before, name)
     with bench.untouched():
+        if shape:
+            bench.know(first_layers, _flat(bench, tuple(shape)))
         seen = bench.once(probe.filters)
     _remember(bench)
     results = verbs.SESSION.run([noisy_filters.check], bench)
     seconds = time.perf_counter() - start
     title = f"Filters of `{bench.name('model')}`"
     return FirstFilters(title, {r.id: r for r in results}, note=UNCHANGED, seconds=seconds, shown=seen.shown)
+
+
+def _flat(bench: Bench, shape: tuple[int, ...]) -> tuple[FirstLayer, ...]:
+    """The first layers, where flat rows are images of this shape; BadInput where no row has as many numbers."""
+    layers = first_layers_as(bench, shape)
+    if not any(layer.columns is not None and layer.weight[0].numel() == math.prod(shape) for layer in layers):
+        told = " × ".join(str(n) for n in shape)
+        raise BadInput(
+            f"no first layer of `{bench.name('model')}` reads flat rows of {told} = {math.prod(shape)} numbers"
+        )
+    return layers
 
 
 def _with_start(bench: Bench, before: Any, name: str) -> Bench:

@@ -112,6 +112,8 @@ REFUSED = {
     "%activations --examples 99": (
         "examples are rows of the batch from 0 to 31 (the first 32 are read); 99 is none of them"
     ),
+    "%filters net --shape 8": "--shape takes height and width, or channels before them, as in 8x8; `8` is neither",
+    "%filters net --shape 9x9": "no first layer of `net` reads flat rows of 9 × 9 = 81 numbers",
     "%activations --layers 3": "%activations has no --layers; %activations? shows what it has",
 }
 
@@ -166,3 +168,13 @@ def test_a_handful_of_examples_does_not_call_units_of_a_trained_net_dead(noteboo
     many = nbrecipe.activations(net, batch=(x, y), loss=loss, optimizer=optimizer)
     assert [result.id for result in few] == ["saturated-units", "activation-artifacts"]
     assert [result.id for result in many] == ["dead-units", "saturated-units", "activation-artifacts"]
+
+
+def test_flat_rows_are_laid_out_as_the_images_that_they_are(notebook):
+    do(notebook, "flat = nn.Linear(256, 20)\nrows = (x[:, 0].repeat(1, 2, 2)[:, :16, :16].flatten(1), y)")
+    plain, _ = do(notebook, "%filters flat --batch rows")
+    folded, _ = do(notebook, "%filters flat --batch rows --shape 16x16")
+    assert plain.shown.layers[0].form == "curve"
+    (layer,) = folded.shown.layers
+    assert layer.weights.shape == (20, 1, 16, 16)
+    assert (layer.weights.reshape(20, -1) == notebook.user_ns["flat"].weight.detach().numpy()[layer.rows]).all()

@@ -91,7 +91,7 @@ def test_layers_are_walked_by_keys_and_the_first_odd_one_is_open(tab):
     opened = tab(outputs_page())
     opened.wait_for_selector(".nbr-layer")
     assert data(opened, "layer") == "net.layers[3]"
-    assert opened.locator(".nbr-layer[aria-selected=true]").text_content() == "net.layers[3]2 of 6 always off, 2 checkerboard"
+    assert opened.locator(".nbr-layer[aria-selected=true]").text_content() == "net.layers[3]2 of 6 off, 2 checkerboard"
     opened.locator(".nbr-layers").focus()
     opened.keyboard.press("ArrowDown")
     assert data(opened, "layer") == "net.layers[4]"

@@ -21,7 +21,7 @@ function histogram(canvas, layer, width, height, root) {
 }
 
 const remarks = (layer) => [
-  layer.off ? `${layer.off} of ${layer.units} always off` : "",
+  layer.off ? `${layer.off} of ${layer.units} off` : "",
   layer.saturated != null && layer.saturated > 0.005 ? `${percent(layer.saturated)} saturated` : "",
   ...Object.entries(layer.odd).map(([kind, which]) => `${which.length} ${kind}`),
   layer.broken ? "not finite" : "",
