@@ -141,6 +141,11 @@ def noise_images(seed):
     return labelled(conv(3), torch.randn(48, 3, 16, 16, generator=toys.seeded(seed)), seed)
 
 
+def standardised_noise_in_grey(seed):
+    x = torch.randn(48, 1, 16, 16, generator=toys.seeded(seed)).clamp(-3.2, 3.2)
+    return labelled(conv(1), (x - x.mean()) / x.std(), seed)
+
+
 def wide_images(seed):
     return labelled(conv(3), smooth(seed, 48, 3, 12, 24) - 0.5, seed)
 
@@ -257,6 +262,7 @@ KINDS = [
     bytes_into_patches_with_norm,
     binary_masks,
     noise_images,
+    standardised_noise_in_grey,
     wide_images,
     striped_images,
     ramps,

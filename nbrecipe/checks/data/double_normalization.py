@@ -110,9 +110,11 @@ def _explained(bench: Bench, meeting: Meeting) -> _Cause | None:
         if within(once, 1.0) or within(once, 255.0):
             return None  # normalised once, as it should be
     found: list[_Cause] = []
+    mean, std = _moments(meeting.values)
+    standard = abs(mean) < OFF and NEAR[0] < std < NEAR[1]  # of values that look normalised once, only proof is told
     for scale, own in candidates(bench, values.shape[1]):
         found += [cause for judge in (_twice, _of_bytes) if (cause := judge(scale, own, values)) is not None]
-    return max(found, key=lambda cause: cause.certain, default=None)
+    return max((c for c in found if c.certain or not standard), key=lambda cause: cause.certain, default=None)
 
 
 def _twice(scale: Scale, own: bool, values: np.ndarray) -> _Cause | None:
@@ -120,9 +122,9 @@ def _twice(scale: Scale, own: bool, values: np.ndarray) -> _Cause | None:
     exact = is_bytes(raw, 1.0)
     plain = own and within(raw, 1.0) and float(np.ptp(raw)) > 0.5
     full = fills(raw, 1.0)
-    if not (exact or plain or full or (within(raw, 1.0) and float(np.ptp(raw)) > WIDE)):
-        return None
     distinct = len(set(scale.mean)) > 1  # each channel ends elsewhere: six ends that no chance brings about
+    if not (exact or plain or full or (distinct and within(raw, 1.0) and float(np.ptp(raw)) > WIDE)):
+        return None
     return _Cause(
         f"undoing {scale.name} twice gives images from {abs(raw.min()):.1f} to {raw.max():.1f}",
         "Take one of the two normalisations away: one stands in the data, one after it.",
