@@ -186,8 +186,8 @@ REGULARISE = Stage(
             ("weight decay", "Raise the penalty.", "%%watch"),
             ("early stopping", "Stop on the validation loss.", "%%watch"),
             ("try a larger model", "Stopped early, a larger model is often the better one."),
-            ("first-layer weights", "Trained filters should show structure, not noise."),
-            ("activations", "Odd artefacts inside the net hint at problems."),
+            ("first-layer weights", "Trained filters should show structure, not noise.", "%filters"),
+            ("activations", "Odd artefacts inside the net hint at problems.", "%activations"),
         ),
         *_tips(
             "Sanh",
