@@ -29,8 +29,8 @@ from .backwards import own_backwards
 from .cuts import Cuts, Narrowings
 from .differences import Ruler, audit
 
-#: examples that are enough: fewer of them have fewer kinks
-EXAMPLES = 16
+#: examples that are enough, as fewer have fewer kinks; those where a pass takes longer than so many seconds
+EXAMPLES, FEW, SLOW = 16, 2, 0.1
 #: elements of a tensor that are looked at one by one, where time is enough
 POINTS = 4
 #: passes that one derivative takes
@@ -117,10 +117,14 @@ class _Audit:
         name = self.bench.name("model")
         size = self.feed.size
         try:
+            start = time.perf_counter()
             self._loss()
+            if time.perf_counter() - start > SLOW and size > FEW:
+                self.feed = self._fed(FEW)
+                self._loss()
         except Exception:
             self.feed = self._fed(None)  # a graph, an episode: a part cannot be fed
-            size = self.feed.size
+        size = self.feed.size
         off = switch_off(self.net, self.loss_fn, name, lambda: self._step(), alone=size < 2)
         buffers = [(b, b.detach().clone()) for b in self.net.buffers()]
 
@@ -175,14 +179,15 @@ def _measured(
             with mode:
                 return ask()
 
-    loss, took = _timed(lambda: once(cuts))
+    loss, _ = _timed(lambda: once(cuts))
     if not loss.requires_grad:
         raise BadInput("the loss has no gradient: nothing trainable is on its way")
     own, meant = own_backwards(loss)
     slopes = _backward(loss, [tensor for _, tensor in named])
     with narrow, torch.no_grad():
         once(None)
-    replayed = [float(once(cuts.replay()).detach()) for _ in range(2)]
+    passes = [_timed(lambda: once(cuts.replay()).detach()) for _ in range(2)]
+    replayed, took = [float(value) for value, _ in passes], min(seconds for _, seconds in passes)
     if replayed[0] != replayed[1]:
         raise BadInput("two passes on the same batch, seeded alike, give two losses: there is nothing to differentiate")
     mode = cuts if replayed[0] == float(loss.detach()) else None

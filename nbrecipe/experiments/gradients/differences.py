@@ -18,6 +18,8 @@ from ...pictures.gradients import Slope, Tensors
 
 #: a difference counts when it is this share of the derivative, in float64, and this many times its known error
 SHARE, ERRORS = 1e-3, 10.0
+#: the same where something on the way is rounded to float32 or less
+COARSE = 0.05
 #: left and right are apart for good when halving the step leaves this much of it
 KINK = 0.75
 #: steps tried, beside the first, where its error is too large to tell anything
@@ -44,7 +46,7 @@ class Ruler:
             found = self.at(tensor, direction, backward, index, factor)
             if best is None or (not found.kink and (best.kink or found.error < best.error)):
                 best = found
-            if not best.kink and best.error < SHARE / ERRORS * max(abs(backward), abs(best.numeric)):
+            if not best.kink and best.error < share(self.eps) / ERRORS * max(abs(backward), abs(best.numeric)):
                 break
         assert best is not None
         return best
@@ -88,8 +90,12 @@ def differs(slope: Slope, eps: float) -> bool:
     if slope.kink:
         return False
     larger = max(abs(slope.backward), abs(slope.numeric))
-    share = SHARE if eps < 1e-12 else 0.05
-    return abs(slope.backward - slope.numeric) > max(share * larger, ERRORS * slope.error)
+    return abs(slope.backward - slope.numeric) > max(share(eps) * larger, ERRORS * slope.error)
+
+
+def share(eps: float) -> float:
+    """The share of a derivative from which on a difference counts, for numbers of this rounding."""
+    return SHARE if eps < 1e-12 else COARSE
 
 
 def audit(ruler: Ruler, name: str, tensor: Tensor, gradient: Tensor, points: int, seed: int) -> Tensors:
