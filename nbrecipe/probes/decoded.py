@@ -167,10 +167,12 @@ def _says_which(name: str) -> bool:
 def _as_images(tensor: Tensor, entry: Entry | None) -> Tensor | None:
     taken = entry.kind if entry is not None else ""
     flags = tensor.dtype is torch.bool and tensor.ndim != 4
-    if flags or taken in ("conv1d", "lstm", "gru", "rnn_tanh", "rnn_relu", *TABLES):
+    if flags or taken in TABLES:
         return None
     if tensor.ndim > 3:
         return pixels.as_images(tensor)
+    if taken in ("conv1d", "lstm", "gru", "rnn_tanh", "rnn_relu"):
+        return None
     if tensor.ndim == 3 and min(tensor.shape[1:]) >= 8 and tensor.shape[1:].numel() >= 64:
         seen = tensor[:, None]
         flat = entry is not None and entry.values.ndim == 2 and taken == "linear"

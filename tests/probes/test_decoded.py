@@ -81,6 +81,9 @@ KINDS = {
     "thirteen bands": (nn.Conv2d(13, 2, 3), (smooth(6, 13, 16, 16), LABELS), Images),
     "no channel axis": (nn.Sequential(nn.Flatten(), nn.Linear(144, 3)), (smooth(6, 12, 12), LABELS), Images),
     "laid flat": (nn.Linear(256, 3), (smooth(6, 16, 16).flatten(1), LABELS), Images),
+    "images read row by row": (
+        nn.Sequential(nn.Flatten(1, 2), nn.GRU(16, 3, batch_first=True)), (smooth(6, 1, 16, 16), LABELS), Images
+    ),
     "video": (nn.Conv3d(3, 2, 3), (torch.rand(4, 3, 5, 16, 16), torch.arange(4)), Images),
     "video, time first": (Any(), (torch.rand(4, 9, 3, 16, 16), torch.arange(4)), Images),
     "audio": (nn.Conv1d(1, 2, 9), (torch.randn(4, 1, 900), torch.arange(4)), Series),
