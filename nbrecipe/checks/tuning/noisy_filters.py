@@ -77,7 +77,7 @@ def _judged(bench: Bench, layer: FirstLayer, score: Scores, moved: float | None)
         "noise": score.noise, "share": score.share, "most": score.most, "power": score.power, "moved": moved,
     }  # fmt: skip
     mean, alike = number(float(score.moran.mean()), 2), number(score.noise, 2)
-    if score.count > count / RARE or score.most > LOOK or (score.count and score.most > NOISE):
+    if _passes(score):
         if score.count:
             return ok(f"**{score.count} of {count}** filters of `{name}` show structure", where=name, **numbers)
         told = f"Moran's I is **{mean}** on average, noise would have {alike}"
@@ -96,6 +96,11 @@ def _judged(bench: Bench, layer: FirstLayer, score: Scores, moved: float | None)
     )
 
 
+def _passes(score: Scores) -> bool:
+    """Whether more than a few filters show structure by themselves, or all of them together may."""
+    return score.count > len(score.moran) / RARE or score.most > (NOISE if score.count else LOOK)
+
+
 def _reason(
     bench: Bench, layer: FirstLayer, score: Scores, *, drawn: bool, moved: float | None, far: bool
 ) -> tuple[str, str]:
@@ -106,7 +111,7 @@ def _reason(
         return f"`{name}` is frozen", ""
     if drawn or (moved == 0 and not score.count):
         return f"the weights of `{name}` are as they were drawn: nothing was learned there yet", ""
-    if score.count:
+    if score.count and _passes(score):
         return "", ""
     if count < FEWEST:
         return f"`{name}` has {count} filters, too few to tell; {FEWEST} would do", ""
