@@ -15,7 +15,7 @@ from .batches import BadInput
 from .bench import Bench, Cell, Missing
 from .check import Check
 from .finding import Result, Verdict, number, skipped
-from .probes.prior import Applied, apply_prior
+from .probes.init.prior import Applied, apply_prior
 from .registry import all_checks, checks_named
 from .report import Report
 from .runner import run_each

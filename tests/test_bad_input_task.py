@@ -50,7 +50,8 @@ CASES = {
     "features": (
         toys.mlp(), (X[:, :12], Y), nn.CrossEntropyLoss(),
         "the forward pass of Sequential fails on this batch, whose input is (8, 12) float32: "
-        "mat1 and mat2 shapes cannot be multiplied (8x12 and 20x32); this happens in `0` (Linear), given (8, 12) float32",
+        "mat1 and mat2 shapes cannot be multiplied (8x12 and 20x32); "
+        "this happens in `0` (Linear), given (8, 12) float32",
     ),
     "dtype": (
         toys.mlp(), (X.double(), Y), nn.CrossEntropyLoss(),

@@ -16,9 +16,9 @@ from ..bench import Bench
 from ..checks.init import dead_units, saturated_units
 from ..checks.tuning import activation_artifacts
 from ..pictures.activations import Activations
-from ..probes.activity import SHOWN, Activity, activity
-from ..probes.first_layer import examples as first_examples
-from ..probes.signal import is_fresh, signal
+from ..probes.passes.activity import SHOWN, Activity, activity
+from ..probes.passes.signal import is_fresh, signal
+from ..probes.weights.first_layer import examples as first_examples
 from ..render import activations as drawn
 from ..session import UNCHANGED, require
 from ..verbs import Answer

@@ -14,7 +14,7 @@ from ..batches import BadInput
 from ..bench import Bench
 from ..finding import Verdict
 from ..pictures.dependencies import Chart, Over
-from ..probes.charting import charts
+from ..probes.rows.charting import charts
 from ..registry import all_checks
 from ..render import dependencies as drawn
 from ..render import page
@@ -89,9 +89,7 @@ def chart_dependencies_of(
     axes = _axes(over)
     declared = {"whole"} | ({"causal"} if causal else set()) | ({"mixing"} if expect_mixing else set())
     bench = bench.replace(declared=frozenset(declared))
-    results = verbs.SESSION.run(
-        [all_checks()[id] for axis in axes or AXES for id in JUDGES[axis]], bench
-    )
+    results = verbs.SESSION.run([all_checks()[id] for axis in axes or AXES for id in JUDGES[axis]], bench)
     ordered = any(r.id == "future-leak" and r.verdict is not Verdict.SKIPPED for r in results)
     with bench.untouched():
         made = charts(bench, axes, causal=ordered)

@@ -17,10 +17,10 @@ from ..batches import BadInput
 from ..bench import Bench
 from ..checks.tuning import noisy_filters
 from ..pictures.filters import Filters
-from ..probes import filters as probe
-from ..probes.first_layer import FirstLayer, first_layers, first_layers_as
-from ..probes.signal import is_fresh
-from ..probes.untrained import is_as_drawn
+from ..probes.init.untrained import is_as_drawn
+from ..probes.passes.signal import is_fresh
+from ..probes.weights import filters as probe
+from ..probes.weights.first_layer import FirstLayer, first_layers, first_layers_as
 from ..render import filters as drawn
 from ..session import UNCHANGED, require
 from ..verbs import Answer

@@ -17,7 +17,7 @@ from ..batches import BadInput
 from ..bench import Bench
 from ..experiments.freezing import saved_by
 from ..pictures.freezing import Advice, Frozen
-from ..probes.signal import spelled
+from ..probes.passes.signal import spelled
 from ..render import freezing as drawn
 from ..render import page
 from ..session import require

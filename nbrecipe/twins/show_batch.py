@@ -16,9 +16,9 @@ from .. import render, verbs
 from ..batches import BadInput, read
 from ..bench import Bench
 from ..pictures.batch import Batches, Page
-from ..probes.decoded import page
-from ..probes.fed import fed, take
-from ..probes.normalisation import Scale, scale_of
+from ..probes.batch.decoded import page
+from ..probes.batch.fed import fed, take
+from ..probes.batch.normalisation import Scale, scale_of
 from ..registry import get_check
 from ..render import batch as drawn
 from ..render import batch_still as still

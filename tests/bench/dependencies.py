@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from nbrecipe.bench import Bench
-from nbrecipe.probes.causality import Order, order
-from nbrecipe.probes.dependency import Rows
-from nbrecipe.probes.dependency import rows as certificate
+from nbrecipe.probes.rows.causality import Order, order
+from nbrecipe.probes.rows.dependency import Rows
+from nbrecipe.probes.rows.dependency import rows as certificate
 
 from .init import _highest, train_step
 from .nets import token_loss

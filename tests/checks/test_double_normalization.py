@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from nbrecipe import toys
 from nbrecipe.bench import Bench
 from nbrecipe.finding import Verdict
-from nbrecipe.probes.normalisation import KNOWN
+from nbrecipe.probes.batch.normalisation import KNOWN
 from nbrecipe.registry import get_check
 from nbrecipe.runner import run
 

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from nbrecipe import toys
 from nbrecipe.finding import Verdict
-from nbrecipe.probes.last_layer import last_layer
-from nbrecipe.probes.prior import Applied, apply_prior, prior, proved
+from nbrecipe.probes.init.last_layer import last_layer
+from nbrecipe.probes.init.prior import Applied, apply_prior, prior, proved
 from nbrecipe.registry import get_check
 from nbrecipe.runner import run
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from nbrecipe import toys
 from nbrecipe.finding import Verdict
-from nbrecipe.probes.start import healthy_losses, start
+from nbrecipe.probes.init.start import healthy_losses, start
 from nbrecipe.registry import get_check
 from nbrecipe.runner import run, run_each
 

@@ -7,8 +7,8 @@ from torch import nn
 from nbrecipe import toys
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench
-from nbrecipe.probes.activity import Activity, activity
-from nbrecipe.probes.artifacts import odd
+from nbrecipe.probes.passes.activity import Activity, activity
+from nbrecipe.probes.passes.artifacts import odd
 
 
 def seen(net, x, chosen=(0, 1, 2)):

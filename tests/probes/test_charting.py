@@ -14,7 +14,7 @@ from nbrecipe import toys
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench
 from nbrecipe.pictures.dependencies import Chart, Over
-from nbrecipe.probes.charting import SEEN, charts
+from nbrecipe.probes.rows.charting import SEEN, charts
 
 
 class Made(nn.Module):

@@ -7,7 +7,7 @@ from torch import nn
 from nbrecipe import toys
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench
-from nbrecipe.probes.fed import fed, take
+from nbrecipe.probes.batch.fed import fed, take
 
 
 class Sees(nn.Module):

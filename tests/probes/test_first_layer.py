@@ -6,8 +6,8 @@ from torch import nn
 
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench
-from nbrecipe.probes.filters import filters, state_of
-from nbrecipe.probes.first_layer import examples, first_layers
+from nbrecipe.probes.weights.filters import filters, state_of
+from nbrecipe.probes.weights.first_layer import examples, first_layers
 
 
 def bench(net, *inputs, **more):

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from nbrecipe import toys
-from nbrecipe.probes.flow import draw_profile, flow, profile
-from nbrecipe.probes.signal import signal
+from nbrecipe.probes.passes.flow import draw_profile, flow, profile
+from nbrecipe.probes.passes.signal import signal
 
 
 def profile_of(scale: float, bias: float = 0.0) -> dict[str, list[float]]:

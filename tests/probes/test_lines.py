@@ -11,9 +11,9 @@ from torch import nn
 
 from nbrecipe import toys
 from nbrecipe.bench import Bench, Cell
-from nbrecipe.probes.dependency import rows
-from nbrecipe.probes.lines import Line, first_ahead_line, first_mixing_line, said
-from nbrecipe.probes.signal import evaluating
+from nbrecipe.probes.passes.signal import evaluating
+from nbrecipe.probes.rows.dependency import rows
+from nbrecipe.probes.rows.lines import Line, first_ahead_line, first_mixing_line, said
 
 MARK = "# here"
 
@@ -233,7 +233,7 @@ def test_the_function_is_named(what, function):
 
 
 def test_memory_is_bounded_and_what_lies_beyond_is_found_all_the_same(monkeypatch):
-    from nbrecipe.probes import lines
+    from nbrecipe.probes.rows import lines
 
     monkeypatch.setattr(lines, "ROOM", 1)  # one call at a time
     source, net, _ = cell("h = self.body(x)\nh = torch.relu(h)\nh = h - h.mean(0)  # here\nreturn self.head(h)")

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from nbrecipe.probes import noise
+from nbrecipe.probes.weights import noise
 
 
 def drawn(*shape, seed=0):

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from nbrecipe import toys
-from nbrecipe.probes.symmetry import copies, suspects
-from nbrecipe.probes.twins import lasting_twins
+from nbrecipe.probes.passes.symmetry import copies, suspects
+from nbrecipe.probes.passes.twins import lasting_twins
 
 
 def test_copies_are_counted_wherever_they_stand():

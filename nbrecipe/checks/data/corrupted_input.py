@@ -19,9 +19,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.fed import Fed, fed
-from ...probes.passage import TABLES
-from ...probes.worded import IGNORED, class_names
+from ...probes.batch.fed import Fed, fed
+from ...probes.batch.worded import IGNORED, class_names
+from ...probes.passes.passage import TABLES
 
 check = Check(__name__, tip="duplicates and corruption")
 

@@ -17,8 +17,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes import pixels
-from ...probes.fed import fed
+from ...probes.batch import pixels
+from ...probes.batch.fed import fed
 
 check = Check(__name__, tip="visualize just before the net")
 

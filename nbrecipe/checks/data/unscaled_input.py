@@ -19,8 +19,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok
-from ...probes.scaling import Meeting, candidates, is_bytes, layers, meetings, normalises
-from ...probes.signal import is_fresh, spelled
+from ...probes.batch.scaling import Meeting, candidates, is_bytes, layers, meetings, normalises
+from ...probes.passes.signal import is_fresh, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,9 +16,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok
-from ...probes.passage import Layer
-from ...probes.shares import draw_shares
-from ...probes.signal import is_fresh, quiet_units, signal, spelled
+from ...probes.passes.passage import Layer
+from ...probes.passes.shares import draw_shares
+from ...probes.passes.signal import is_fresh, quiet_units, signal, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,9 +19,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, hint, number, ok, skipped
-from ...probes.prior import Prior, prior, proved
-from ...probes.signal import is_fresh
-from ...probes.start import is_far_off, start
+from ...probes.init.prior import Prior, prior, proved
+from ...probes.init.start import is_far_off, start
+from ...probes.passes.signal import is_fresh
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

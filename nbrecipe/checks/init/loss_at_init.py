@@ -21,11 +21,11 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
-from ...probes.fresh import fresh_losses
-from ...probes.last_layer import LastLayer, has_head, last_layer
-from ...probes.prior import Prior, prior
-from ...probes.signal import is_fresh
-from ...probes.start import Start, answers_spread, healthy_losses, is_far_off, loss_of, scored, start
+from ...probes.init.fresh import fresh_losses
+from ...probes.init.last_layer import LastLayer, has_head, last_layer
+from ...probes.init.prior import Prior, prior
+from ...probes.init.start import Start, answers_spread, healthy_losses, is_far_off, loss_of, scored, start
+from ...probes.passes.signal import is_fresh
 from ...task import Kind
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok
-from ...probes.loaded import Loaded, loaded, related
+from ...probes.init.loaded import Loaded, loaded, related
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,10 +15,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok
-from ...probes.flow import line_for
-from ...probes.passage import Layer, Units
-from ...probes.shares import draw_shares
-from ...probes.signal import Signal, is_fresh, signal, spelled
+from ...probes.passes.flow import line_for
+from ...probes.passes.passage import Layer, Units
+from ...probes.passes.shares import draw_shares
+from ...probes.passes.signal import Signal, is_fresh, signal, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,10 +16,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok, skipped
-from ...probes.flow import line_for
-from ...probes.shares import draw_shares
-from ...probes.signal import signal, spelled
-from ...probes.twins import lasting_twins
+from ...probes.passes.flow import line_for
+from ...probes.passes.shares import draw_shares
+from ...probes.passes.signal import signal, spelled
+from ...probes.passes.twins import lasting_twins
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,8 +17,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.between import as_called
-from ...probes.one_step import OneStep
+from ...probes.graph.between import as_called
+from ...probes.passes.one_step import OneStep
 from ...trace import Trace
 from ...trace.data import Facts, OpSeen, Place
 from ...trace.single import single_step

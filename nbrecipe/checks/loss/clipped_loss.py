@@ -21,8 +21,8 @@ from ...batches import BadInput, Step
 from ...bench import Bench, Cell
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.between import as_called
-from ...probes.one_step import OneStep
+from ...probes.graph.between import as_called
+from ...probes.passes.one_step import OneStep
 from ...trace import Trace
 from ...trace.roots import Ceiling, ceiling, sealed
 

@@ -18,7 +18,7 @@ from ...batches import leaves
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.label_counts import class_call, label_counts
+from ...probes.init.label_counts import class_call, label_counts
 from ...task import Kind, LossCall, Task
 
 check = Check(__name__, tip="what the loss is given")

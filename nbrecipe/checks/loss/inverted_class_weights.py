@@ -16,7 +16,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
-from ...probes.label_counts import class_call, label_counts
+from ...probes.init.label_counts import class_call, label_counts
 from ...task import Task
 
 if TYPE_CHECKING:

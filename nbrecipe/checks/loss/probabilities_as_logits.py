@@ -17,7 +17,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.one_step import OneStep
+from ...probes.passes.one_step import OneStep
 from ...trace import Trace
 from ...trace.data import LossCall, LossSeen
 from ...trace.single import single_step

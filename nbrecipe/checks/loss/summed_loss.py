@@ -20,7 +20,7 @@ from ...batches import Step
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, hint, number, ok, skipped
-from ...probes.one_step import OneStep
+from ...probes.passes.one_step import OneStep
 from ...trace import Trace
 from ...trace.data import LossCall, OptimizerSeen
 

@@ -18,9 +18,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.between import as_called
-from ...probes.one_step import OneStep
-from ...probes.start import known_labels
+from ...probes.graph.between import as_called
+from ...probes.init.start import known_labels
+from ...probes.passes.one_step import OneStep
 from ...task import Kind, LossCall, Task
 from ...task.expected import as_taken
 from ...trace.single import single_step

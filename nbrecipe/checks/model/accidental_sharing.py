@@ -20,7 +20,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, hint, ok
-from ...probes.signal import plain, spelled
+from ...probes.passes.signal import plain, spelled
 
 check = Check(__name__, tip="picking the model")
 

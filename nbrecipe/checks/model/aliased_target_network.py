@@ -22,8 +22,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok
-from ...probes.hidden import held_by
-from ...probes.signal import plain, spelled
+from ...probes.graph.hidden import held_by
+from ...probes.passes.signal import plain, spelled
 
 check = Check(__name__, tip="training dynamics")
 

@@ -17,10 +17,10 @@ from ...batches import leaves
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.dependency import Leak, Rows, rows
-from ...probes.lines import spot
-from ...probes.mixing import Place
-from ...probes.signal import plain, spelled
+from ...probes.passes.signal import plain, spelled
+from ...probes.rows.dependency import Leak, Rows, rows
+from ...probes.rows.lines import spot
+from ...probes.rows.mixing import Place
 
 check = Check(__name__, tip="chart dependencies")
 

@@ -17,7 +17,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
-from ...probes.signal import forward, plain, training
+from ...probes.passes.signal import forward, plain, training
 from ...task import Task
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.constancy import STEPS, Constancy, constancy
-from ...probes.signal import is_fresh
+from ...probes.passes.constancy import STEPS, Constancy, constancy
+from ...probes.passes.signal import is_fresh
 
 check = Check(__name__, tip="chart dependencies")
 

@@ -18,10 +18,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok, skipped
-from ...probes.reach import Cut, Reach, is_held, joined, reach
-from ...probes.shares import draw_shares
-from ...probes.signal import plain, spelled
-from ...probes.untrained import is_as_drawn
+from ...probes.graph.reach import Cut, Reach, is_held, joined, reach
+from ...probes.init.untrained import is_as_drawn
+from ...probes.passes.shares import draw_shares
+from ...probes.passes.signal import plain, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

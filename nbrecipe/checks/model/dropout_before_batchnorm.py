@@ -25,7 +25,7 @@ from ... import batches, toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, hint, number, ok, skipped
-from ...probes.signal import eagerly, plain, spelled
+from ...probes.passes.signal import eagerly, plain, spelled
 from ...task.refusal import failed_forward, refuse_lazy
 
 check = Check(__name__, tip="drop")

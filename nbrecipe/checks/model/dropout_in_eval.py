@@ -18,8 +18,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok
-from ...probes.sampling import ATTENTION, Draw, Sampling, sampling
-from ...probes.signal import spelled
+from ...probes.passes.sampling import ATTENTION, Draw, Sampling, sampling
+from ...probes.passes.signal import spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

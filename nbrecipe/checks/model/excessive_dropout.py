@@ -20,8 +20,8 @@ from ...batches import BadInput
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok
-from ...probes.reached import reached
-from ...probes.signal import plain, spelled
+from ...probes.graph.reached import reached
+from ...probes.passes.signal import plain, spelled
 
 check = Check(__name__, tip="drop")
 

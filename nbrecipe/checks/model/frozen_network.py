@@ -16,9 +16,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok
-from ...probes.hidden import held_by
-from ...probes.reached import reached
-from ...probes.signal import plain, spelled
+from ...probes.graph.hidden import held_by
+from ...probes.graph.reached import reached
+from ...probes.passes.signal import plain, spelled
 from ...task.refusal import refuse_lazy
 
 check = Check(__name__, tip="unused parameters")

@@ -16,7 +16,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.carried import ROUNDING, carried
+from ...probes.rows.carried import ROUNDING, carried
 from ...trace import Trace
 
 check = Check(__name__, tip="wrong indexing")

@@ -17,9 +17,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.influence import Ignored, Influence, influence
-from ...probes.mentions import is_foreign
-from ...probes.signal import plain
+from ...probes.graph.mentions import is_foreign
+from ...probes.passes.signal import plain
+from ...probes.rows.influence import Ignored, Influence, influence
 
 check = Check(__name__, tip="chart dependencies")
 

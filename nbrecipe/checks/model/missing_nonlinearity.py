@@ -17,9 +17,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok
-from ...probes.chains import Pair, pairs
-from ...probes.mentions import is_foreign
-from ...probes.signal import plain, spelled
+from ...probes.graph.chains import Pair, pairs
+from ...probes.graph.mentions import is_foreign
+from ...probes.passes.signal import plain, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,9 +15,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, number, ok, skipped
-from ...probes.dependency import rows
-from ...probes.places import copies
-from ...probes.signal import spelled
+from ...probes.passes.signal import spelled
+from ...probes.rows.dependency import rows
+from ...probes.rows.places import copies
 
 check = Check(__name__, tip="chart dependencies")
 

@@ -16,7 +16,7 @@ from ... import batches, toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.signal import eagerly, evaluating, plain
+from ...probes.passes.signal import eagerly, evaluating, plain
 from ...task.refusal import failed_forward, refuse_lazy
 
 check = Check(__name__, tip="wrong indexing")

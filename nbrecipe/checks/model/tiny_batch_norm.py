@@ -20,7 +20,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.signal import forward, plain, training
+from ...probes.passes.signal import forward, plain, training
 from ...task.refusal import refuse_lazy
 from ...trace import Trace
 from ...trace.data import ModelSeen

@@ -22,7 +22,7 @@ from ... import batches, toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, hint, ok
-from ...probes.signal import eagerly, evaluating, plain, spelled
+from ...probes.passes.signal import eagerly, evaluating, plain, spelled
 from ...task.refusal import failed_forward, refuse_lazy
 
 check = Check(__name__, tip="unused parameters")

@@ -18,10 +18,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok
-from ...probes.hidden import Hidden, held_by, hidden, optimizers
-from ...probes.reached import reached
-from ...probes.signal import plain, spelled
-from ...probes.untrained import as_drawn
+from ...probes.graph.hidden import Hidden, held_by, hidden, optimizers
+from ...probes.graph.reached import reached
+from ...probes.init.untrained import as_drawn
+from ...probes.passes.signal import plain, spelled
 
 check = Check(__name__, tip="unused parameters")
 

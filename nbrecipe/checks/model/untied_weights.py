@@ -18,7 +18,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.signal import spelled
+from ...probes.passes.signal import spelled
 
 check = Check(__name__, tip="unused parameters")
 

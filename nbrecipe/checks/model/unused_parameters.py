@@ -17,10 +17,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok
-from ...probes.mentions import is_foreign, speaks_of
-from ...probes.reach import is_held, never_touched, reach
-from ...probes.shares import draw_shares
-from ...probes.signal import plain, spelled
+from ...probes.graph.mentions import is_foreign, speaks_of
+from ...probes.graph.reach import is_held, never_touched, reach
+from ...probes.passes.shares import draw_shares
+from ...probes.passes.signal import plain, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

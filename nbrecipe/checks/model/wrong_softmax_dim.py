@@ -19,10 +19,10 @@ from ...batches import leaves
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.normalised import Crossed, crossed
-from ...probes.origin import said
-from ...probes.signal import spelled
-from ...probes.softmaxes import Softmax, Softmaxes, softmaxes
+from ...probes.passes.signal import spelled
+from ...probes.rows.normalised import Crossed, crossed
+from ...probes.rows.origin import said
+from ...probes.rows.softmaxes import Softmax, Softmaxes, softmaxes
 
 check = Check(__name__, tip="wrong indexing")
 

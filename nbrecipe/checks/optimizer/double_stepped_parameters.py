@@ -17,8 +17,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.hidden import held_by, optimizers
-from ...probes.signal import plain
+from ...probes.graph.hidden import held_by, optimizers
+from ...probes.passes.signal import plain
 from ...trace import Trace
 from ...trace.data import OptimizerSeen
 

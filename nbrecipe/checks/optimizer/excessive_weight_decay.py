@@ -18,8 +18,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.reached import reached
-from ...probes.signal import is_fresh, plain
+from ...probes.graph.reached import reached
+from ...probes.passes.signal import is_fresh, plain
 from ...trace import Trace
 from ...trace.course import ends, training_loss
 from ...trace.data import OptimizerSeen, Update

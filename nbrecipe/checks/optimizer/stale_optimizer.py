@@ -17,8 +17,8 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.holding import Holding, holding
-from ...probes.signal import spelled
+from ...probes.graph.holding import Holding, holding
+from ...probes.passes.signal import spelled
 from ...trace import Trace
 from ...trace.data import OptimizerSeen, ParameterSeen
 

@@ -16,7 +16,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.holding import drivers, is_stepped
+from ...probes.graph.holding import drivers, is_stepped
 from ...trace import Trace
 from ...trace.course import scheduler_of
 from ...trace.data import OptimizerSeen

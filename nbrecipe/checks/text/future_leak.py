@@ -17,9 +17,9 @@ from ...batches import Feed, leaves
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.causality import Ahead, Order, order
-from ...probes.lines import spot
-from ...probes.signal import plain, spelled
+from ...probes.passes.signal import plain, spelled
+from ...probes.rows.causality import Ahead, Order, order
+from ...probes.rows.lines import spot
 
 check = Check(__name__, tip="chart dependencies")
 

@@ -14,10 +14,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.cropping import Padding, padding
-from ...probes.mentions import is_foreign
-from ...probes.origin import said
-from ...probes.signal import plain
+from ...probes.graph.mentions import is_foreign
+from ...probes.passes.signal import plain
+from ...probes.rows.cropping import Padding, padding
+from ...probes.rows.origin import said
 
 check = Check(__name__, tip="outputs of the tokenizer")
 

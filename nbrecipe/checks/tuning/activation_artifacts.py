@@ -18,10 +18,10 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, hint, ok, skipped
-from ...probes.activity import activity
-from ...probes.shares import draw_shares
-from ...probes.signal import is_fresh, spelled
-from ...probes.untrained import as_drawn
+from ...probes.init.untrained import as_drawn
+from ...probes.passes.activity import activity
+from ...probes.passes.shares import draw_shares
+from ...probes.passes.signal import is_fresh, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

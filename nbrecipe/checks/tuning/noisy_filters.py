@@ -21,10 +21,10 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...pictures.filters import Scores
-from ...probes.filters import filters
-from ...probes.first_layer import FirstLayer
-from ...probes.signal import is_fresh, spelled
-from ...probes.untrained import is_as_drawn
+from ...probes.init.untrained import is_as_drawn
+from ...probes.passes.signal import is_fresh, spelled
+from ...probes.weights.filters import filters
+from ...probes.weights.first_layer import FirstLayer
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,0 +1,1 @@
+"""Which outputs depend on which inputs: over rows, positions, features and space, and the line where they meet."""
