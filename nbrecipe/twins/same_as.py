@@ -51,7 +51,7 @@ def same_as_of(rewrite: Rewrite, *, budget: float = 20.0, where: str = "") -> An
         note += f"; silenced on the board: {check.id}"
     else:
         verbs.SESSION.report.add([result])
-    title = f"`{rewrite.new_name}` for `{rewrite.old_name}`"
+    title = f"`{rewrite.new_name}` in place of `{rewrite.old_name}`"
     return Answer(title, {result.id: result}, note=note, seconds=seconds)
 
 

@@ -275,6 +275,12 @@ def test_hypothesis_finds_small_numbers_where_it_is_installed():
         assert finding.code.startswith("x = torch.tensor([[0.], [0.], [0.]])")
 
 
+def test_nothing_is_left_in_the_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert found(lambda x: x.sum(1), lambda x: x.sum(1) + (x.shape[0] > 2), X).verdict == "bad"
+    assert not list(tmp_path.iterdir())
+
+
 def test_nothing_of_the_users_is_changed():
     def slow(x, layer):
         x += 1

@@ -137,10 +137,10 @@ def _why(outcome: Outcome) -> str:
     total, raised = len(outcome.looks), sum(one.what == "fails" for one in outcome.looks)
     alone = sum(one.what == "accepts" for one in outcome.looks)
     told = [f"{total} {_inputs(total)} tried" + (f", both raise on {raised}" if raised else "")]
-    told += [f"the loop alone raises on {alone}"] if alone else []
+    told += [f"on {alone} the loop raises and the new version does not"] if alone else []
     if outcome.worst is not None:
         told.append(
-            f"{outcome.differing} of them {'differs' if outcome.differing == 1 else 'differ'}, first {_first(outcome)}"
+            f"{outcome.differing} of them {'differs' if outcome.differing == 1 else 'differ'}, the first of them {_first(outcome)}"
         )
     if outcome.stopped:
         told.append("interrupted" if outcome.stopped == "user" else "the budget ended it")

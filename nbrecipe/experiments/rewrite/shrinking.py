@@ -6,6 +6,7 @@ By hypothesis where it is installed, which shrinks lengths, places and numbers t
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -87,6 +88,7 @@ def _by_hypothesis(inner: Rewrite, free: Free, differs: Differs) -> None:
     from hypothesis import (  # type: ignore[import-not-found,unused-ignore]
         HealthCheck,
         Phase,
+        configuration,
         errors,
         find,
         settings,
@@ -107,10 +109,15 @@ def _by_hypothesis(inner: Rewrite, free: Free, differs: Differs) -> None:
         max_examples=EXAMPLES, database=None, derandomize=True, deadline=None,
         phases=(Phase.generate, Phase.shrink), suppress_health_check=list(HealthCheck),
     )  # fmt: skip
-    try:
-        differs(find(strategies.tuples(*lists).flatmap(filled), differs, settings=setting))
-    except errors.HypothesisException:  # nothing smaller, or not in time
-        return
+    home = getattr(configuration, "__hypothesis_home_directory", None)
+    with tempfile.TemporaryDirectory() as folder:  # else a folder of its own is left beside the notebook
+        configuration.set_hypothesis_home_dir(folder)
+        try:
+            differs(find(strategies.tuples(*lists).flatmap(filled), differs, settings=setting))
+        except errors.HypothesisException:  # nothing smaller, or not in time
+            return
+        finally:
+            configuration.set_hypothesis_home_dir(home)
 
 
 def _filled(given: Given, free: Free, numbers: list[int]) -> Given:
