@@ -173,3 +173,12 @@ def test_what_the_inputs_show_is_not_held_against_a_layer():
     assert counted(board)[1] == 6
     assert counted(board, odd(board))[1] == 0
     assert odd(torch.randn(8, 3, 7, 30)) is None
+
+
+def test_units_are_counted_before_maps_are_laid_flat():
+    net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(288, 3))
+    bench = toys.bench(net, torch.rand(20, 1, 8, 8), torch.arange(20) % 3, nn.CrossEntropyLoss())
+    with bench.untouched():
+        first, last = activity(bench).layers
+    assert (first.kind, first.shape, first.units) == ("conv2d → relu", (8, 6, 6), 8)
+    assert (last.kind, last.units) == ("linear", 3)

@@ -139,9 +139,8 @@ def _why(outcome: Outcome) -> str:
     told = [f"{total} {_inputs(total)} tried" + (f", both raise on {raised}" if raised else "")]
     told += [f"on {alone} the loop raises and the new version does not"] if alone else []
     if outcome.worst is not None:
-        told.append(
-            f"{outcome.differing} of them {'differs' if outcome.differing == 1 else 'differ'}, the first of them {_first(outcome)}"
-        )
+        differ = "differs" if outcome.differing == 1 else "differ"
+        told.append(f"{outcome.differing} of them {differ}, the first of them {_first(outcome)}")
     if outcome.stopped:
         told.append("interrupted" if outcome.stopped == "user" else "the budget ended it")
     fault = outcome.worst is not None and outcome.worst.fault

@@ -119,6 +119,8 @@ class Watch(TorchFunctionMode):
         #: the layer that ran last and what came out of it, while something may still follow directly
         self._row: _Row | None = None
         self._out: Tensor | None = None
+        #: the same before it was laid out anew, as units are counted there
+        self._laid: Tensor | None = None
 
     @contextmanager
     def hooked(self, model: nn.Module) -> Iterator[None]:
@@ -157,7 +159,8 @@ class Watch(TorchFunctionMode):
 
     def _close(self) -> None:
         """What came out of the last layer and what followed it is reduced, and let go."""
-        row, out, self._row, self._out = self._row, self._out, None, None
+        row, out = self._row, self._out if self._laid is None else self._laid
+        self._row = self._out = self._laid = None
         if row is not None and out is not None:
             with suppress(RuntimeError):
                 row.layer = self._reduced(row, row.kinds[-1].rstrip("_"), out)
@@ -173,9 +176,9 @@ class Watch(TorchFunctionMode):
             self._begin(self._path_of(weight), name, out)
         elif follows and self._row is not None and (name in NORMS or kind in ACTIVATIONS):
             self._row.kinds.append(kind)
-            self._out = out
+            self._out, self._laid = out, None
         elif follows and kind in MOVES:
-            self._out = out
+            self._out, self._laid = out, self._out if self._laid is None else self._laid
         elif kind in ACTIVATIONS - {"softmax", "log_softmax"}:  # of a sum, as at the end of a residual block
             self._begin(self._stack[-1], kind, out)
 
