@@ -28,7 +28,7 @@ check = Check(__name__, tip="chart dependencies")
 VIEWS = ("view", "reshape", "view_as", "reshape_as", "unflatten", "flatten")
 ALONG = (
     "softmax", "log_softmax", "mean", "sum", "std", "var", "amax", "amin", "max", "min", "cumsum", "norm", "normalize",
-    "logsumexp", "median", "sort", "argsort", "flip", "prod",
+    "logsumexp", "median", "sort", "argsort", "flip", "prod", "roll",
 )  # fmt: skip
 #: layers of torch that take time first unless they are told otherwise
 TIMED = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
