@@ -217,3 +217,21 @@ def test_what_cannot_be_checked_is_one_sentence(call, sentence):
     with pytest.raises(BadInput) as refusal:
         call()
     assert str(refusal.value) == sentence
+
+
+def test_a_net_that_knows_its_rows_by_heart_has_gradients_too_small_to_measure():
+    x, y = torch.randn(16, 4, generator=toys.seeded()), torch.arange(16) % 2
+    net = toys.mlp((4, 64, 2))
+    for _ in range(600):
+        loss = F.cross_entropy(net(x), y)
+        net.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for p in net.parameters():
+                p -= 0.5 * p.grad
+    with torch.no_grad():
+        net[-1].weight *= 12
+        net[-1].bias *= 12
+    given = toys.bench(net, x, y, nn.CrossEntropyLoss())
+    assert F.cross_entropy(net(x), y).item() < 1e-6
+    assert run(wrong_gradient.check, given).verdict is Verdict.OK

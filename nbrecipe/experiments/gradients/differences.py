@@ -62,7 +62,8 @@ class Ruler:
             far, near = (self._both(tensor, kept, direction, step) for step in (h, h / 2))
         finally:
             _put(tensor, kept)
-        largest = max(abs(value) for value in (here, *far, *near))
+        # a small loss is the difference of larger numbers, as a logarithm of a sum and a logit are
+        largest = max(1.0, *(abs(value) for value in (here, *far, *near)))
         noise = ROUNDINGS * self.eps * largest / h
         wide, fine = (far[1] - far[0]) / (2 * h), (near[1] - near[0]) / h
         apart = abs(far[1] + far[0] - 2 * here) / h, abs(near[1] + near[0] - 2 * here) / (h / 2)
