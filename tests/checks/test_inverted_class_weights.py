@@ -141,3 +141,28 @@ def test_a_thousand_classes_are_judged():
     n = (1000 / torch.arange(1, 1001)).round()
     assert by_chance(agreement(n, torch.rand(1000, generator=g)), 1000) > 1e-3
     assert by_chance(agreement(n, n**0.3), 1000) < 1e-9
+
+
+def weighed(rate: float, weight: float, rows: int = 1000) -> Verdict:
+    """What is said of a binary loss with this weight, where exactly this share of the labels is positive."""
+    y = (torch.arange(rows) < rate * rows).float()[:, None]
+    given = toys.bench(nn.Linear(3, 1), torch.randn(rows, 3), y, nn.BCEWithLogitsLoss(pos_weight=torch.tensor(weight)))
+    return run(all_checks()["inverted-class-weights"], given).verdict
+
+
+@pytest.mark.parametrize(
+    ("rate", "weight", "verdict"),
+    [
+        (0.13, 0.13 / 0.87, "bad"),
+        (0.87, 0.87 / 0.13, "bad"),
+        (0.13, 0.87 / 0.13, "ok"),
+        (0.2, 0.25, "hint"),  # the odds, and a round number too
+        (0.13, 0.16, "hint"),
+        (0.13, 1.0, "ok"),
+        (0.5, 3.0, "ok"),
+        (0.45, 0.45 / 0.55, "ok"),  # as good as balanced
+        (0.9, 0.5, "ok"),
+    ],
+)
+def test_the_weight_of_positives_is_the_inverse_of_their_odds(rate, weight, verdict):
+    assert weighed(rate, weight) == verdict

@@ -61,6 +61,9 @@ def run(task: Task, bench: Bench) -> Finding:
     one_each = one_each and call.target.ndim == 1 and len(call.target) == task.feed.size
     if name and one_each and index == 0:
         return bad(f"{told}: it is called `{name}`", fix=_FIX, code=_code(bench, call), name=name, **seen)
+    if one_each and ignored <= int(counts.topk(2).values[-1]) and _pads(bench, index):
+        why = f"{index} is the padding of the inputs, which are tokens; the targets are one class for each row"
+        return bad(told, why=why, fix=_FIX, code=_code(bench, call), **seen)
     why = "it may be meant where this number stands for no label" + (
         ", or for the background" if task.kind is Kind.SEGMENTATION else ""
     )
@@ -68,6 +71,14 @@ def run(task: Task, bench: Bench) -> Finding:
 
 
 _FIX = "Leave out `ignore_index`, unless this number stands for what has no label; -100 is never a class."
+
+
+def _pads(bench: Bench, index: int) -> bool:
+    """Whether the inputs are tokens that are padded with this number: the index was meant for them."""
+    tables = [part for part in bench.get("model").modules() if isinstance(part, nn.Embedding)]
+    return bool(tables) and (
+        any(table.padding_idx == index for table in tables) or getattr(bench.tokenizer, "pad_token_id", None) == index
+    )
 
 
 def _code(bench: Bench, call: LossCall) -> str:
@@ -180,6 +191,26 @@ def one_of_five_classes() -> Bench:
 def a_word_of_the_text() -> Bench:
     """Padding is 0, and so is a word: this is a hint."""
     return _padded(inside=True)
+
+
+class _Bag(nn.Module):
+    """Words of a text, in five classes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words, self.head = nn.Embedding(30, 8, padding_idx=0), nn.Linear(8, 5)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        made: Tensor = self.head(self.words(ids).mean(1))
+        return made
+
+
+@check.breaks
+def padding_of_the_inputs() -> Bench:
+    """0 pads the words, and is the first of five classes of texts."""
+    g = toys.seeded()
+    ids, labels = torch.randint(1, 30, (120, 7), generator=g), torch.randint(5, (120,), generator=g)
+    return toys.bench(_Bag(), ids, labels, nn.CrossEntropyLoss(ignore_index=0))
 
 
 @check.holds

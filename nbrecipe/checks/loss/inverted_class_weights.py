@@ -17,6 +17,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...probes.init.label_counts import class_call, label_counts
+from ...probes.init.positives import Positives, positives
 from ...task import Task
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ COUNTED, WRITTEN = 12, 10
 @check.run
 def run(task: Task, bench: Bench) -> Finding:
     """Compare the loss's own weights with the frequencies of the labels, by their values and by their order."""
+    rare = bench.once(positives)
+    if rare is not None:
+        return _of_two(rare, bench)
     call, counts = class_call(task), bench.once(label_counts)
     weight = None if call is None else call.options.get("weight")
     if counts is None or not isinstance(weight, Tensor):
@@ -66,6 +70,25 @@ def run(task: Task, bench: Bench) -> Finding:
         why = f"such weights may be meant, where mistakes of the common classes cost more{rate}"
         return hint(_told(counts, weight, used), why=why, fix=_FIX, code=_code(bench, counts), **seen)
     return ok(f"class weights do not grow with the frequency (rank correlation {number(agree / pairs, 2)})", **seen)
+
+
+def _of_two(rare: Positives, bench: Bench) -> Finding:
+    """The verdict on a `pos_weight`."""
+    share = number(100 * rare.count / (rare.count + rare.others), 3)
+    told = f"positives are **{share} %** of the labels and weigh **{number(rare.weight, 3)}** where negatives weigh 1"
+    seen: dict[str, Any] = {"counts": [rare.others, rare.count], "weights": [1.0, rare.weight]}
+    if not rare.inverted or max(rare.odds, 1 / rare.odds) < BALANCED:
+        return ok(told, **seen)
+    inverse = number(rare.others / rare.count, 3)
+    given: dict[str, Any] = {
+        "fix": "Weigh positives by the number of negatives for each of them.",
+        "code": f"{bench.name('loss_fn')} = torch.nn.BCEWithLogitsLoss(pos_weight=torch.tensor({inverse}))",
+    }
+    if rare.computed:
+        return bad(
+            told, why="the weight is the odds of a positive; what evens them out is the inverse", **given, **seen
+        )
+    return hint(told, why="such a weight may be meant, where false alarms cost more", **given, **seen)
 
 
 _FIX = "Weigh each class by the inverse of its frequency, in the order of the class indices."
@@ -183,6 +206,31 @@ def square_roots_for_weights() -> Bench:
 def two_classes() -> Bench:
     """With two classes it may be meant, so this is a hint."""
     return _weighed("frequencies", (0.9, 0.1))
+
+
+def _binary(weight: float | None = None) -> Bench:
+    given = toys.binary(rate=0.1)
+    share = float(given.train_data.tensors[1].mean())
+    made = torch.tensor(share / (1 - share) if weight is None else weight)
+    return given.replace(loss_fn=nn.BCEWithLogitsLoss(pos_weight=made))
+
+
+@check.breaks
+def odds_for_a_weight() -> Bench:
+    """`pos_weight=rate / (1 - rate)`, where its inverse was meant."""
+    return _binary()
+
+
+@check.breaks
+def rare_positives_weigh_half() -> Bench:
+    """A weight that somebody chose: this is a hint."""
+    return _binary(0.5)
+
+
+@check.holds
+def rare_positives_weigh_more() -> Bench:
+    """Nine negatives for each positive, which weighs nine times as much."""
+    return _binary(9.0)
 
 
 @check.holds
