@@ -44,6 +44,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     if seen.leak is None:
         return ok(
             f"each of {seen.size} outputs depends on its own row alone, by {seen.passes} backward passes{normed}",
+            why=seen.left,
             rows=seen.size,
             passes=seen.passes,
         )

@@ -60,7 +60,7 @@ def order(bench: Bench) -> Order:
     model = plain(bench.get("model"))
     refuse_lazy(model)
     whole = bench.get("batch")
-    size = unlike(model, whole, min(batches.batch_size(whole), ROWS))
+    size = unlike(model, whole, min(batches.batch_size(whole), ROWS, apart.size))
     fed = batches.feed(model, batches.take(whole, size), bench.loss_fn)
     with evaluating(model), torch.enable_grad():
         inputs, output = inputs_and_output(model, fed, size)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -26,6 +26,7 @@ from ...task.refusal import failed_forward, refuse_lazy
 from ..passes.signal import eagerly, evaluating, plain
 from .lines import Line, first_mixing_line
 from .mixing import Place, first_mixing
+from .room import SHARE, free_bytes, gigabytes, saved_bytes
 
 #: rows that are looked at; a leak that so many do not have is one of a single row
 ROWS = 32
@@ -67,6 +68,8 @@ class Rows:
     why: str = ""
     #: the shape of the output
     shape: tuple[int, ...] = ()
+    #: why fewer rows were looked at than were asked for, "" where none were left out
+    left: str = ""
 
 
 def rows(bench: Bench) -> Rows:
@@ -81,25 +84,38 @@ def rows(bench: Bench) -> Rows:
     most = batches.batch_size(whole)
     if most < 2:
         return Rows(most, 0, why="the batch holds a single row")
-    size, start = unlike(model, whole, min(most, ROWS)), perf_counter()
+    fits, left = _room(bench, model, whole)
+    size, start = unlike(model, whole, min(most, ROWS, fits)), perf_counter()
     try:
         found = _both_modes(bench, model, batches.take(whole, size), size)
     except BadInput:
         if size == most:
             raise
         return _both_modes(bench, model, whole, most)  # a model of one size of batch
-    if found.leak is not None or found.why or "whole" not in bench.declared:
-        return found
-    return _rest(bench, model, whole, (perf_counter() - start) / (size * found.passes)) or found
+    if found.leak is None and not found.why and "whole" in bench.declared:
+        each = (perf_counter() - start) / (size * found.passes)
+        found = _rest(bench, model, whole, min(most, fits), each) or found
+    asked = most if "whole" in bench.declared else min(most, ROWS)
+    return replace(found, left=left if fits < asked else "")
 
 
-def _rest(bench: Bench, model: nn.Module, whole: Any, each: float) -> Rows | None:
-    """The certificate for more rows, at `each` seconds a row and pass; None where there are no more, or no time."""
-    most = batches.batch_size(whole)
+def _rest(bench: Bench, model: nn.Module, whole: Any, most: int, each: float) -> Rows | None:
+    """The certificate for up to `most` rows, at `each` seconds a row and pass; None where there is no time for more."""
     while most > ROWS and each * most * 3 * most.bit_length() > SECONDS:
         most //= 2
     size = unlike(model, whole, most) if most > ROWS else 0
     return _both_modes(bench, model, batches.take(whole, size), size) if size > ROWS else None
+
+
+def _room(bench: Bench, model: nn.Module, whole: Any) -> tuple[int, str]:
+    """How many rows fit into memory, by a pass of two; and what all of them would take."""
+    most, few = batches.batch_size(whole), 2
+    fed = batches.feed(model, batches.take(whole, few), bench.loss_fn)
+    with suppress(BadInput), evaluating(model), torch.enable_grad():
+        each = saved_bytes(model, lambda: inputs_and_output(model, fed, few)) / few
+        fits = int(SHARE * free_bytes(model) / max(each, 1.0))
+        return max(few, fits), f"all {most} rows would take {gigabytes(each * most)} of memory"
+    return most, ""  # a model of one size of batch
 
 
 def _both_modes(bench: Bench, model: nn.Module, batch: Any, size: int) -> Rows:
