@@ -105,7 +105,7 @@ def run(browser, lab):
     page = open_notebook(browser, lab, "live")
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
     try:
-        page.wait_for_selector(".nbr-film")
+        page.wait_for_selector(".nbr-film", timeout=90_000)  # a kernel that starts beside other tests takes its time
     finally:
         shot(page, "lab-started")
     seen = {}
