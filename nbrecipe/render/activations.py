@@ -13,8 +13,9 @@ from . import html, text
 from .figure import few_colours
 from .filters import spelled
 from .fragment import fragment, image, replayed, rich, script, static
+from .packing import deflated
 from .still_activations import png
-from .tiles import packed, pooled
+from .tiles import pooled
 
 __all__ = ["html_of", "module", "png", "style", "text_of", "told"]
 
@@ -104,7 +105,7 @@ def sheet_of(seen: Activations) -> bytes:
         "name": seen.name, "examples": list(seen.examples), "size": seen.size, "inputs": inputs,
         "notes": [*seen.notes, *left], "layers": [_packed(seen, layer, room, data) for layer in layers],
     }  # fmt: skip
-    return packed(head, data)
+    return deflated(head, data)
 
 
 def _packed(seen: Activations, layer: Layer, room: int, data: list[bytes]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Iterator
 from html import escape
 
@@ -11,6 +9,7 @@ from ..pictures.batch import Batches, Page, Table, TensorLine, Texts, View
 from ..report import Report
 from . import html, text
 from .fragment import fragment, replayed, rich, script, static
+from .packing import deflated
 from .samples import Detail, brief, spoken, view
 from .watching import live_rows
 from .words import sentence
@@ -49,8 +48,7 @@ def _pages(shown: Batches, detail: Detail) -> str:
     if not rest:
         return top + told
     still = f'<div class="nbr-place nbr-leaf">batch 1 of {1 + len(rest)}</div>{top}'
-    packed = zlib.compress(json.dumps([_page(page, detail) for page in rest]).encode(), 9)
-    return replayed(script("batch.js"), still, packed) + told
+    return replayed(script("batch.js"), still, deflated([_page(page, detail) for page in rest])) + told
 
 
 def _page(page: Page, detail: Detail) -> str:

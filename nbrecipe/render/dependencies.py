@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from ..report import Report
 from . import html, text
 from .figure import EXPECTED, WRONG, YOURS, encoded, few_colours, styled
 from .fragment import fragment, image, replayed, script, static
+from .packing import deflated
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,8 +88,7 @@ def _space(chart: Chart) -> str:
 def packed(charts: Sequence[Chart]) -> bytes:
     """The charts as `dependencies.js` reads them, deflated: a line of JSON, then strengths as logarithms in 16 bits."""
     levels = [_levels(chart.values) for chart in charts]
-    head = json.dumps([_state(chart) for chart in charts], separators=(",", ":"))
-    return zlib.compress(head.encode() + b"\n" + b"".join(level.astype("<u2").tobytes() for level in levels), 9)
+    return deflated([_state(chart) for chart in charts], [level.astype("<u2").tobytes() for level in levels])
 
 
 def _state(chart: Chart) -> dict[str, Any]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..film import Film, Kind
 from ..finding import json_ready
 from .fragment import image, replayed, script
+from .packing import deflated
 from .still import outcome, png
 
 if TYPE_CHECKING:
@@ -91,7 +90,7 @@ def packed(film: Film, *, budget: int = BUDGET, more: Mapping[str, Any] | None =
         head = {"film": state(shown), "low": low, "high": high, "levels": levels, "split": len(whole), **(more or {})}
         head |= {"points": len(points)} if points else {}
         guesses = b"".join(_bytes(guess, "<i4") for guess in shown.guesses)
-        data = zlib.compress(json.dumps(head, separators=(",", ":")).encode() + b"\n" + whole + guesses + points, 9)
+        data = deflated(head, [whole, guesses, points])
         if len(data) <= budget or len(shown.frames) <= 8:
             return data
         shown = _thinned(shown)

@@ -11,8 +11,9 @@ from ..pictures.filters import Filters, Layer
 from ..report import Report
 from . import html, text
 from .fragment import fragment, image, replayed, rich, script, static
+from .packing import deflated
 from .still_filters import png
-from .tiles import packed, pooled, signed
+from .tiles import pooled, signed
 from .words import sentence
 
 __all__ = ["html_of", "module", "png", "style", "summary", "text_of", "told"]
@@ -83,7 +84,7 @@ def sheet_of(shown: Filters) -> bytes:
     data: list[bytes] = []
     room = BYTES // max(1, len(shown.layers))
     layers = [_packed(shown, layer, room, data) for layer in shown.layers]
-    return packed({"name": shown.name, "before": shown.before, "layers": layers}, data)
+    return deflated({"name": shown.name, "before": shown.before, "layers": layers}, data)
 
 
 def _packed(shown: Filters, layer: Layer, room: int, data: list[bytes]) -> dict[str, Any]:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import zlib
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
-
-from ..finding import json_ready
 
 #: picture elements of a tile's longer side, at most; larger ones are pooled
 SIDE = 32
@@ -32,12 +26,6 @@ def signed(values: np.ndarray, scale: float) -> np.ndarray:
     """Bytes in which 128 is zero, 1 is -scale and 255 is scale."""
     clipped = np.clip(np.nan_to_num(values, posinf=scale, neginf=-scale) / (scale or 1.0), -1, 1)
     return np.asarray(np.rint(clipped * 127 + 128).astype("u1"))
-
-
-def packed(head: Mapping[str, Any], data: Sequence[bytes]) -> bytes:
-    """One line of JSON and, after it, bytes, deflated; `tiles.js` reads it."""
-    line = json.dumps(json_ready(head), separators=(",", ":"))
-    return zlib.compress(line.encode() + b"\n" + b"".join(data), 9)
 
 
 def mosaic(tiles: np.ndarray, columns: int, zoom: int) -> np.ndarray:

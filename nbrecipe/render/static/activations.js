@@ -1,6 +1,7 @@
 // What a batch does inside a net: every layer in a row of its own, the chosen one with its outputs side by side.
 import { figures, h } from "./marks.js";
-import { follows, colour, picture, sized, unpacked } from "./tiles.js";
+import { unpacked } from "./packing.js";
+import { follows, colour, picture, sized } from "./tiles.js";
 
 const ROW = 22, percent = (share) => (share > 0 && share < 0.005 ? "below 1 %" : `${Math.round(100 * share)} %`);
 const clipped = (name, whole) => { // the end of a path tells layers apart

@@ -1,11 +1,6 @@
 // Batches to leaf through: the first stands in the page already, the others come packed.
 import { h } from "./marks.js";
-
-async function unpacked(packed) {
-  const squeezed = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([squeezed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return JSON.parse(await new Response(stream).text());
-}
+import { unpacked } from "./packing.js";
 
 const page = (html) => {
   const place = document.createElement("template");
@@ -14,8 +9,8 @@ const page = (html) => {
 };
 
 export async function snapshot(root, packed) {
-  const first = root.querySelector(".nbr-fed"), rest = await unpacked(packed);
-  const pages = [first, ...rest.map((html) => html)], count = pages.length;
+  const first = root.querySelector(".nbr-fed"), [rest] = await unpacked(packed);
+  const pages = [first, ...rest], count = pages.length;
   const told = h("output", { "aria-live": "polite" });
   const turn = (name, label) => h("button", { type: "button", class: "nbr-button", "aria-label": label }, name);
   const back = turn("‹", "previous batch"), on = turn("›", "next batch");

@@ -1,6 +1,7 @@
 // Heatmaps of what depends on what: outputs down, inputs across. The pointer or the arrow keys read a cell, a click or
 // Enter holds a row and draws its profile; over space a slider chooses the output whose field is shown.
 import { clamp, figures, h } from "./marks.js";
+import { unpacked } from "./packing.js";
 import { caption, onResize } from "./player.js";
 
 const CELL = 16, LEAST = 3, WIDEST = 300, PROFILE = 44, FAINT = 0.25, DECADES = 3;
@@ -138,12 +139,10 @@ function panel(charts) {
   return root;
 }
 
-async function unpacked(packed) {
-  const squeezed = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([squeezed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer()), head = bytes.indexOf(10) + 1;
-  let start = head;
-  return JSON.parse(new TextDecoder().decode(bytes.subarray(0, head))).map((chart) => {
+// each chart with its levels, which follow one another
+function cut([charts, bytes]) {
+  let start = 0;
+  return charts.map((chart) => {
     const end = start + 2 * chart.size[0] * chart.size[1], levels = new Uint16Array(bytes.slice(start, end).buffer);
     start = end;
     return { chart, levels };
@@ -151,5 +150,5 @@ async function unpacked(packed) {
 }
 
 export async function snapshot(root, packed) {
-  root.replaceChildren(panel(await unpacked(packed)));
+  root.replaceChildren(panel(cut(await unpacked(packed))));
 }

@@ -1,7 +1,8 @@
 // The filters of the first layers: a sheet for each, the chosen one large, before and after training beside each other.
 import { figures, h } from "./marks.js";
+import { unpacked } from "./packing.js";
 import { button, caption } from "./player.js";
-import { colour, follows, picture, sheet, sized, unpacked } from "./tiles.js";
+import { colour, follows, picture, sheet, sized } from "./tiles.js";
 
 const LARGE = 210;
 const size = (shape) => shape.reduce((all, n) => all * n, 1);

@@ -1,5 +1,6 @@
 // The frames of a run, kept once for all views of a model: from the traits, from messages, or from a saved page.
 import { h } from "./marks.js";
+import { unpacked } from "./packing.js";
 import { KINDS, fits } from "./predictions.js";
 import { caption, roomOf } from "./player.js";
 
@@ -69,22 +70,17 @@ export function drawFrame(figure, run, at, ...below) {
 }
 export const hasFrames = (run) => run.film.kind in KINDS;
 
-// base64 of deflated bytes: one line of JSON, the frames as whole numbers between `low` and `high`, the guesses, and
-// `points` bytes of curves
-async function unpacked(packed) {
-  const squeezed = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([squeezed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer()), head = bytes.indexOf(10) + 1;
-  const { low, high, levels, split, points = 0, ...told } = JSON.parse(new TextDecoder().decode(bytes.subarray(0, head)));
-  const whole = new (levels > 255 ? Uint16Array : Uint8Array)(bytes.slice(head, head + split).buffer);
+// a saved run: the frames as whole numbers between `low` and `high`, the guesses, and `points` bytes of curves
+function traitsOf([{ low, high, levels, split, points = 0, ...told }, bytes]) {
+  const whole = new (levels > 255 ? Uint16Array : Uint8Array)(bytes.slice(0, split).buffer);
   const frames = Float32Array.from(whole, (level) => low + ((high - low) * level) / levels), end = bytes.length - points;
   const view = (array) => new DataView(array.buffer);
-  return { ...told, frames: view(frames), guesses: view(bytes.slice(head + split, end)), points: view(bytes.slice(end)) };
+  return { ...told, frames: view(frames), guesses: view(bytes.slice(split, end)), points: view(bytes.slice(end)) };
 }
 
 // a saved run in place of what stands in `root`
 export async function replay(root, widget, packed) {
-  const traits = { state: "done", run: 0, ...(await unpacked(packed)) };
+  const traits = { state: "done", run: 0, ...traitsOf(await unpacked(packed)) };
   if (traits.board) traits.board.points = traits.points;
   const model = { get: (name) => traits[name], on() {}, off() {}, send() {} }, { initialize, render } = widget();
   initialize({ model });

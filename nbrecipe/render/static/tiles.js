@@ -1,14 +1,6 @@
 // Many small pictures on one canvas: drawn from bytes, chosen by pointer or keys.
 import { h } from "./marks.js";
 
-// base64 of deflated bytes: one line of JSON, then numbers
-export async function unpacked(packed) {
-  const squeezed = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([squeezed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const bytes = new Uint8Array(await new Response(stream).arrayBuffer()), head = bytes.indexOf(10) + 1;
-  return [JSON.parse(new TextDecoder().decode(bytes.subarray(0, head))), bytes.slice(head)];
-}
-
 export const colour = (root, name) => getComputedStyle(root).getPropertyValue(name).trim();
 
 // a picture of (height, width, 1 or 3) bytes, each element one pixel
