@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import linecache
-import os
 import sys
-import sysconfig
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
 from torch import nn
 
+from ..task.users import is_users
 from .data import NOWHERE, Place
-
-#: where code lies that is not the user's
-PACKAGE = Path(__file__).parent.parent
-LIBRARIES = tuple(
-    {os.path.realpath(path) + os.sep for path in sysconfig.get_paths().values() if path}
-    | {f"{Path(torch.__file__).parent}{os.sep}", f"{PACKAGE}{os.sep}"}
-)
-#: examples of checks stand in our own package, and are user code all the same
-OURS = f"{PACKAGE / 'checks'}{os.sep}"
 
 
 class Places:
@@ -31,13 +19,12 @@ class Places:
 
     def __init__(self, label: Callable[[str], str]) -> None:
         self._label = label
-        self._users: dict[str, bool] = {}
         self._kept: dict[tuple[str, int], Place] = {}
 
     def frame(self, depth: int = 1) -> FrameType | None:
         """The innermost frame of the user's code above the caller."""
         frame: FrameType | None = sys._getframe(depth)
-        while frame is not None and not self.users(frame.f_code.co_filename):
+        while frame is not None and not is_users(frame.f_code.co_filename):
             frame = frame.f_back
         return frame
 
@@ -57,16 +44,7 @@ class Places:
         frame: FrameType | None = sys._getframe(depth)
         if frame is not None and frame.f_code.co_name == "decorate_context":
             frame = frame.f_back
-        return frame is not None and self.users(frame.f_code.co_filename)
-
-    def users(self, filename: str) -> bool:
-        """Whether a file is the user's own: a cell, or a module beside the notebook."""
-        known = self._users.get(filename)
-        if known is None:
-            known = filename.startswith("<ipython-input") or not filename.startswith(("<", *LIBRARIES))
-            known = known and f"{os.sep}site-packages{os.sep}" not in filename
-            self._users[filename] = known = known or filename.startswith(OURS)
-        return known
+        return frame is not None and is_users(frame.f_code.co_filename)
 
 
 class Names:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from torch.nn import Module
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from ..task.users import is_users
 from .data import SchedulerSeen
 from .patches import Patches
 
@@ -85,7 +86,7 @@ class Schedules:
             self._met = True
             frame: FrameType | None = sys._getframe(1)
             while frame is not None:
-                if self._watcher.places.users(frame.f_code.co_filename):
+                if is_users(frame.f_code.co_filename):
                     self._called += [(thing, path, frame.f_code) for path, thing in _schedulers(frame.f_locals)]
                 frame = frame.f_back
         self._known_now()

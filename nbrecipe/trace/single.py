@@ -22,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from ..batches import BadInput, Step
 from ..task import LossCall as Caught
 from ..task import catch_loss
+from ..task.users import is_users
 from .calls import CLAMP, PAIR, limits, pairs, plain_name
 from .data import BackwardSeen, Facts, LossCall, LossSeen, ModelSeen, OpSeen, Place, Trace
 from .facts import facts, tensors
@@ -167,4 +168,4 @@ class _Seen(TorchFunctionMode):
         frame = sys._getframe(3)
         while frame.f_code.co_filename.startswith(BETWEEN) and frame.f_back is not None:
             frame = frame.f_back
-        return self._places.here(3) if self._places.users(frame.f_code.co_filename) else None
+        return self._places.here(3) if is_users(frame.f_code.co_filename) else None

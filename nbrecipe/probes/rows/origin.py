@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import functools
 import linecache
 import os
 import re
 import sys
-import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import torch
 from torch import nn
 
 from ...bench import Bench
+from ...task.users import PACKAGE, is_users
 
-#: where code lies that is not the user's; examples of checks stand in our own package, and are user code all the same
-PACKAGE = Path(__file__).parent.parent.parent
-LIBRARIES = tuple(
-    {os.path.realpath(path) + os.sep for path in sysconfig.get_paths().values() if path}
-    | {f"{Path(torch.__file__).parent}{os.sep}", f"{PACKAGE}{os.sep}"}
-)
-EXAMPLES, PROBES = f"{PACKAGE / 'checks'}{os.sep}", f"{PACKAGE / 'probes'}{os.sep}"
+#: where probes lie, which run the model
+PROBES = f"{PACKAGE / 'probes'}{os.sep}"
 #: the files of cells, as kernels and terminals name them
 CELL = re.compile(r"<ipython-input-(\d+)-|[/\\](?:ipykernel|xpython)_\d+[/\\]")
 
@@ -90,11 +83,3 @@ def _outside() -> FrameType | None:
     while frame is not None and frame.f_code.co_filename.startswith(PROBES):
         frame = frame.f_back
     return frame
-
-
-@functools.lru_cache(1024)
-def is_users(filename: str) -> bool:
-    """Whether a file is the user's own."""
-    if filename.startswith(("<ipython-input", EXAMPLES)):
-        return True
-    return not filename.startswith(("<", *LIBRARIES)) and f"{os.sep}site-packages{os.sep}" not in filename
