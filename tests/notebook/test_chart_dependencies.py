@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from test_magics import CELL, do, refused
+from shells import CLASSIFIER, do, refused
 from torch import Tensor, nn
 
 import nbrecipe
 from nbrecipe import verbs
 
+CELL = CLASSIFIER
 LEAKY = """
 class Leaky(nn.Module):
     def __init__(self):
@@ -21,13 +22,6 @@ class Leaky(nn.Module):
         return self.head(seen / seen.mean(0))
 net = Leaky()
 """
-
-
-@pytest.fixture
-def notebook(ip):
-    """A notebook whose first cell builds data, loss and model."""
-    ip.run_cell(CELL, store_history=True).raise_error()
-    return ip
 
 
 def test_a_healthy_net_is_charted_and_returned(notebook):

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from IPython.core.error import UsageError
-from IPython.utils.capture import capture_output
+from shells import do, refused
 
 import nbrecipe
 from nbrecipe.batches import BadInput
@@ -26,30 +25,6 @@ for xb, yb in train_dl:
     criterion(net(xb), yb).backward()
     optimizer.step()
 """
-
-
-@pytest.fixture
-def notebook(ip):
-    ip.run_cell(CELL, store_history=True).raise_error()
-    return ip
-
-
-def do(shell, source):
-    with capture_output() as said:
-        result = shell.run_cell(source, store_history=True)
-    result.raise_error()
-    return result.result, said
-
-
-def refused(shell, source):
-    rng, weights = torch.get_rng_state(), [p.detach().clone() for p in shell.user_ns["net"].parameters()]
-    with capture_output() as said:
-        result = shell.run_cell(source, store_history=True)
-    assert type(result.error_in_exec) is UsageError, result.error_in_exec
-    assert said.stderr == f"UsageError: {result.error_in_exec}\n"
-    assert torch.equal(rng, torch.get_rng_state())
-    assert all(torch.equal(a, b) for a, b in zip(weights, shell.user_ns["net"].parameters(), strict=True))
-    return str(result.error_in_exec)
 
 
 def test_filters_are_shown_and_returned(notebook):

@@ -1,8 +1,7 @@
 """%show_batch in a notebook: what it finds, what it takes, what it refuses."""
 
 import pytest
-from IPython.core.error import UsageError
-from IPython.utils.capture import capture_output
+from shells import do, refused
 
 CELL = """
 import torch
@@ -14,26 +13,6 @@ other_dl = DataLoader(TensorDataset(x[:8], y[:8]), batch_size=8)
 criterion = nn.CrossEntropyLoss()
 net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
 """
-
-
-@pytest.fixture
-def notebook(ip):
-    ip.run_cell(CELL, store_history=True).raise_error()
-    return ip
-
-
-def do(shell, source):
-    with capture_output() as said:
-        result = shell.run_cell(source, store_history=True)
-    result.raise_error()
-    return result.result, said
-
-
-def refused(shell, source):
-    with capture_output():
-        result = shell.run_cell(source, store_history=True)
-    assert type(result.error_in_exec) is UsageError, result.error_in_exec
-    return str(result.error_in_exec)
 
 
 def pages(answer):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from IPython.core.error import UsageError
 from IPython.utils.capture import capture_output
+from shells import do, refused
 
 CELL = """
 import torch
@@ -21,30 +21,6 @@ def slow(a, b):
 rows = iter([x])
 """
 FAST = "def fast(a, b):\n    return (a[:, None] - b[None]).pow(2).sum(-1)\n"
-
-
-@pytest.fixture
-def notebook(ip):
-    """A notebook whose first cell defines a loop and what to call it on."""
-    ip.run_cell(CELL, store_history=True).raise_error()
-    return ip
-
-
-def do(shell, source):
-    """Run a cell; its value and what was shown."""
-    with capture_output() as said:
-        result = shell.run_cell(source, store_history=True)
-    result.raise_error()
-    return result.result, said
-
-
-def refused(shell, source):
-    """The sentence with which a cell is refused, in one line without a traceback."""
-    with capture_output() as said:
-        result = shell.run_cell(source, store_history=True)
-    assert type(result.error_in_exec) is UsageError, result.error_in_exec
-    assert said.stderr == f"UsageError: {result.error_in_exec}\n"
-    return str(result.error_in_exec)
 
 
 def only(answer):
@@ -117,7 +93,7 @@ def test_the_cell_runs_as_it_is(notebook):
     ],
 )  # fmt: skip
 def test_what_cannot_be_compared_is_one_sentence(notebook, cell, sentence):
-    assert refused(notebook, cell) == sentence
+    assert refused(notebook, cell, made=("fast", "z")) == sentence
 
 
 NET = """

@@ -6,8 +6,8 @@ import re
 
 import pytest
 import torch
-from IPython.core.error import UsageError
 from IPython.utils.capture import capture_output
+from shells import do, refused
 
 from nbrecipe import verbs, watched
 from nbrecipe.notebook import watching
@@ -15,7 +15,7 @@ from nbrecipe.notebook.watching import Pace, label
 from nbrecipe.trace.data import LoaderSeen, Trace
 from nbrecipe.watched import Watched
 
-DATA = """
+CELL = """
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -46,21 +46,6 @@ for epoch in range(4):
         loss.backward()
         opt.step()
 """
-
-
-@pytest.fixture
-def notebook(ip):
-    """A notebook whose first cell builds data, model and optimizer."""
-    ip.run_cell(DATA, store_history=True).raise_error()
-    return ip
-
-
-def do(shell, source):
-    """Run a cell; its value and what was shown."""
-    with capture_output() as said:
-        result = shell.run_cell(source, store_history=True)
-    result.raise_error()
-    return result.result, said
 
 
 def told(said):
@@ -139,8 +124,8 @@ def test_a_cell_in_which_nothing_happened_says_so_in_a_sentence(notebook):
 
 
 def test_the_cell_computes_what_it_computes_without(notebook):
-    do(notebook, DATA + LOOP + "bare = [p.detach().clone() for p in net.parameters()]\nrng = torch.get_rng_state()")
-    do(notebook, DATA)
+    do(notebook, CELL + LOOP + "bare = [p.detach().clone() for p in net.parameters()]\nrng = torch.get_rng_state()")
+    do(notebook, CELL)
     do(notebook, "%%watch -q" + LOOP)
     space = notebook.user_ns
     assert all(torch.equal(a, b) for a, b in zip(space["bare"], space["net"].parameters(), strict=True))
@@ -226,10 +211,7 @@ def test_where_drawing_fails_words_stay_and_the_error_is_still_the_users(noteboo
 )  # fmt: skip
 def test_a_bad_line_is_refused_in_a_sentence_before_the_cell_runs(notebook, monkeypatch, line, sentence):
     monkeypatch.setattr(watched.importlib.util, "find_spec", lambda name: None)
-    with capture_output() as said:
-        result = notebook.run_cell(f"%%watch {line}\nran = True", store_history=True)
-    assert isinstance(result.error_in_exec, UsageError)
-    assert said.stderr.strip() == f"UsageError: {sentence}"
+    assert refused(notebook, f"%%watch {line}\nran = True") == sentence
     assert "ran" not in notebook.user_ns
 
 
