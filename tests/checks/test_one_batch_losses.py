@@ -188,21 +188,25 @@ def floored(out: Tensor, y: Tensor) -> Tensor:
     return (F.cross_entropy(out, y) - 0.1).abs() + 0.1
 
 
-class OwnClamped(nn.Module):
-    """Returns its own loss, cut off."""
+class OwnLoss(nn.Module):
+    """Returns a loss of its own, made of its outputs, the labels and its weights."""
 
-    def __init__(self) -> None:
+    def __init__(self, loss: Callable[[Tensor, Tensor, nn.Module], Tensor]) -> None:
         super().__init__()
-        self.body = toys.mlp()
+        self.body, self.loss = toys.mlp(), loss
 
     def forward(self, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
         out = self.body(x)
-        return {"loss": F.cross_entropy(out, labels).clamp(max=1.0), "logits": out}
+        return {"loss": self.loss(out, labels, self.body), "logits": out}
+
+
+def own(loss: Callable[[Tensor, Tensor, nn.Module], Tensor]) -> Bench:
+    given = toys.classify(OwnLoss(loss))
+    return given.replace(loss_fn=None, batch=dict(zip(("x", "labels"), given.batch, strict=True)))
 
 
 def own_clamped() -> Bench:
-    given = toys.classify(OwnClamped())
-    return given.replace(loss_fn=None, batch=dict(zip(("x", "labels"), given.batch, strict=True)))
+    return own(lambda out, y, body: F.cross_entropy(out, y).clamp(max=1.0))
 
 
 CLIPPED: dict[str, tuple[Make, Verdict]] = {
@@ -361,21 +365,8 @@ def penalised(times: float, power: int = 2, loss: Callable[..., Tensor] = F.cros
     return lambda: toys.classify(loss_fn=loss_fn)
 
 
-class Penalised(nn.Module):
-    """Returns a loss with a penalty in it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = toys.mlp()
-
-    def forward(self, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        out = self.body(x)
-        return {"loss": F.cross_entropy(out, labels) + 5 * norms(self.body, 2), "logits": out}
-
-
 def own_penalised() -> Bench:
-    given = toys.classify(Penalised())
-    return given.replace(loss_fn=None, batch=dict(zip(("x", "labels"), given.batch, strict=True)))
+    return own(lambda out, y, body: F.cross_entropy(out, y) + 5 * norms(body, 2))
 
 
 def by_hand(out: Tensor, y: Tensor) -> Tensor:

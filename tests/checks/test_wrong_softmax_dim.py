@@ -55,6 +55,12 @@ def judged(net, x, y=None, loss_fn=None, **more):
     return run(CHECK, given).finding
 
 
+def planted(build, rows, more):
+    """What is found of a case: how its net is built, how its rows are made, and what else the bench holds."""
+    torch.manual_seed(3)
+    return judged(build(), rows(), **more)
+
+
 def linear(*sizes):
     return nn.Linear(*sizes)
 
@@ -151,9 +157,7 @@ FAULTS = {
 
 @pytest.mark.parametrize("what", FAULTS)
 def test_a_wrong_axis_is_found(what):
-    build, rows, more = FAULTS[what]
-    torch.manual_seed(3)
-    found = judged(build(), rows(), **more)
+    found = planted(*FAULTS[what])
     assert found.verdict is Verdict.BAD, found
 
 
@@ -210,9 +214,7 @@ LOOKED_AT = {
 
 @pytest.mark.parametrize("what", LOOKED_AT)
 def test_what_may_be_meant_is_a_hint(what):
-    build, rows, more = LOOKED_AT[what]
-    torch.manual_seed(3)
-    found = judged(build(), rows(), **more)
+    found = planted(*LOOKED_AT[what])
     assert found.verdict is Verdict.HINT, found
 
 
@@ -391,9 +393,7 @@ RIGHT = {
 
 @pytest.mark.parametrize("what", RIGHT)
 def test_a_right_axis_raises_nothing(what):
-    build, rows, more = RIGHT[what]
-    torch.manual_seed(3)
-    found = judged(build(), rows(), **more)
+    found = planted(*RIGHT[what])
     assert found.verdict in (Verdict.OK, Verdict.SKIPPED), found
 
 
