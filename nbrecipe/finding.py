@@ -129,6 +129,11 @@ def plain(message: str) -> str:
     return message.replace("**", "")
 
 
+def spelled(name: str, path: str) -> str:
+    """A module as the user would write it: `net[2]`, `net.features[0]`."""
+    return name + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split(".") if part)
+
+
 def number(value: float, digits: int = 4) -> str:
     """A number with `digits` significant digits, one fewer below 0.1, and no exponent where people would write none."""
     if not math.isfinite(value):

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from .models import plain
 from .structure import OUTPUT_KEYS, TARGET_KEYS, BadInput, batch_size, fields_of, leaves, move
 
 MODEL_NAMES = ("model", "net", "module", "network")
@@ -177,11 +178,8 @@ def _device(model: nn.Module) -> torch.device | None:
 
 def _forward_signature(model: nn.Module) -> inspect.Signature | None:
     """What the model takes, or the model inside a compiled one or DataParallel."""
-    inner = getattr(model, "_orig_mod", model)
-    if isinstance(inner, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        inner = inner.module
     try:
-        return inspect.signature(inner.forward)
+        return inspect.signature(plain(model).forward)
     except (TypeError, ValueError):
         return None
 

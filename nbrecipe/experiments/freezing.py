@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from .. import batches
 from ..batches import BadInput
+from ..batches.scalar import scalar_of
 from ..bench import Bench
 from ..pictures.freezing import Saved, Side
 from ..task.refusal import refuse_lazy, told
-from .scalar import scalar_of
 
 #: pairs of steps that are enough, and those before that are not counted; more where all of them take no second
 ROUNDS, WARM, MOST, QUICK = 40, 2, 400, 1.0

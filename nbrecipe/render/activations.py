@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..finding import number
+from ..finding import number, spelled
 from ..pictures.activations import Activations, Layer
 from ..report import Report
 from . import html, text
 from .figure import few_colours
-from .filters import spelled
 from .fragment import fragment, image, replayed, rich, script, static
 from .packing import deflated
 from .still_activations import png

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..finding import number
+from ..finding import number, spelled
 from ..pictures.filters import Filters, Layer
 from ..report import Report
 from . import html, text
@@ -47,11 +47,6 @@ def told(name: str, layer: Layer) -> str:
     score = layer.scores
     mean, shown = number(float(score.moran.mean()), 2), len(score.moran)
     return f"{said}; {score.count} of {shown} have more structure than chance, Moran's I is {mean} on average"
-
-
-def spelled(name: str, path: str) -> str:
-    """A module as the user would write it."""
-    return name + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split(".") if part)
 
 
 def summary(shown: Filters) -> str:

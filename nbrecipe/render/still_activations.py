@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..finding import number
+from ..finding import number, spelled
 from ..pictures.activations import Activations, Layer
 from .figure import EXPECTED, TEXT, YOURS, encoded, styled
 from .tiles import mosaic
@@ -37,8 +37,6 @@ def png(seen: Activations) -> bytes:
 
 
 def _histogram(ax: Any, layer: Layer, name: str) -> None:
-    from .filters import spelled
-
     low, high = layer.edges
     ax.set_axis_off()
     ax.stairs(np.sqrt(layer.counts), np.linspace(low, high, len(layer.counts) + 1), fill=True, color=YOURS)

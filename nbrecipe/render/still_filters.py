@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..finding import spelled
 from ..pictures.filters import Filters, Layer
 from .figure import EXPECTED, TEXT, YOURS, encoded, few_colours, styled
 from .tiles import mosaic
@@ -50,7 +51,7 @@ def figure(shown: Filters, most: int = LAYERS, tiles: int = TILES) -> Figure:
 
 def _drawing(shown: Filters, layer: Layer, most: int) -> tuple[float, Any]:
     """Height in inches, and what fills a part of the figure."""
-    from .filters import faces, spelled
+    from .filters import faces
 
     name = spelled(shown.name, layer.path)
     if layer.form == "map":

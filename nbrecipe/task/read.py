@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from .. import batches
 from ..batches import BadInput, Feed
+from ..batches.models import eagerly
 from .call import LossCall, catch_loss
 from .kind import Task, kind_of
 from .refusal import failed_forward, failed_loss, no_loss, refuse_lazy, refuse_loss_fn, refuse_nonfinite
@@ -30,7 +30,7 @@ def read_task(model: nn.Module, fed: Feed, loss_fn: LossFn | None) -> Task:
     refuse_lazy(model)
     if loss_fn is not None:
         refuse_loss_fn(loss_fn)
-    with torch.no_grad(), as_in_training(model), _eagerly():
+    with torch.no_grad(), as_in_training(model), eagerly():
         if loss_fn is None:
             task = _own(model, fed)
         elif batches.takes_model(loss_fn):
@@ -61,13 +61,6 @@ def as_in_training(model: nn.Module) -> Iterator[None]:
             module.training = mode
         for buffer, value in kept:
             buffer.copy_(value)
-
-
-def _eagerly() -> AbstractContextManager[Any]:
-    """Compiled parts run as plain code, so that the calls inside them can be seen."""
-    if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
-        return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
-    return nullcontext()
 
 
 def _is_blank(module: nn.Module) -> bool:

@@ -16,8 +16,8 @@ from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
 from ..experiments.freezing import saved_by
+from ..finding import spelled
 from ..pictures.freezing import Advice, Frozen
-from ..probes.passes.signal import spelled
 from ..render import freezing as drawn
 from ..render import page
 from ..session import require

@@ -10,9 +10,10 @@ from torch.utils import checkpoint
 from nbrecipe import toys
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench
+from nbrecipe.finding import spelled
 from nbrecipe.probes.passes.flow import flow, line_for
 from nbrecipe.probes.passes.passage import Layer
-from nbrecipe.probes.passes.signal import is_fresh, quiet_units, signal, spelled
+from nbrecipe.probes.passes.signal import is_fresh, quiet_units, signal
 from nbrecipe.probes.passes.statistics import ENOUGH, thinned
 
 ROWS = torch.randn(256, 20, generator=toys.seeded(3))

@@ -18,10 +18,9 @@ from torch import Tensor, nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, number, ok
+from ...finding import Finding, bad, hint, number, ok, spelled
 from ...probes.batch.normalisation import KNOWN, Scale
 from ...probes.batch.scaling import Meeting, candidates, fills, is_bytes, meetings, taken, within
-from ...probes.passes.signal import spelled
 
 check = Check(__name__, tip="visualize just before the net")
 

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, number, ok
+from ...finding import Finding, Seen, bad, hint, number, ok, spelled
 from ...probes.batch.scaling import Meeting, candidates, is_bytes, layers, meetings, normalises
-from ...probes.passes.signal import is_fresh, spelled
+from ...probes.passes.signal import is_fresh
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

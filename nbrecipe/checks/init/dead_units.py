@@ -15,10 +15,10 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, ok
+from ...finding import Finding, Seen, bad, hint, ok, spelled
 from ...probes.passes.passage import Layer
 from ...probes.passes.shares import draw_shares
-from ...probes.passes.signal import is_fresh, quiet_units, signal, spelled
+from ...probes.passes.signal import is_fresh, quiet_units, signal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -15,9 +15,9 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, number, ok
+from ...finding import Finding, Seen, bad, hint, number, ok, spelled
 from ...probes.passes.flow import Flow, draw_profile, flow, line_for, profile
-from ...probes.passes.signal import Signal, is_fresh, signal, spelled
+from ...probes.passes.signal import Signal, is_fresh, signal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

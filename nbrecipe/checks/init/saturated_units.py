@@ -14,11 +14,11 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, number, ok
+from ...finding import Finding, Seen, bad, hint, number, ok, spelled
 from ...probes.passes.flow import line_for
 from ...probes.passes.passage import Layer, Units
 from ...probes.passes.shares import draw_shares
-from ...probes.passes.signal import Signal, is_fresh, signal, spelled
+from ...probes.passes.signal import Signal, is_fresh, signal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

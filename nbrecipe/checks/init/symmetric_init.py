@@ -15,10 +15,10 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, ok, skipped
+from ...finding import Finding, Seen, bad, hint, ok, skipped, spelled
 from ...probes.passes.flow import line_for
 from ...probes.passes.shares import draw_shares
-from ...probes.passes.signal import signal, spelled
+from ...probes.passes.signal import signal
 from ...probes.passes.twins import lasting_twins
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, hint, ok
-from ...probes.passes.signal import plain, spelled
+from ...finding import Finding, hint, ok, spelled
 
 check = Check(__name__, tip="picking the model")
 

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from ... import toys
 from ...batches import leaves
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.passes.signal import plain, spelled
+from ...finding import Finding, bad, hint, number, ok, skipped, spelled
 from ...probes.rows.dependency import Leak, Rows, rows
 from ...probes.rows.lines import spot
 from ...probes.rows.mixing import Place

@@ -14,10 +14,11 @@ import torch
 from torch import Tensor, nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
-from ...probes.passes.signal import forward, plain, training
+from ...probes.passes.signal import forward, training
 from ...task import Task
 
 if TYPE_CHECKING:

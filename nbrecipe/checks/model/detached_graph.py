@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, ok, skipped
+from ...finding import Finding, Seen, bad, hint, ok, skipped, spelled
 from ...probes.graph.reach import Cut, Reach, is_held, joined, reach
 from ...probes.init.untrained import is_as_drawn
 from ...probes.passes.shares import draw_shares
-from ...probes.passes.signal import plain, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

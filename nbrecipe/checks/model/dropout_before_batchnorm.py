@@ -22,10 +22,10 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from ... import batches, toys
+from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, hint, number, ok, skipped
-from ...probes.passes.signal import eagerly, plain, spelled
+from ...finding import Finding, hint, number, ok, skipped, spelled
 from ...task.refusal import failed_forward, refuse_lazy
 
 check = Check(__name__, tip="drop")

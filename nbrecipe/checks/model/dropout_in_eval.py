@@ -17,9 +17,8 @@ from torch.nn import functional
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, number, ok
+from ...finding import Finding, Seen, bad, hint, number, ok, spelled
 from ...probes.passes.sampling import ATTENTION, Draw, Sampling, sampling
-from ...probes.passes.signal import spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,11 +17,11 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from ... import toys
 from ...batches import BadInput
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, ok
+from ...finding import Finding, bad, hint, ok, spelled
 from ...probes.graph.reached import reached
-from ...probes.passes.signal import plain, spelled
 
 check = Check(__name__, tip="drop")
 

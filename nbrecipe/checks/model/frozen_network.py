@@ -13,12 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, ok
+from ...finding import Finding, bad, hint, ok, spelled
 from ...probes.graph.hidden import held_by
 from ...probes.graph.reached import reached
-from ...probes.passes.signal import plain, spelled
 from ...task.refusal import refuse_lazy
 
 check = Check(__name__, tip="unused parameters")

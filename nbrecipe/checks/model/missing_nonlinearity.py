@@ -14,12 +14,12 @@ import torch
 from torch import Tensor, nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, ok
+from ...finding import Finding, Seen, bad, hint, ok, spelled
 from ...probes.graph.chains import Pair, pairs
 from ...probes.graph.mentions import is_foreign
-from ...probes.passes.signal import plain, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

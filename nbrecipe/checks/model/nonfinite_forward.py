@@ -16,10 +16,9 @@ from torch import Tensor, nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, number, ok, skipped
+from ...finding import Finding, bad, hint, number, ok, skipped, spelled
 from ...probes.graph.between import as_called
 from ...probes.passes.birth import Birth, Births, Born, births
-from ...probes.passes.signal import spelled
 from ...trace import Trace
 from ...trace.data import BackwardSeen, Pass
 

@@ -14,8 +14,7 @@ from torch import Tensor, nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, number, ok, skipped
-from ...probes.passes.signal import spelled
+from ...finding import Finding, bad, number, ok, skipped, spelled
 from ...probes.rows.dependency import rows
 from ...probes.rows.places import copies
 

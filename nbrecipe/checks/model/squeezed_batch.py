@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from ... import batches, toys
+from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.passes.signal import eagerly, evaluating, plain
+from ...probes.passes.signal import evaluating
 from ...task.refusal import failed_forward, refuse_lazy
 
 check = Check(__name__, tip="wrong indexing")

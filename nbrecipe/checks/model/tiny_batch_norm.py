@@ -17,10 +17,11 @@ import torch
 from torch import nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.passes.signal import forward, plain, training
+from ...probes.passes.signal import forward, training
 from ...task.refusal import refuse_lazy
 from ...trace import Trace
 from ...trace.data import ModelSeen

@@ -19,10 +19,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ... import batches, toys
+from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, hint, ok
-from ...probes.passes.signal import eagerly, evaluating, plain, spelled
+from ...finding import Finding, hint, ok, spelled
+from ...probes.passes.signal import evaluating
 from ...task.refusal import failed_forward, refuse_lazy
 
 check = Check(__name__, tip="unused parameters")

@@ -15,13 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, ok
+from ...finding import Finding, bad, hint, ok, spelled
 from ...probes.graph.hidden import Hidden, held_by, hidden, optimizers
 from ...probes.graph.reached import reached
 from ...probes.init.untrained import as_drawn
-from ...probes.passes.signal import plain, spelled
 
 check = Check(__name__, tip="unused parameters")
 

@@ -17,8 +17,7 @@ from torch import Tensor, nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.passes.signal import spelled
+from ...finding import Finding, bad, hint, ok, skipped, spelled
 
 check = Check(__name__, tip="unused parameters")
 

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, ok
+from ...finding import Finding, Seen, bad, hint, ok, spelled
 from ...probes.graph.mentions import is_foreign, speaks_of
 from ...probes.graph.reach import is_held, never_touched, reach
 from ...probes.passes.shares import draw_shares
-from ...probes.passes.signal import plain, spelled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,8 +18,7 @@ from ... import toys
 from ...batches import leaves
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.passes.signal import spelled
+from ...finding import Finding, bad, hint, number, ok, skipped, spelled
 from ...probes.rows.normalised import Crossed, crossed
 from ...probes.rows.origin import said
 from ...probes.rows.softmaxes import Softmax, Softmaxes, softmaxes

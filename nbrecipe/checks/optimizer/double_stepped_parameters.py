@@ -14,11 +14,11 @@ import torch
 from torch import nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...probes.graph.hidden import held_by, optimizers
-from ...probes.passes.signal import plain
 from ...trace import Trace
 from ...trace.data import OptimizerSeen
 

@@ -15,11 +15,12 @@ from typing import Any
 import torch
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.graph.reached import reached
-from ...probes.passes.signal import is_fresh, plain
+from ...probes.passes.signal import is_fresh
 from ...trace import Trace
 from ...trace.course import ends, training_loss
 from ...trace.data import OptimizerSeen, Update

@@ -16,9 +16,8 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, ok, skipped
+from ...finding import Finding, bad, hint, ok, skipped, spelled
 from ...probes.graph.holding import Holding, holding
-from ...probes.passes.signal import spelled
 from ...trace import Trace
 from ...trace.data import OptimizerSeen, ParameterSeen
 

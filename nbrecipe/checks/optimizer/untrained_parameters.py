@@ -14,13 +14,13 @@ import torch
 from torch import nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...probes.graph.holding import Holding, holding, is_stepped
 from ...probes.graph.reached import reached
 from ...probes.init.untrained import is_as_drawn
-from ...probes.passes.signal import plain
 from ...trace import Trace
 from ...trace.data import ModelSeen, OptimizerSeen, ParameterSeen
 from ...trace.forgotten import forgotten, layer_of, layers_of

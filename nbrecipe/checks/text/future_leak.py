@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from ... import toys
 from ...batches import Feed, leaves
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, ok, skipped
-from ...probes.passes.signal import plain, spelled
+from ...finding import Finding, bad, hint, ok, skipped, spelled
 from ...probes.rows.causality import Ahead, Order, order
 from ...probes.rows.lines import spot
 

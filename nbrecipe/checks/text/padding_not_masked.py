@@ -11,11 +11,11 @@ import torch
 from torch import Tensor, nn
 
 from ... import toys
+from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.graph.mentions import is_foreign
-from ...probes.passes.signal import plain
 from ...probes.rows.cropping import Padding, padding
 from ...probes.rows.origin import said
 

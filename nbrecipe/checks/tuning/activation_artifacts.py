@@ -17,11 +17,11 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, hint, ok, skipped
+from ...finding import Finding, Seen, hint, ok, skipped, spelled
 from ...probes.init.untrained import as_drawn
 from ...probes.passes.activity import activity
 from ...probes.passes.shares import draw_shares
-from ...probes.passes.signal import is_fresh, spelled
+from ...probes.passes.signal import is_fresh
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,10 +19,10 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, number, ok, skipped
+from ...finding import Finding, Seen, bad, hint, number, ok, skipped, spelled
 from ...pictures.filters import Scores
 from ...probes.init.untrained import is_as_drawn
-from ...probes.passes.signal import is_fresh, spelled
+from ...probes.passes.signal import is_fresh
 from ...probes.weights.filters import filters
 from ...probes.weights.first_layer import FirstLayer
 

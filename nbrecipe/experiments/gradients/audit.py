@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import copy
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -20,11 +19,13 @@ from torch import Tensor, nn
 
 from ... import batches, guard
 from ...batches import BadInput
+from ...batches.models import eagerly, plain
+from ...batches.scalar import projected, scalar_of
 from ...bench import Bench
+from ...finding import spelled
 from ...pictures.gradients import Gradients, Tensors
 from ...task.refusal import refuse_lazy, told
 from ..overfit.regularisation import switch_off
-from ..scalar import random_sum, scalar_of
 from .backwards import own_backwards
 from .cuts import Cuts, Narrowings
 from .differences import Ruler, audit
@@ -44,7 +45,7 @@ def audit_model(bench: Bench, *, budget: float = 20.0, points: int = POINTS) -> 
     Works on a copy in float64, with dropout and label smoothing off; where the model cannot compute in float64, in its
     own precision. The bench is as before. Raises BadInput where the batch cannot be fed or the copy cannot be made.
     """
-    model = _inside(bench.get("model"))
+    model = plain(bench.get("model"))
     refuse_lazy(model)
     bench.get("batch")
     with bench.untouched():
@@ -65,7 +66,7 @@ def audit_model(bench: Bench, *, budget: float = 20.0, points: int = POINTS) -> 
 
 
 def audit_function(function: Callable[..., Any], inputs: Any, *, budget: float = 20.0, points: int = 64) -> Gradients:
-    """The gradient of a random sum of a function's outputs, for every input of floats and parameter of a module."""
+    """The gradient of a random projection of a function's outputs, for its inputs of floats and parameters."""
     args = inputs if isinstance(inputs, tuple) else (inputs,)
     with guard.Untouched([function]), _wide(torch.float64):
         held = copy.deepcopy(function).double() if isinstance(function, nn.Module) else function
@@ -85,7 +86,7 @@ def audit_function(function: Callable[..., Any], inputs: Any, *, budget: float =
             tensors = [t for t in batches.leaves(out) if isinstance(t, Tensor) and t.is_floating_point()]
             if not tensors:
                 raise BadInput("the function gives no tensor of floats, so there is no gradient to check")
-            return torch.stack([random_sum(t) for t in tensors]).sum()
+            return torch.stack([projected(t) for t in tensors]).sum()
 
         try:
             return _measured(ask, named, lambda: None, budget, points)
@@ -134,7 +135,7 @@ class _Audit:
                     buffer.copy_(kept)
 
         trained = [(path, p) for path, p in self.net.named_parameters() if p.requires_grad]
-        real = [(_spelled(name, path), p) for path, p in trained if p.is_floating_point()]
+        real = [(spelled(name, path), p) for path, p in trained if p.is_floating_point()]
         if not real:
             raise BadInput(f"no parameter of `{name}` is trainable, so there is no gradient to check")
         found = _measured(self._loss, real, reset, budget, points)
@@ -155,7 +156,7 @@ class _Audit:
         return batches.feed(self.net, batches.apply(batch, own), self.loss_fn)
 
     def _step(self) -> batches.Step:
-        with _eagerly():
+        with eagerly():
             return batches.forward(self.net, self.feed, self.loss_fn)
 
     def _loss(self) -> Tensor:
@@ -250,33 +251,10 @@ def _look(ruler: Ruler, pairs: list[Any], budget: float, took: float, points: in
     return seen, ""
 
 
-def _inside(model: nn.Module) -> nn.Module:
-    """The model inside a compiled one or inside DataParallel: plain code can be copied, and runs in float64."""
-    while True:
-        inner = getattr(model, "_orig_mod", None)
-        if isinstance(inner, nn.Module):
-            model = inner
-        elif isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            model = model.module
-        else:
-            return model
-
-
-def _spelled(name: str, path: str) -> str:
-    return name + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split(".") if part)
-
-
 def _leaf(item: Tensor) -> Tensor:
     if not item.is_floating_point():
         return item.detach().clone()
     return item.detach().double().clone().requires_grad_()
-
-
-def _eagerly() -> AbstractContextManager[Any]:
-    """Compiled parts run as plain code."""
-    if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
-        return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
-    return nullcontext()
 
 
 @contextmanager

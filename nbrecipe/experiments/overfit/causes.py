@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...batches import BadInput
 from ...bench import Bench
-from ...finding import number
+from ...finding import number, spelled
 from ...task import Kind
 from .floor import normalised
 from .outcome import Attempt, Cause
@@ -186,18 +186,14 @@ def _symmetry(bench: Bench, first: Passes) -> Cause | None:
     for path, module in equal:
         rows, grad = module.weight, module.weight.grad
         if grad is not None and bool(grad.any()):
+            name = spelled(bench.name("model"), path)
             return Cause(
-                f"all {len(rows)} units of `{_place(bench, path)}` started equal and stay equal",
+                f"all {len(rows)} units of `{name}` started equal and stay equal",
                 "Draw the weights at random, as PyTorch does by default.",
-                f"nn.init.kaiming_normal_({_place(bench, path)}.weight)",
+                f"nn.init.kaiming_normal_({name}.weight)",
             )
     return None
 
 
 def _are_equal(rows: Tensor) -> bool:
     return len(rows) > 1 and bool((rows == rows[:1]).all())
-
-
-def _place(bench: Bench, path: str) -> str:
-    """A module as the user would write it: `net.blocks[0].norm`."""
-    return bench.name("model") + "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in path.split(".") if p)

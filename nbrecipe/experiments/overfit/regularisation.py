@@ -19,6 +19,8 @@ from torch.nn.modules.dropout import _DropoutNd
 from torch.nn.modules.instancenorm import _InstanceNorm
 from torch.overrides import TorchFunctionMode
 
+from ...finding import spelled
+
 #: places named one by one; more of a kind are counted
 NAMED_PLACES = 2
 _RANDOM_DEPTH = re.compile("drop|stochastic", re.IGNORECASE)
@@ -51,7 +53,7 @@ def switch_off(model: nn.Module, loss_fn: Any, name: str, forward: Callable[[], 
 def _declared(model: nn.Module, name: str) -> Found:
     found: Found = {}
     for path, module in model.named_modules():
-        place = _written(name, path)
+        place = f"`{spelled(name, path)}`"
         for what, amount in _amounts(module):
             found.setdefault((what, amount), []).append(place)
     return found
@@ -153,16 +155,13 @@ def _too_few(model: nn.Module, name: str, forward: Callable[[], Any]) -> list[st
             handle.remove()
     if not calmed:
         return []
-    return [f"batch statistics of {_places([_written(name, _path(model, m)) for m in calmed])}, one value a channel"]
+    return [
+        f"batch statistics of {_places([f'`{spelled(name, _path(model, m))}`' for m in calmed])}, one value a channel"
+    ]
 
 
 def _path(model: nn.Module, wanted: nn.Module) -> str:
     return next((path for path, module in model.named_modules() if module is wanted), "")
-
-
-def _written(name: str, path: str) -> str:
-    """A module as the user would write it: `net.blocks[0].drop`."""
-    return f"`{name}" + "".join(f"[{p}]" if p.isdigit() else f".{p}" for p in path.split(".") if p) + "`"
 
 
 def _losses(owner: Any) -> list[nn.CrossEntropyLoss]:

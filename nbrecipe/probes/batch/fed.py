@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from ... import batches
 from ...batches import BadInput, Feed
+from ...batches.models import eagerly, plain
 from ...batches.structure import fields_of
 from ...bench import Bench
 from ...task.refusal import told
-from ..passes.signal import eagerly, plain
 from .entry import Entries, Entry
 
 #: attributes of batches of graphs under which the target stands

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ...batches.models import plain
 from ...bench import Bench
 from ..passes.passage import TABLES
-from ..passes.signal import plain
 from .entry import Entry
 from .fed import Fed, fed
 from .normalisation import KNOWN, Scale, scales

@@ -13,10 +13,11 @@ from torch.overrides import TorchFunctionMode
 
 from ... import batches
 from ...batches import BadInput
+from ...batches.models import plain
 from ...bench import Bench
 from ...task.refusal import refuse_lazy
 from ..passes.passage import CONVOLUTIONS
-from ..passes.signal import forward, plain, training
+from ..passes.signal import forward, training
 
 LAYERS = CONVOLUTIONS | {"linear"}
 #: operations that may be affine; the numbers decide

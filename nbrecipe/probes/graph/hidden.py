@@ -16,8 +16,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader, Dataset
 
+from ...batches.models import plain
 from ...bench import Bench
-from ..passes.signal import plain
 
 BOXES = (list, tuple, set, frozenset, deque)
 #: how deep containers and plain objects are followed, and how many items of one are looked at

@@ -12,9 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...batches.models import plain
 from ...bench import Bench
 from ...task.refusal import refuse_lazy
-from ..passes.signal import plain
 from .hidden import BOXES, held_by, optimizers
 
 Shape = tuple[int, ...]

@@ -18,9 +18,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from ... import batches
 from ...batches import BadInput, Step
+from ...batches.models import plain
+from ...batches.scalar import projected
 from ...bench import Bench
 from ...task.refusal import refuse_lazy
-from ..passes.signal import evaluating, forward, plain, projected, training
+from ..passes.signal import evaluating, forward, training
 
 #: functions whose answer is out of the graph, as the user writes them
 CUTS = {

@@ -8,9 +8,11 @@ import torch
 from torch import Tensor
 
 from ...batches import BadInput
+from ...batches.models import plain
+from ...batches.scalar import projected
 from ...bench import Bench
 from ...task.refusal import refuse_lazy, told
-from ..passes.signal import forward, plain, projected, training
+from ..passes.signal import forward, training
 
 
 def reached(bench: Bench, tensors: Sequence[Tensor], *, output: bool = False) -> list[Tensor | None]:

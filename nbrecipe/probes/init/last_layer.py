@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from ... import batches
 from ...batches import BadInput, Feed
+from ...batches.models import plain
 from ...bench import Bench
+from ...finding import spelled
 from ...task import Kind, Task, read_task
 from ...task.expected import to_logits
-from ..passes.signal import plain, spelled
 from .start import axis_of, scored, width_along
 
 #: examples that the layer is looked for with; its inputs' mean square needs no more

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ... import batches
+from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...pictures.activations import Activations, Layer
 from ...task.refusal import failed_forward, refuse_lazy
 from ..weights.first_layer import COLOURS, examples
 from .artifacts import Odd, odd
 from .passage import CONVOLUTIONS, END, NORMS, PRODUCTS, TABLES, WEIGHTED, WHOLE, watched
-from .signal import Signal, eagerly, evaluating, plain, training
+from .signal import Signal, evaluating, training
 from .statistics import off_units, thinned
 
 #: what directly follows a layer and belongs to it

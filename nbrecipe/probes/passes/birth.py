@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from ... import batches
 from ...batches import BadInput, Feed, Step
+from ...batches.models import plain
 from ...bench import Bench
 from ...task.refusal import refuse_lazy, refuse_loss_fn, refuse_nonfinite
-from .signal import evaluating, forward, plain, training
+from .signal import evaluating, forward, training
 
 
 @dataclass(frozen=True)

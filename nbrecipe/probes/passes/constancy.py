@@ -10,9 +10,11 @@ from torch import Tensor, nn
 
 from ... import batches
 from ...batches import BadInput, Feed, Step
+from ...batches.models import plain
+from ...batches.scalar import projected
 from ...bench import Bench
 from ...task.refusal import refuse_lazy
-from .signal import forward, plain, projected, training
+from .signal import forward, training
 
 #: steps after which the gradient has passed every gate that starts at zero: head, gate, branch end, modulation
 STEPS = 4

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ...finding import spelled
 from .passage import TABLES, Layer
-from .signal import Signal, spelled
+from .signal import Signal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

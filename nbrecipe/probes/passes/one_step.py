@@ -10,9 +10,10 @@ from typing import Generic, TypeVar
 from torch import nn
 
 from ...batches import BadInput, Step
+from ...batches.models import plain
 from ...bench import Bench
 from ...task.refusal import refuse_lazy, refuse_loss_fn
-from .signal import forward, plain, training
+from .signal import forward, training
 
 Seen = TypeVar("Seen")
 

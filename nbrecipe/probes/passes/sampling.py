@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ... import batches
+from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...task.refusal import failed_forward, refuse_lazy
-from .signal import eagerly, evaluating, plain
+from .signal import evaluating
 
 #: functions that drop; their in-place twins end in _
 DROPOUT = frozenset(

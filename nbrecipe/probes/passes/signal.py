@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ... import batches
 from ...batches import BadInput, Step
+from ...batches.models import eagerly, plain
+from ...batches.scalar import projected
 from ...bench import Bench
 from ...task.refusal import refuse_lazy
 from .passage import Layer, Units, watched
@@ -82,18 +83,6 @@ def quiet_units(bench: Bench, most: int = 4) -> tuple[Signal, int]:
     return replace(seen, units=merged), examples
 
 
-def plain(model: nn.Module) -> nn.Module:
-    """The model inside a compiled one or inside DataParallel, whose own layers can be watched."""
-    while True:
-        inner = getattr(model, "_orig_mod", None)
-        if isinstance(inner, nn.Module):
-            model = inner
-        elif isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-            model = model.module
-        else:
-            return model
-
-
 def forward(bench: Bench, model: nn.Module, fed: batches.Feed) -> Step:
     """Model and loss on a batch; BadInput, in one sentence, where that fails; without a loss just the model."""
     try:
@@ -155,16 +144,6 @@ def _backward(model: nn.Module, step: Step) -> tuple[tuple[Twins, ...], str]:
     return judged(found, [by_weight[id(suspect.weight)] for suspect in found], ROUNDING * largest), ""
 
 
-def projected(output: Tensor) -> Tensor:
-    """A loss that treats every output alike: a random projection, from a generator of its own."""
-    values = torch.view_as_real(output) if output.is_complex() else output
-    if not values.is_floating_point():
-        return values.new_zeros((), dtype=torch.float32)
-    generator = torch.Generator().manual_seed(0)
-    random = torch.randn(values.shape, generator=generator).to(values)
-    return (values * random).sum() / max(1, values.shape[0] if values.ndim else 1)
-
-
 def _more(bench: Bench, count: int) -> Iterator[Any]:
     assert bench.train_loader is not None
     try:
@@ -176,18 +155,6 @@ def _more(bench: Bench, count: int) -> Iterator[Any]:
                 yield batch
     except BadInput:
         return
-
-
-def eagerly() -> AbstractContextManager[Any]:
-    """Compiled parts run as plain code, so that their layers can be watched."""
-    if "torch._dynamo" in sys.modules and hasattr(torch.compiler, "set_stance"):
-        return torch.compiler.set_stance("force_eager")  # type: ignore[no-any-return]
-    return nullcontext()
-
-
-def spelled(name: str, path: str) -> str:
-    """A module as the user would write it: `net[2]`, `net.features[0]`."""
-    return name + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in path.split(".") if part)
 
 
 def is_fresh(bench: Bench) -> bool:

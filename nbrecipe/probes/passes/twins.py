@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ...batches import Step, leaves
+from ...batches.models import plain
+from ...batches.scalar import projected
 from ...bench import Bench
-from .signal import forward, plain, projected, signal, training
+from .signal import forward, signal, training
 from .symmetry import Twins, judged, suspects
 
 #: steps after which the gradient has passed every gate that starts at zero: head, gate, branch end, modulation

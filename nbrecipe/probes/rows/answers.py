@@ -12,8 +12,10 @@ from torch.overrides import TorchFunctionMode
 
 from ... import batches
 from ...batches import Feed
+from ...batches.models import eagerly
+from ...batches.scalar import projected
 from ...task.refusal import failed_forward
-from ..passes.signal import eagerly, evaluating, projected
+from ..passes.signal import evaluating
 
 #: modes and seeds: what a model does while it trains may be by chance
 MODES = ((False, 0), (True, 0), (True, 1), (True, 2))

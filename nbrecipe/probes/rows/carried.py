@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ... import batches
+from ...batches.models import eagerly, plain
 from ...bench import Bench
+from ...finding import spelled
 from ...task.refusal import failed_forward, refuse_lazy
-from ..passes.signal import eagerly, evaluating, plain, spelled
+from ..passes.signal import evaluating
 
 #: a kernel that adds up in another order each time differs in the last digits only
 ROUNDING = 1e-4

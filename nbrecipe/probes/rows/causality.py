@@ -14,9 +14,10 @@ from torch import Tensor
 
 from ... import batches
 from ...batches import Feed
+from ...batches.models import plain
 from ...bench import Bench
 from ...task.refusal import refuse_lazy
-from ..passes.signal import evaluating, plain
+from ..passes.signal import evaluating
 from .dependency import inputs_and_output, rows, unlike
 from .lines import Line, first_ahead_line
 from .mixing import Place, first_ahead

@@ -17,9 +17,10 @@ from torch import Tensor, nn
 
 from ... import batches
 from ...batches import BadInput
+from ...batches.models import plain
 from ...bench import Bench
 from ...pictures.dependencies import Chart, Over
-from ..passes.signal import evaluating, plain
+from ..passes.signal import evaluating
 from .causality import Order, order
 from .dependency import ROWS, Rows, inputs_and_output, rows, train_mode, unlike
 from .inputs import Input, named_inputs

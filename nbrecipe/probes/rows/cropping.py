@@ -14,9 +14,10 @@ from torch import Tensor, nn
 
 from ... import batches
 from ...batches import BadInput, Feed
+from ...batches.models import plain
 from ...bench import Bench
 from ...task.refusal import refuse_lazy
-from ..passes.signal import evaluating, plain
+from ..passes.signal import evaluating
 from .lines import Graph, Listening, ask
 from .origin import Line
 from .padded import Padded, padded, several_lengths

@@ -21,9 +21,10 @@ from torch.overrides import TorchFunctionMode
 
 from ... import batches
 from ...batches import BadInput, Feed
+from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...task.refusal import failed_forward, refuse_lazy
-from ..passes.signal import eagerly, evaluating, plain
+from ..passes.signal import evaluating
 from .lines import Line, first_mixing_line
 from .mixing import Place, first_mixing
 from .room import SHARE, free_bytes, gigabytes, saved_bytes

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from ... import batches
 from ...batches import BadInput, Feed
+from ...batches.models import plain
 from ...bench import Bench
 from ...task.refusal import refuse_lazy
-from ..passes.signal import plain
 from .answers import Answers
 from .arguments import Argument, arguments
 

@@ -19,8 +19,9 @@ from torch.utils.weak import WeakTensorKeyDictionary
 
 from ... import batches
 from ...batches import Feed
+from ...batches.models import eagerly
 from ...bench import Bench
-from ..passes.signal import eagerly, spelled
+from ...finding import spelled
 from .mixing import Place, changed_ahead, changed_rows
 from .origin import Line, running, said
 

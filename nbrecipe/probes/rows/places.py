@@ -9,9 +9,10 @@ from torch import Tensor, nn
 
 from ... import batches
 from ...batches import Feed
+from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...task.refusal import failed_forward, refuse_lazy
-from ..passes.signal import eagerly, evaluating, plain
+from ..passes.signal import evaluating
 from .dependency import unlike
 from .mixing import Place, calls
 

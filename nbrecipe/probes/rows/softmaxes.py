@@ -17,9 +17,10 @@ from torch.overrides import TorchFunctionMode
 
 from ... import batches
 from ...batches import Feed
+from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...task.refusal import failed_forward, refuse_lazy
-from ..passes.signal import eagerly, evaluating, plain
+from ..passes.signal import evaluating
 from .dependency import ROWS, Back, splits, unlike
 from .origin import Line, running, running_module
 from .scores import Scores

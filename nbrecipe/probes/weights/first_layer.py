@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ... import batches
+from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...task.refusal import failed_forward, refuse_lazy
 from ..passes.passage import PRODUCTS, TABLES, WEIGHTED
-from ..passes.signal import eagerly, evaluating, plain
+from ..passes.signal import evaluating
 
 #: numbers of the input, and examples, that one look through the whole net reads at most
 NUMBERS, EXAMPLES = 1 << 18, 32
