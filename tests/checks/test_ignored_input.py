@@ -76,23 +76,38 @@ class OverSteps(Base):
 
 TOKENS, MASK = ids(16, 7), torch.rand(16, 7, generator=toys.seeded()) > 0.3
 FAULTS = {
-    "an argument that is never read": (NeverRead, (number(16, 10), number(16, 6), number(16)), ()),
-    "a mask that is never read": (MaskNeverRead, (TOKENS, MASK, number(16)), ()),
-    "the last column": (lambda: Slice(lambda x: x[:, :-1], 9), (number(16, 10), number(16)), (9,)),
-    "the first columns": (lambda: Slice(lambda x: x[:, 2:], 8), (number(16, 10), number(16)), (0, 1)),
-    "every other column": (lambda: Slice(lambda x: x[:, ::2], 5), (number(16, 10), number(16)), (1, 3, 5, 7, 9)),
+    "an argument that is never read": (NeverRead, (number(16, 10), number(16, 6), number(16))),
+    "a mask that is never read": (MaskNeverRead, (TOKENS, MASK, number(16))),
+}
+LEFT_OUT = {
+    "the last column": (lambda: Slice(lambda x: x[:, :-1], 9), number(16, 10), (9,)),
+    "the first columns": (lambda: Slice(lambda x: x[:, 2:], 8), number(16, 10), (0, 1)),
+    "every other column": (lambda: Slice(lambda x: x[:, ::2], 5), number(16, 10), (1, 3, 5, 7, 9)),
     "one column twice": (
-        lambda: Slice(lambda x: torch.cat([x[:, :4], x[:, 3:4], x[:, 5:]], 1), 10), (number(16, 10), number(16)), (4,)
+        lambda: Slice(lambda x: torch.cat([x[:, :4], x[:, 3:4], x[:, 5:]], 1), 10),
+        number(16, 10),
+        (4,),
     ),
-    "features of a sequence": (OverSteps, (number(16, 7, 9), number(16)), (8,)),
-}  # fmt: skip
+    "features of a sequence": (OverSteps, number(16, 7, 9), (8,)),
+}
 
 
 @pytest.mark.parametrize("what", FAULTS)
-def test_what_has_no_influence_is_found(what):
-    build, batch, columns = FAULTS[what]
+def test_what_is_never_read_is_found(what):
+    build, batch = FAULTS[what]
     found = judged(build(), *batch, loss_fn=mean)
     assert found.verdict is Verdict.BAD, found
+    assert found.seen["columns"] == []
+
+
+@pytest.mark.parametrize(
+    "loss_fn", [lambda out, y: ((out - y) ** 2).mean(), nn.MSELoss()], ids=["own loss", "plain loss"]
+)
+@pytest.mark.parametrize("what", LEFT_OUT)
+def test_columns_left_out_are_named_and_may_be_meant(what, loss_fn):
+    build, x, columns = LEFT_OUT[what]
+    found = judged(build(), x, number(16, 3), loss_fn=loss_fn)
+    assert found.verdict is Verdict.HINT, found
     assert tuple(found.seen["columns"]) == columns
 
 
@@ -140,6 +155,10 @@ LOOKED_AT = {
     "a switch that is off": (Switch, (number(16, 10), number(16, 6), number(16))),
     "numbers of rows": (Numbered, (number(16, 10), torch.arange(16), number(16))),
     "a mask that says where padding is": (Derivable, (PADDED, PADDED != 0, number(16))),
+    "time stamps left out": (
+        lambda: Slice(lambda x: torch.cat([x[:, :3], x[:, 4:]], 1), 9), (number(16, 10).cumsum(0), number(16))
+    ),
+    "the last steps of many": (lambda: Slice(lambda x: x[:, -3:], 3), (number(16, 10), number(16))),
     "a column of row numbers left out": (
         lambda: Slice(lambda x: x[:, 1:], 9), (torch.cat([torch.arange(16.0)[:, None], number(16, 9)], 1), number(16))
     ),

@@ -4,6 +4,9 @@ A column that a slice leaves out, a mask that `forward` takes and never reads, a
 table by mistake: the model runs, and trains on less than it is given. Each argument, and each column whose gradient is
 exactly zero, is changed in many ways; where every bit of the answer stays as it was, in eval mode and in train mode, it
 has no influence on this batch. Inputs that are the same in every row are not judged.
+
+An argument that `forward` names and never reads is a fault. Columns left out are a hint: a table brings along weights
+of rows, time stamps, numbers and what must not be learned from, and no loss tells these from one cut off by mistake.
 """
 
 from __future__ import annotations
@@ -72,12 +75,9 @@ def _all_heard(seen: Influence) -> Finding:
 def _is_certain(each: Ignored, seen: Influence, model: nn.Module) -> bool:
     """Whether it never enters the computation, and nothing says that this is meant."""
     argument = each.argument
-    if is_foreign(model) or BESIDES.search(argument.name):
+    if each.columns or is_foreign(model) or BESIDES.search(argument.name):
         return False
-    if not each.columns:
-        return each.proof == "unread" and not _told_by_others(each, seen)
-    chosen = seen.chooses or any(_counts_up(argument.item[..., column]) for column in each.columns)
-    return each.proof == "unreached" and not chosen
+    return each.proof == "unread" and not _told_by_others(each, seen)
 
 
 def _told_by_others(each: Ignored, seen: Influence) -> bool:
@@ -91,12 +91,6 @@ def _told_by_others(each: Ignored, seen: Influence) -> bool:
             if hidden.numel() and bool((hidden == hidden.flatten()[0]).all()):
                 return True
     return False
-
-
-def _counts_up(values: Tensor) -> bool:
-    """Whether these are numbers of rows: whole, and each another."""
-    flat = values.flatten()
-    return len(flat) > 2 and bool((flat == flat.round()).all()) and len(set(flat.tolist())) == len(flat)
 
 
 def _columns(each: Ignored) -> str:
@@ -121,7 +115,8 @@ def _fix(each: Ignored, name: str) -> str:
     if each.proof == "zero":
         return f"Give the weights that `{argument}` meets random values, unless they are to start at zero."
     if each.columns:
-        return f"Look for the slice of `{argument}` that leaves {'it' if len(each.columns) == 1 else 'them'} out."
+        it = "it" if len(each.columns) == 1 else "them"
+        return f"Look for the slice of `{argument}` that leaves {it} out, unless that is meant."
     return f"Look where `{argument}` goes in the `forward` of `{name}`: nothing comes of it on this batch."
 
 
@@ -207,6 +202,24 @@ def branch_that_starts_at_zero() -> Bench:
     g = toys.seeded()
     batch = (torch.randn(64, 10, generator=g), torch.randn(64, 10, generator=g), torch.randn(64, 1, generator=g))
     return Bench(model=Adapted(), batch=batch, loss_fn=nn.MSELoss(), names={"model": "net"})
+
+
+class Own(nn.Module):
+    """A perceptron on the rest of a table whose first column is the weight of a row, for the user's own loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = toys.mlp((9, 16, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        made: Tensor = self.body(x[:, 1:])
+        return made
+
+
+@check.holds
+def column_of_weights_for_the_loss() -> Bench:
+    """The first column says how much a row counts; the loop reads it from the batch, the model does not."""
+    return toys.regress(Own())
 
 
 @check.holds

@@ -21,7 +21,6 @@ from ..passes.signal import evaluating
 MODES = ((False, 0), (True, 0), (True, 1), (True, 2))
 #: functions that take neighbours along an axis, whose entries are places then and no features
 PLACES = ("conv", "pool", "unfold", "stft", "interpolate", "grid_sample", "as_strided")
-PICKED = {"index_select", "gather", "take", "take_along_dim"}
 RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
@@ -58,11 +57,6 @@ class Answers:
         places = any(part in name for name in self._names for part in PLACES)
         stepped = item.ndim == 2 and any(name in RECURRENT for name in self._names)
         return item.is_floating_point() and item.ndim in (2, 3) and not places and not stepped
-
-    @property
-    def chooses(self) -> bool:
-        """Whether something is picked by number, as columns may be."""
-        return bool(self._names & PICKED)
 
     def without_gradient(self, item: Tensor) -> set[int] | None:
         """The numbers of the columns whose gradient is exactly zero in every row; None where there is no gradient."""
@@ -114,10 +108,7 @@ class Names(TorchFunctionMode):
         self._names = names
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = getattr(func, "__name__", "")
-        chosen = args[1] if name == "__getitem__" and len(args) > 1 else ()
-        listed = any(isinstance(part, (list, Tensor)) for part in (chosen if isinstance(chosen, tuple) else (chosen,)))
-        self._names.add("index_select" if listed else name)
+        self._names.add(getattr(func, "__name__", ""))
         return func(*args, **(kwargs or {}))
 
 

@@ -52,8 +52,6 @@ class Influence:
     gated: tuple[str, ...] = ()
     #: every tensor that was given
     given: tuple[Tensor, ...] = ()
-    #: whether the model picks entries by number, as columns may be
-    chooses: bool = False
     why: str = ""
 
 
@@ -101,7 +99,6 @@ def _of(bench: Bench, model: nn.Module, batch: Any, size: int) -> Influence:
         tuple(kept),
         tuple(each.argument.name for each in gated),
         tuple(a.item for a in given),
-        answers.chooses,
     )
 
 
