@@ -163,7 +163,7 @@ class Watch(TorchFunctionMode):
         row, out = self._row, self._out if self._laid is None else self._laid
         self._row = self._out = self._laid = None
         if row is not None and out is not None:
-            with suppress(RuntimeError):
+            with suppress(RuntimeError), torch._C.DisableTorchFunction():  # nobody watches what is made of it here
                 row.layer = self._reduced(row, row.kinds[-1].rstrip("_"), out)
 
     def _note(self, name: str, args: Any, kwargs: Any, out: Any) -> None:
@@ -252,8 +252,8 @@ def _pictured(found: Layer, values: Tensor, chosen: tuple[int, ...], convolved: 
         some = some[:, :, some.shape[2] // 2]  # the middle of a volume
     if convolved and some.ndim == 4:
         flagged = [c for which in found.artifacts.values() for c in which[:2]][:4]
-        spread = values[:8].float().flatten(2).var(2).mean(0) if values.ndim == 4 else some.flatten(2).var(2).mean(0)
-        best = [c for c in spread.nan_to_num().argsort(descending=True).tolist() if c not in flagged]
+        spread = _varying(values[:8] if values.ndim == 4 else some)
+        best = [c for c in spread.argsort(descending=True).tolist() if c not in flagged]
         channels = tuple([*dict.fromkeys(flagged), *best][:PICTURES])
         maps, axes = some[:, list(channels)], ("row", "column")
     elif some.ndim == 2:
@@ -268,6 +268,13 @@ def _pictured(found: Layer, values: Tensor, chosen: tuple[int, ...], convolved: 
     height, width = maps.shape[-2:]
     small = nn.functional.adaptive_avg_pool2d(maps, (min(height, SIDE), min(width, SIDE if channels else 2 * SIDE)))
     return replace(found, maps=small.cpu().numpy().astype("f2" if _fits(small) else "f4"), channels=channels, axes=axes)
+
+
+def _varying(maps: Tensor) -> Tensor:
+    """(channels,) how much each varies over places, told from some of them; what cannot be told is 0."""
+    height, width = maps.shape[2:]
+    few = maps[:, :, :: max(1, height // SIDE), :: max(1, width // SIDE)].float()
+    return (few - few.mean((2, 3), keepdim=True)).square_().mean((0, 2, 3)).nan_to_num()
 
 
 def _fits(values: Tensor) -> bool:
