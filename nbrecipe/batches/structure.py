@@ -39,16 +39,16 @@ def batch_size(batch: Any) -> int:
     return size
 
 
-def take(batch: Any, count: int) -> Any:
-    """The first `count` examples of a batch; what has another first length is shared and stays whole."""
-    size = batch_size(batch)
+def take(batch: Any, count: int, start: int = 0) -> Any:
+    """`count` examples of a batch, from `start` on; what has another first length is shared and stays whole."""
+    size, rows = batch_size(batch), slice(start, start + count)
 
     def cut(item: Any) -> Any:
         if isinstance(item, Tensor) and item.ndim and item.shape[0] == size:
-            return item[:count]
+            return item[rows]
         listed = isinstance(item, (list, tuple)) and not hasattr(item, "_fields")
         if listed and len(item) == size and _is_examples(item) and not (item is batch and _is_columns(item)):
-            return type(item)(item[:count])
+            return type(item)(item[rows])
         return item
 
     return apply(batch, cut)

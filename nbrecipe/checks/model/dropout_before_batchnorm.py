@@ -2,14 +2,16 @@
 
 Dropout makes what comes after it vary more, in training alone. A batch norm behind it learns a variance that evaluation
 does not have, and shrinks what it is given there. Both variances are measured on the batch, with several draws of the
-dropout, and with batch norm itself in train mode both times; the order of the layers alone says nothing. It is a hint:
-some networks live with it.
+dropout, and with batch norm itself in train mode both times; the order of the layers alone says nothing, and of a
+network that is not trained it is a hint: some live with it. After training it is told what it costs: the weights are
+evaluated with running statistics taken with dropout, and with statistics taken without.
 
 Source: Li et al. 2019, "Understanding the disharmony between dropout and batch normalization by variance shift".
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,8 +27,10 @@ from ... import batches, toys
 from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, hint, number, ok, skipped, spelled
+from ...finding import Finding, bad, hint, number, ok, skipped, spelled
+from ...probes.passes.recalibration import Recalibrated, recalibrated
 from ...task.refusal import failed_forward, refuse_lazy
+from ...trace import Trace
 
 check = Check(__name__, tip="drop")
 
@@ -34,6 +38,9 @@ check = Check(__name__, tip="drop")
 SHIFT = 1.1
 #: draws of the dropout, and standard errors of their mean by which the shift must be beyond that
 DRAWS, ERRORS = 8, 3.0
+#: from here on what it costs is a fault: times that the loss in evaluation is larger, p-value of the sign test. With a
+#: layer between, as wide residual networks have it on purpose, it takes more
+RIGHT_BEFORE, FURTHER_BEFORE = (1.1, 1e-2), (4 / 3, 1e-3)
 
 
 @dataclass
@@ -42,6 +49,8 @@ class Place:
 
     path: str
     before: str = ""
+    #: whether nothing with weights ran in between
+    right_before: bool = False
     on: list[float] = field(default_factory=list)
     off: float = 0.0
 
@@ -61,7 +70,7 @@ class Place:
 
 
 @check.run
-def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
+def run(model: nn.Module, batch: Any, bench: Bench, trace: Trace | None = None) -> Finding:
     net, name = plain(model), bench.name("model")
     refuse_lazy(net)
     norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
@@ -85,12 +94,35 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     told = f"the variance at `{where}` is **{number(worst.ratio, 3)}** times as large in training as in evaluation"
     if worst.ratio - ERRORS * worst.error <= SHIFT:
         return ok(f"{told}: dropout before it shifts it by little", **seen)
-    return hint(
-        f"{told} (± {number(worst.error, 2)}), by the dropout before it: its running variance will be too large",
+    cost = _cost(bench) if trace is not None and trace.trained else None
+    times, chance = RIGHT_BEFORE if worst.right_before else FURTHER_BEFORE
+    certain = cost is not None and cost.times >= times and cost.chance < chance
+    return (bad if certain else hint)(
+        f"{told} (± {number(worst.error, 2)}), by the dropout before it: its running variance is too large"
+        + (_costs(cost) if cost is not None else ""),
         fix=f"Put `{dropout}` behind the last batch norm, or go without it.",
         why=f"in evaluation the norm gives {1 - 1 / math.sqrt(worst.ratio):.0%} less than it was trained to",
         where=f"`{where}`",
         **seen,
+        **(dataclasses.asdict(cost) if cost is not None else {}),
+    )
+
+
+def _cost(bench: Bench) -> Recalibrated | None:
+    """What the shift costs; None where that cannot be measured, which must not hide the shift itself."""
+    with bench.untouched():
+        try:
+            return recalibrated(bench)
+        except Exception:
+            return None
+
+
+def _costs(cost: Recalibrated) -> str:
+    rows = f"{cost.rows} {'validation' if cost.held_out else 'training'} rows"
+    return (
+        f"; the loss in evaluation on {rows} is **{number(min(cost.as_it_is, cost.dropping))}**, and "
+        f"**{number(cost.without)}** with running statistics taken without dropout "
+        f"(lower in {cost.lower} of {cost.groups} groups of rows)"
     )
 
 
@@ -126,11 +158,16 @@ def _mode(net: nn.Module, *, dropping: bool) -> Iterator[None]:
 @contextmanager
 def _watched(net: nn.Module, places: dict[nn.Module, Place], *, dropping: bool) -> Iterator[None]:
     paths = {module: path for path, module in net.named_modules()}
-    last = [""]
+    last, since = "", False
 
     def drop(module: nn.Module, given: Any) -> None:
+        nonlocal last, since
         if isinstance(module, _DropoutNd) and 0 < module.p < 1:
-            last[0] = paths[module]
+            last, since = paths[module], False
+
+    def weigh(module: nn.Module, given: Any) -> None:
+        nonlocal since
+        since = True
 
     def norm(module: nn.Module, given: Any) -> None:
         values = given[0] if given else None
@@ -142,10 +179,11 @@ def _watched(net: nn.Module, places: dict[nn.Module, Place], *, dropping: bool) 
         if dropping:
             place.on.append(variance)
         else:
-            place.before, place.off = last[0], variance
+            place.before, place.right_before, place.off = last, not since, variance
 
     handles = [m.register_forward_pre_hook(drop) for m in paths if isinstance(m, _DropoutNd)]
     handles += [m.register_forward_pre_hook(norm) for m in paths if isinstance(m, _BatchNorm)]
+    handles += [m.register_forward_pre_hook(weigh) for m in paths if any(True for _ in m.parameters(recurse=False))]
     try:
         yield
     finally:
