@@ -179,6 +179,7 @@ def seed(number: int) -> None:
 
 
 def bench_of(**given: Any) -> Bench:
+    """The bench of what is given by name, with what is bound for the rest. Raises BadInput for an unknown name."""
     return SESSION.bench(_fields(given))
 
 

@@ -29,10 +29,11 @@ class Argument:
 
 def arguments(model: nn.Module, fed: Feed, size: int) -> list[Argument]:
     """Every tensor that is given under the name of a parameter, targets left out."""
-    signature = _signature(model)
-    found = []
-    for name, value in _named(signature, fed):
-        if isinstance(value, Tensor) and value.ndim and value.shape[0] == size and name not in TARGET_KEYS:
+    taken, found = _parameters(model), []
+    swallowed = {*fed.kwargs} - {p.name for p in taken if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
+    for name, value in given(model, fed):
+        meant = name not in TARGET_KEYS and name not in swallowed
+        if meant and isinstance(value, Tensor) and value.ndim and value.shape[0] == size:
             dense = value.layout is torch.strided and not value.is_quantized and not value.is_nested
             if dense and value.numel():
                 varies = bool((value != value[:1]).any())
@@ -40,21 +41,19 @@ def arguments(model: nn.Module, fed: Feed, size: int) -> list[Argument]:
     return found
 
 
-def _signature(model: nn.Module) -> inspect.Signature | None:
-    try:
-        return inspect.signature(model.forward)
-    except (TypeError, ValueError):  # what is written in C or compiled has no signature
-        return None
-
-
-def _named(signature: inspect.Signature | None, fed: Feed) -> Iterator[tuple[str, Any]]:
-    """What stands under the name of a parameter; what `**kwargs` swallows is nobody's."""
-    parameters = list(signature.parameters.values()) if signature is not None else []
-    single = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    names = single + [f"input {number + 1}" for number in range(len(single), len(fed.args))]
+def given(model: nn.Module, fed: Feed) -> Iterator[tuple[str, Any]]:
+    """What the model is given, by the names of the parameters of its `forward`."""
+    names = [p.name for p in _parameters(model) if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    names += [f"input {number + 1}" for number in range(len(names), len(fed.args))]
     yield from zip(names, fed.args, strict=False)
-    named = {p.name for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
-    yield from ((key, value) for key, value in fed.kwargs.items() if key in named)
+    yield from fed.kwargs.items()
+
+
+def _parameters(model: nn.Module) -> list[inspect.Parameter]:
+    try:
+        return list(inspect.signature(model.forward).parameters.values())
+    except (TypeError, ValueError):  # what is written in C or compiled has no signature
+        return []
 
 
 def _unread(model: nn.Module, name: str) -> bool:

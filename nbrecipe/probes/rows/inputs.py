@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor, nn
 
 from ... import batches
 from ...batches import Feed
+from .arguments import given
 
 
 @dataclass(frozen=True)
@@ -37,24 +35,12 @@ def named_inputs(model: nn.Module, fed: Feed, tensors: list[Tensor], size: int) 
     """The tensors that `dependency.inputs_and_output` made, with their names and in its order: tables come last."""
     named: list[str] = []
     tokens: list[str] = []
-    for name, value in arguments(model, fed):
+    for name, value in given(model, fed):
         items = [item for item in batches.leaves(value) if isinstance(item, Tensor) and item.ndim]
         reached = [item for item in items if item.is_floating_point() and item.shape[0] == size]
         named += [name] if len(reached) == 1 else [f"{name}[{i}]" for i in range(len(reached))]
         tokens += [name] * any(not item.is_floating_point() and item.ndim > 1 for item in items)
-    given = [Input(name, tensor) for name, tensor in zip(named, tensors, strict=False)]
+    leaves = [Input(name, tensor) for name, tensor in zip(named, tensors, strict=False)]
     rest = tensors[len(named) :]
     told = tokens if len(tokens) == len(rest) else [f"embedding {i}" if i else "embedding" for i in range(len(rest))]
-    return given + [Input(name, tensor, looked_up=True) for name, tensor in zip(told, rest, strict=True)]
-
-
-def arguments(model: nn.Module, fed: Feed) -> Iterator[tuple[str, Any]]:
-    """What the model is given, by the names of its `forward`'s parameters."""
-    try:
-        taken = list(inspect.signature(model.forward).parameters.values())
-    except (TypeError, ValueError):
-        taken = []
-    plain = [one.name for one in taken if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-    for at, value in enumerate(fed.args):
-        yield plain[at] if at < len(plain) else f"input {at}", value
-    yield from fed.kwargs.items()
+    return leaves + [Input(name, tensor, looked_up=True) for name, tensor in zip(told, rest, strict=True)]
