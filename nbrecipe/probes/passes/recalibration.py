@@ -53,7 +53,7 @@ class Recalibrated:
     def chance(self) -> float:
         """Probability that so many groups, or more, are lower where each goes either way: the sign test's p-value."""
         ways = sum(math.comb(self.groups, k) for k in range(self.lower, self.groups + 1))
-        return ways / 2**self.groups
+        return float(ways / 2**self.groups)
 
 
 def recalibrated(bench: Bench) -> Recalibrated | None:
@@ -77,9 +77,11 @@ def recalibrated(bench: Bench) -> Recalibrated | None:
         return None
     _, on, off = losses
     size, lower = len(off), sum(b < a for a, b in zip(on, off, strict=True))
-    means = (sum(part) / size for part in losses)
+    means = [sum(part) / size for part in losses]
     rows = sum(batches.batch_size(batch) for batch in judged)
-    return Recalibrated(*means, groups=size, lower=lower, rows=rows, held_out=bench.val_loader is not None)
+    return Recalibrated(
+        means[0], means[1], means[2], groups=size, lower=lower, rows=rows, held_out=bench.val_loader is not None
+    )
 
 
 def _learns(norm: _BatchNorm) -> bool:
