@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .twins.freeze import freeze as freeze
     from .twins.same_as import same_as as same_as
     from .twins.show_batch import show_batch as show_batch
+    from .twins.watch import watch as watch
     from .verbs import bind as bind
     from .verbs import check_init as check_init
     from .verbs import explain as explain
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from .verbs import recipe as recipe
     from .verbs import report as report
     from .verbs import seed as seed
-    from .watched import watch as watch
 
 #: where a verb lies that has a file of its own
 TWINS = {
@@ -39,7 +39,7 @@ TWINS = {
     "same_as": ".twins.same_as",
     "chart_dependencies": ".twins.chart_dependencies",
     "show_batch": ".twins.show_batch",
-    "watch": ".watched",
+    "watch": ".twins.watch",
 }
 __all__ = [
     "activations",

@@ -28,8 +28,8 @@ ARROWS["report"] = {"runner", "registry", "check", "finding", "recipe", "film", 
 ARROWS["render"] = {"report", "finding", "film", "pictures", "recipe", "trace"}
 ARROWS["session"] = {"report", "runner", "registry", "check", "probes", "bench", "batches", "finding", "trace"}
 ARROWS["verbs"] = {*ARROWS, "render"}
-ARROWS["watched"] = ARROWS["twins"] = {*ARROWS, "verbs"}
-ARROWS["__init__"] = {"verbs", "watched", "twins", "notebook"}
+ARROWS["twins"] = {*ARROWS, "verbs"}
+ARROWS["__init__"] = {"verbs", "twins", "notebook"}
 for edge in ("notebook", "cli", "catalogue"):
     ARROWS[edge] = {*ARROWS, "notebook", "__init__"} - {"cli", "catalogue"}
 #: rooms whose files stand alone

@@ -18,7 +18,7 @@ from ..bench import Bench
 from ..render import watching as drawn
 from ..session import happened, reading_traces
 from ..trace import Trace
-from ..watched import Recording, Watched, bug, conclude, require
+from ..twins.watch import Recording, Watched, bug, conclude, require
 from . import cells
 from .kinds import BY_FLAG
 from .live import Place, bundle, can_show

@@ -9,11 +9,12 @@ import torch
 from IPython.utils.capture import capture_output
 from shells import do, refused
 
-from nbrecipe import verbs, watched
+from nbrecipe import verbs
 from nbrecipe.notebook import watching
 from nbrecipe.notebook.watching import Pace, label
 from nbrecipe.trace.data import LoaderSeen, Trace
-from nbrecipe.watched import Watched
+from nbrecipe.twins import watch
+from nbrecipe.twins.watch import Watched
 
 CELL = """
 import torch
@@ -210,7 +211,7 @@ def test_where_drawing_fails_words_stay_and_the_error_is_still_the_users(noteboo
     ],
 )  # fmt: skip
 def test_a_bad_line_is_refused_in_a_sentence_before_the_cell_runs(notebook, monkeypatch, line, sentence):
-    monkeypatch.setattr(watched.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(watch.importlib.util, "find_spec", lambda name: None)
     assert refused(notebook, f"%%watch {line}\nran = True") == sentence
     assert "ran" not in notebook.user_ns
 

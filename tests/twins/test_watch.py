@@ -13,11 +13,12 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import nbrecipe
-from nbrecipe import verbs, watched
+from nbrecipe import verbs
 from nbrecipe.finding import Result, bad, ok, skipped
 from nbrecipe.report import Report
 from nbrecipe.session import NOTHING, Session, reading_traces
 from nbrecipe.trace import Trace
+from nbrecipe.twins import watch
 
 ID = "missing-zero-grad"
 
@@ -82,7 +83,7 @@ def test_the_answer_has_the_trace_the_verdicts_and_the_report_keeps_them():
     assert (w.trace.steps, w.trace.trained, w.trace.ended) == (12, True, True)
     assert w.results[f"{ID} (training)"].verdict == "ok"
     assert f"{ID} (training)" in nbrecipe.report().results
-    assert str(w).startswith("Watched test_watched.py: ")
+    assert str(w).startswith("Watched test_watch.py: ")
     assert "loss " in str(w)
     assert repr(w) == str(w)
 
@@ -98,7 +99,7 @@ def test_an_error_of_the_block_stays_its_own_and_what_was_seen_is_judged():
         program.train()
         program.steps = 1 / 0
     frames = [entry.path.name for entry in raised.traceback]
-    assert frames == ["test_watched.py"]
+    assert frames == ["test_watch.py"]
     assert w.trace.error == "ZeroDivisionError: division by zero"
     assert w.results[f"{ID} (training)"].verdict == "ok"
     assert "ended by ZeroDivisionError" in str(w)
@@ -167,7 +168,7 @@ def test_names_are_those_of_the_function_that_watches():
     ],
 )
 def test_bad_values_are_refused_before_the_block_runs(monkeypatch, options, error, told):
-    monkeypatch.setattr(watched.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(watch.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(error) as raised:
         nbrecipe.watch(**options)
     assert str(raised.value) == told
@@ -183,14 +184,14 @@ def test_a_bug_of_ours_becomes_a_note(monkeypatch):
 
 @pytest.mark.parametrize("where", ["__init__", "__enter__", "__exit__"])
 def test_a_bug_of_the_recorder_never_reaches_the_block(monkeypatch, where):
-    real = getattr(watched.Watcher, where)
+    real = getattr(watch.Watcher, where)
 
     def broken(*args, **options):
         if where == "__exit__":  # what was installed is taken away all the same
             real(*args, **options)
         raise OSError("no room")
 
-    monkeypatch.setattr(watched.Watcher, where, broken)
+    monkeypatch.setattr(watch.Watcher, where, broken)
     program = Program()
     with nbrecipe.watch() as w:
         program.train()
@@ -299,7 +300,7 @@ def test_every_curve_is_a_column_by_step():
 
 def test_the_scalars_are_those_of_the_trace():
     trace = train_watched().trace
-    found = watched.scalars(trace)
+    found = watch.scalars(trace)
     [place] = trace.backward
     assert found[place.name] == list(place.values)
     assert len(found["rate"]) == 12
@@ -318,8 +319,8 @@ def test_the_scalars_are_those_of_the_trace():
     ],
 )
 def test_what_is_not_installed_is_told_in_a_sentence(monkeypatch, method, told):
-    monkeypatch.setattr(watched.importlib.util, "find_spec", lambda name: None)
-    w = watched.Watched()
+    monkeypatch.setattr(watch.importlib.util, "find_spec", lambda name: None)
+    w = watch.Watched()
     with pytest.raises(ImportError) as raised:
         getattr(w, method)(*(["runs"] if method == "to_tensorboard" else []))
     assert str(raised.value) == told
@@ -352,7 +353,7 @@ def tensorboard(monkeypatch):
     module = types.ModuleType("torch.utils.tensorboard")
     module.SummaryWriter = Writer
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
-    monkeypatch.setattr(watched.importlib.util, "find_spec", lambda name: object())
+    monkeypatch.setattr(watch.importlib.util, "find_spec", lambda name: object())
 
 
 def test_tensorboard_gets_scalars_and_histograms(tensorboard, tmp_path):
@@ -360,7 +361,7 @@ def test_tensorboard_gets_scalars_and_histograms(tensorboard, tmp_path):
     writer = Writer.last
     assert (writer.folder, writer.closed) == (str(tmp_path / "runs"), True)
     assert sorted(writer.scalars) == sorted(
-        (name, value, step) for name, points in watched.scalars(w.trace).items() for step, value in points
+        (name, value, step) for name, points in watch.scalars(w.trace).items() for step, value in points
     )
     moves = [step for name, step in writer.histograms if name == "update/weight by layer of opt"]
     assert moves == [update.step for update in w.trace.optimizers[0].updates]
