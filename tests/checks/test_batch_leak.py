@@ -111,6 +111,13 @@ LEAKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor], str]] = {
     "a running mean of the rows": (
         lambda: Net(lambda s, x: s.head(x.cumsum(0)), head=nn.Linear(10, 3)), vectors, "head"
     ),
+    "attention by hand that takes the batch for time": (
+        lambda: Net(
+            lambda s, x: s.head(((x.transpose(0, 1) @ x.permute(1, 2, 0)).softmax(-1) @ x.transpose(0, 1)).mean(0)),
+            head=nn.Linear(8, 3),
+        ),
+        series, "head",
+    ),
     "one row for all": (lambda: Net(lambda s, x: s.head(x + x[7]), head=nn.Linear(10, 3)), vectors, "head"),
 }  # fmt: skip
 
@@ -206,7 +213,42 @@ def test_rows_that_are_apart_raise_nothing(what):
     assert found.verdict == "ok", found
 
 
+def on_a_graph(mixed: Callable[[Any, Tensor], Tensor], links: Tensor) -> Callable[[], nn.Module]:
+    """A net whose rows are the nodes of a graph that it holds."""
+
+    def build() -> nn.Module:
+        net = Net(lambda s, x: s.head(mixed(s, s.body(x)).relu()), body=nn.Linear(10, 8), head=nn.Linear(8, 3))
+        net.register_buffer("links", links)
+        return net
+
+    return build
+
+
+def neighbours(rows: int = 24) -> Tensor:
+    return (torch.rand(rows, rows, generator=toys.seeded()) < 0.2).float() + torch.eye(rows)
+
+
+def one_set(scores: Callable[[Tensor, Tensor], Tensor]) -> Callable[[], nn.Module]:
+    """A net that takes its batch for one set, whose members attend to each other."""
+    return lambda: Net(
+        lambda s, x: s.head(x + scores(s.q(x), s.k(x)).softmax(-1) @ x),
+        q=nn.Linear(10, 8), k=nn.Linear(10, 8), head=nn.Linear(10, 3),
+    )  # fmt: skip
+
+
 DESIGN: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor]]] = {
+    "one set that attends to itself": (one_set(lambda q, k: q @ k.T), vectors),
+    "one set, by einsum": (one_set(lambda q, k: torch.einsum("nd,md->nm", q, k)), vectors),
+    "one set, by distances": (one_set(lambda q, k: -torch.cdist(q, k)), vectors),
+    "numbers made independent of each other over the batch": (
+        lambda: Net(lambda s, x: s.head(x @ torch.linalg.inv(x.T @ x)), head=nn.Linear(10, 3)), vectors
+    ),
+    "one graph": (on_a_graph(lambda s, x: s.links @ x, neighbours()), vectors),
+    "one sparse graph": (on_a_graph(lambda s, x: torch.sparse.mm(s.links, x), neighbours().to_sparse()), vectors),
+    "one graph, by its edges": (
+        on_a_graph(lambda s, x: x.index_add(0, s.links[1], x[s.links[0]]), neighbours().nonzero().T.contiguous()),
+        vectors,
+    ),
     "every row against every other": (
         lambda: Net(lambda s, x: s.body(x) @ functional.normalize(s.body(x)).T, body=nn.Linear(10, 8)), vectors
     ),
@@ -232,6 +274,14 @@ def test_rows_that_meet_by_design_are_a_hint(what):
 def test_what_the_batch_is_taken_for_is_said():
     net, rows, _ = LEAKS["a recurrent net that takes the batch for time"]
     assert judged(given(net(), rows())).fix == "Give `net.rnn` `batch_first=True`: it takes the first axis for time."
+
+
+def test_attention_that_is_given_vectors_is_told_what_it_takes_them_for():
+    found = judged(given(Net(lambda s, x: s.mix(x, x, x)[0], mix=nn.MultiheadAttention(10, 2)), vectors()))
+    assert found.verdict == "bad"
+    assert found.fix == (
+        "Give `net.mix` a sequence for each row, (N, T, D): it takes (N, D) for one sequence of N steps."
+    )
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ ALONG = (
     "softmax", "log_softmax", "mean", "sum", "std", "var", "amax", "amin", "max", "min", "cumsum", "norm", "normalize",
     "logsumexp", "median", "sort", "argsort", "flip", "prod", "roll",
 )  # fmt: skip
+#: matrix products and their kin: between rows of vectors, somebody asked for all pairs of them
+PAIRED = ("matmul", "mm", "addmm", "einsum", "cdist", "_sparse_mm")
 #: layers of torch that take time first unless they are told otherwise
 TIMED = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
@@ -78,6 +80,8 @@ def _fix(name: str, model: nn.Module, leak: Leak, size: int) -> str:
     place, line = leak.place, leak.line
     if place is not None and place.inside:
         where, module = spelled(name, place.path), model.get_submodule(place.path)
+        if isinstance(module, TIMED) and len(place.given) == 2:
+            return f"Give `{where}` a sequence for each row, (N, T, D): it takes (N, D) for one sequence of N steps."
         if isinstance(module, TIMED) and not _batch_first(module) and place.given[:1] == (size,):
             return f"Give `{where}` `batch_first=True`: it takes the first axis for time."
         if isinstance(module, (nn.Softmax, nn.LogSoftmax)):
@@ -100,12 +104,23 @@ def _batch_first(module: nn.Module) -> bool:
 
 def _by_design(model: nn.Module, seen: Rows, batch: Any) -> bool:
     """Whether rows are meant to meet: scores of every row against every other, a graph, statistics of a batch."""
-    held = [item for item in leaves(batch) if isinstance(item, Tensor)]
-    graph = any(item.is_sparse or (item.ndim == 2 and item.shape[0] == item.shape[1] > 1) for item in held)
-    graph |= any(item.ndim == 2 and item.shape[0] == 2 and not item.is_floating_point() for item in held)
     leak: Leak | None = seen.leak
-    kind = leak.place.kind.lower() if leak is not None and leak.place is not None else ""
-    return graph or seen.size in seen.shape[1:] or "batch" in kind
+    place = leak.place if leak is not None else None
+    held = [item for item in leaves(batch) if isinstance(item, Tensor)]
+    graph = any(item.ndim == 2 and item.shape[0] == item.shape[1] > 1 for item in held)
+    graph |= any(item.is_sparse or _lists_edges(item) for item in [*held, *model.buffers()])
+    paired = leak is not None and leak.line is not None and leak.line.function in PAIRED and _are_vectors(held, place)
+    return graph or paired or seen.size in seen.shape[1:] or (place is not None and "batch" in place.kind.lower())
+
+
+def _lists_edges(item: Tensor) -> bool:
+    return item.ndim == 2 and item.shape[0] == 2 and not item.is_floating_point()
+
+
+def _are_vectors(held: list[Tensor], place: Place | None) -> bool:
+    """Whether rows are vectors, in the batch and where they meet: no axis is there to be taken for the batch."""
+    flat = all(item.ndim < 3 and (item.ndim < 2 or item.is_floating_point()) for item in held)
+    return flat and place is not None and len(place.given) == 2
 
 
 class Viewed(nn.Module):
