@@ -151,12 +151,29 @@ def unbiased():
     return nn.Sequential(nn.Linear(20, 32, bias=False), nn.Linear(32, 5, bias=False))
 
 
+class Foretold(Net):
+    """What one half of a pair gives is the target of the other: as such no gradient runs through it."""
+
+    def forward(self, x):
+        one = self.first(x)
+        return {"loss": (self.second(one)[:, :5] - one.detach().roll(1, 0)[:, :5]).square().mean(), "logits": x}
+
+
+def foretold():
+    given = toys.classify(Foretold(nn.Identity()))
+    return given.replace(loss_fn=None, batch={"x": given.batch[0]}, train_loader=None)
+
+
 WORTH_A_LOOK = {
     "deep linear": lambda: DeepLinear(nn.Identity()),
     "without biases": unbiased,
     "frozen": frozen,
     "batch norm": lambda: Net(nn.BatchNorm1d(32)),
 }
+
+
+def test_a_value_that_is_a_target_too_makes_it_a_hint():
+    assert run(CHECK, foretold()).verdict is Verdict.HINT
 
 
 @pytest.mark.parametrize("build", WORTH_A_LOOK.values(), ids=WORTH_A_LOOK.keys())

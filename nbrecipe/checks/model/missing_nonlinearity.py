@@ -66,7 +66,7 @@ def _gains_nothing(pair: Pair) -> bool:
 
 def _is_fault(pair: Pair, model: nn.Module) -> bool:
     """Whether it is not what anybody wants: two trainable linear layers of the user's own, in the main path."""
-    if pair.kinds != ("linear", "linear") or pair.frozen or pair.normed or pair.branch or not pair.biased:
+    if pair.kinds != ("linear", "linear") or pair.frozen or pair.normed or pair.branch or pair.taken or not pair.biased:
         return False
     modules = dict(model.named_modules())
     owners = [modules[end] for path in (pair.first, pair.second) for end in _above(path) if end in modules]

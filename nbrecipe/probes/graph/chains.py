@@ -27,6 +27,8 @@ AFFINE = (
     "MiopenBatchNorm", "ConstantPad", "Upsample", "Index", "Alias", "ToCopy", "Neg",
 )  # fmt: skip
 ATTENTION = ("Bmm", "Baddbmm", "ScaledDotProduct", "Softmax")
+#: how a value is taken without its gradient
+CUTS = (Tensor.detach, torch.detach, Tensor.data.__get__)  # type: ignore[attr-defined]
 #: pairs that are tested with numbers; each costs two passes
 MOST = 6
 #: how far from affine rounding takes a sum, in steps of the number format at the largest value
@@ -54,6 +56,8 @@ class Pair:
     branch: bool
     #: one of them belongs to an attention: its value, output, query or key projection
     attends: bool
+    #: what runs between them is taken elsewhere too, without a gradient
+    taken: bool
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def pairs(bench: Bench) -> tuple[Pair, ...]:
         if first is None or len(found) >= MOST or record.calls[first].weight is call.weight:
             continue
         if _is_affine(bench, model, first, second):
-            found.append(_pair(record.calls[first], call, nodes, users, names))
+            found.append(_pair(record.calls[first], call, nodes, users, names, record.cut))
     return tuple(pair for pair in found if pair.first and pair.second)
 
 
@@ -103,7 +107,9 @@ def _still(model: nn.Module, size: int) -> Iterator[None]:
         yield
 
 
-def _pair(a: _Call, b: _Call, nodes: list[Any], users: dict[Any, list[Any]], names: dict[int, str]) -> Pair:
+def _pair(
+    a: _Call, b: _Call, nodes: list[Any], users: dict[Any, list[Any]], names: dict[int, str], cut: set[Any]
+) -> Pair:
     before, after = _back(a.source), _onward(b.out, users)
     return Pair(
         names.get(id(a.weight), "").removesuffix(".weight"),
@@ -117,6 +123,7 @@ def _pair(a: _Call, b: _Call, nodes: list[Any], users: dict[Any, list[Any]], nam
         any("BatchNorm" in node.name() for node in nodes),
         any(len(_data(node)) > 1 for node in after),
         any(node.name().startswith(ATTENTION) for node in [*before, *after]),
+        not cut.isdisjoint(nodes),
     )
 
 
@@ -126,12 +133,16 @@ class _Record(TorchFunctionMode):
     def __init__(self, instead: tuple[int, float] | None = None, wanted: int = -1) -> None:
         super().__init__()
         self.calls: list[_Call] = []
+        #: nodes of the graph from whose values a copy without gradient was taken
+        self.cut: set[Any] = set()
         self.count = 0
         self.instead, self.wanted = instead, wanted
         self.kept: Tensor | None = None
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func in CUTS and args and args[0].grad_fn is not None:
+            self.cut.add(args[0].grad_fn)
         if getattr(func, "__name__", "") not in LAYERS or len(args) < 2:
             return func(*args, **kwargs)
         out = func(*args, **kwargs)
