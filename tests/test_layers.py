@@ -32,6 +32,8 @@ ARROWS["twins"] = {*ARROWS, "verbs"}
 ARROWS["__init__"] = {"verbs", "twins", "notebook"}
 for edge in ("notebook", "cli", "catalogue"):
     ARROWS[edge] = {*ARROWS, "notebook", "__init__"} - {"cli", "catalogue"}
+#: rooms within a room, each of which may import those before it; what lies beside them may import all of them
+FLOORS = {"trace": ("record", "measures", "looks", "hooks")}
 #: rooms whose files stand alone
 APART = {"checks"}
 #: the libraries of the front end, and the one room that may import them
@@ -90,6 +92,25 @@ def wrong_arrows(root: Path) -> list[str]:
     return wrong
 
 
+def wrong_floors(root: Path) -> list[str]:
+    """Every import within a room from a later floor, as `importer → imported`."""
+    paths = {module_of(path, root): path for path in sorted(root.rglob("*.py"))}
+    wrong = []
+    for module, path in paths.items():
+        floors = FLOORS.get(room_of(module), ())
+        mine = floor_of(module, floors)
+        for name in imported(path.read_text("utf-8"), module, set(paths), path.stem == "__init__"):
+            if room_of(name) == room_of(module) and mine < floor_of(name, floors):
+                wrong.append(f"{module} → {name}")
+    return wrong
+
+
+def floor_of(module: str, floors: tuple[str, ...]) -> int:
+    """`nbrecipe.trace.looks.tokens` → 2; what lies beside the floors comes after the last one."""
+    inner = module.split(".")[2:3]
+    return floors.index(inner[0]) if inner and inner[0] in floors else len(floors)
+
+
 def names_in(path: Path) -> set[str]:
     return set(imported(path.read_text("utf-8"), module_of(path, ROOT), set(), path.stem == "__init__"))
 
@@ -127,6 +148,27 @@ def test_an_import_against_the_arrows_is_named(tmp_path, place, line, arrow):
     assert wrong_arrows(tmp_path / "nbrecipe") == []
     (tmp_path / "nbrecipe" / place).write_text(line)
     assert wrong_arrows(tmp_path / "nbrecipe") == [arrow]
+
+
+def test_every_import_within_a_room_follows_its_floors():
+    assert wrong_floors(ROOT) == []
+    assert {path.name for path in (ROOT / "trace").iterdir() if (path / "__init__.py").exists()} == {*FLOORS["trace"]}
+
+
+def test_an_import_from_a_later_floor_is_named(tmp_path):
+    room = tmp_path / "nbrecipe" / "trace"
+    for place in ("record/data", "measures/facts", "hooks/calls", "watcher"):
+        (room / place).parent.mkdir(parents=True, exist_ok=True)
+        (room / f"{place}.py").touch()
+    (room / "hooks" / "calls.py").write_text("from ..measures import facts\nfrom ..record.data import Trace")
+    (room / "watcher.py").write_text("from .hooks.calls import Calls")
+    assert wrong_floors(tmp_path / "nbrecipe") == []
+    (room / "measures" / "facts.py").write_text("from ..hooks.calls import Calls")
+    (room / "record" / "data.py").write_text("from ..watcher import Watcher")
+    assert wrong_floors(tmp_path / "nbrecipe") == [
+        "nbrecipe.trace.measures.facts → nbrecipe.trace.hooks.calls",
+        "nbrecipe.trace.record.data → nbrecipe.trace.watcher",
+    ]
 
 
 def test_an_import_for_type_checkers_alone_does_not_count(tmp_path):

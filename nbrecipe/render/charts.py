@@ -12,7 +12,7 @@ import numpy as np
 from ..finding import number
 
 if TYPE_CHECKING:
-    from ..trace.series import Series
+    from ..trace.record.series import Series
 
 #: points that a drawing of a curve takes, at most
 POINTS = 240

@@ -11,7 +11,7 @@ import numpy as np
 from .charts import Array, Chart, Curve, brief, ends, points, positive, raw_and_smooth, scale, thinned, wide
 
 if TYPE_CHECKING:
-    from ..trace.data import ClipSeen, OptimizerSeen, Trace
+    from ..trace.record.data import ClipSeen, OptimizerSeen, Trace
 
 #: change over weight that is healthy by a rule of thumb (Karpathy), and a decade to either side of it
 RATIO, BAND = 1e-3, (1e-4, 1e-2)

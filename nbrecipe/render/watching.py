@@ -20,7 +20,7 @@ from .still import outcome
 from .words import sentence
 
 if TYPE_CHECKING:
-    from ..trace.data import LoaderSeen, Trace
+    from ..trace.record.data import LoaderSeen, Trace
 
 __all__ = ["board", "html_of", "live_rows", "module", "moving", "png", "style", "summary", "text_of"]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .data import Trace
+from .record.data import Trace
 from .watcher import Watcher
 
 __all__ = ["Trace", "Watcher", "watch"]

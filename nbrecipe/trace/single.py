@@ -23,10 +23,10 @@ from ..batches import BadInput, Step
 from ..task import LossCall as Caught
 from ..task import catch_loss
 from ..task.users import is_users
-from .calls import CLAMP, PAIR, limits, pairs, plain_name
-from .data import BackwardSeen, Facts, LossCall, LossSeen, ModelSeen, OpSeen, Place, Trace
-from .facts import facts, tensors
-from .places import Places
+from .hooks.calls import CLAMP, PAIR, limits, pairs, plain_name
+from .looks.places import Places
+from .measures.facts import facts, tensors
+from .record.data import BackwardSeen, Facts, LossCall, LossSeen, ModelSeen, OpSeen, Place, Trace
 
 #: files that stand between a user's line and an operation: those of torch, and the one that catches losses
 BETWEEN = (str(Path(torch.__file__).parent), inspect.getfile(catch_loss))

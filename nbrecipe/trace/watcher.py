@@ -11,24 +11,25 @@ from typing import Any, TypeVar
 
 import torch
 
-from .births import Births
-from .calls import Calls
-from .checkpoints import Checkpoints
-from .data import MAX_KINDS, LoaderSeen, Order, Trace
-from .errors import origin
-from .gradients import Gradients
-from .loaders import Loaders
-from .looking import Looking
-from .mode import Mode
-from .models import Models, is_compiled
-from .optimizers import Known, Optimizers
-from .passes import Passes
-from .patches import Patches
-from .places import Names, Places
-from .reach import reachable
-from .readings import Readings
-from .rehearsal import Rehearsal
-from .schedules import Schedules
+from .hooks.calls import Calls
+from .hooks.checkpoints import Checkpoints
+from .hooks.gradients import Gradients
+from .hooks.loaders import Loaders
+from .hooks.mode import Mode
+from .hooks.optimizers import Known, Optimizers
+from .hooks.passes import Passes
+from .hooks.patches import Patches
+from .hooks.schedules import Schedules
+from .looks.births import Births
+from .looks.errors import origin
+from .looks.looking import Looking
+from .looks.models import Models, is_compiled
+from .looks.places import Names, Places
+from .looks.reach import reachable
+from .looks.rehearsal import Rehearsal
+from .measures.readings import Readings
+from .record.data import MAX_KINDS, LoaderSeen, Trace
+from .record.orders import Orders
 
 #: calls of models in one close look, and in one of an evaluation
 PASSES, SOME = 12, 4
@@ -36,8 +37,6 @@ PASSES, SOME = 12, 4
 TICKS, TICKS_ONCE = 0.004, 0.02
 #: seconds between two ticks: the eye asks for no more of curves
 INTERVAL = 0.2
-#: calls told in the order of one step
-CALLS = 24
 #: failures of our own after which the watching ends
 FAILURES = 20
 
@@ -81,8 +80,9 @@ class Watcher:
         self._on_tick = on_tick
         self._patches = Patches()
         self._home = (os.getpid(), get_ident())
-        self._order: list[str] = []
-        self._orders: dict[tuple[str, ...], Order] = {}
+        self._orders = Orders(self.trace)
+        #: told of each call in the order of this step
+        self.happened = self._orders.add
         #: when to look at the predictions or to tell of the trace again, and when to tell
         self.tick_at = self._tell_at = math.inf
         self._told = 0.0
@@ -125,7 +125,7 @@ class Watcher:
         self.optimizers.remove()
 
     def _finish(self) -> None:
-        self._close_order()
+        self._orders.close()
         self.passes.uses.settle()
         self.passes.stepped()
         self.schedules.end(reachable(self.namespace))
@@ -200,17 +200,9 @@ class Watcher:
 
     # events ---------------------------------------------------------------------------------------------------------
 
-    def happened(self, call: str) -> None:
-        """Take down a call in the order of this step; repetitions of the last one are told once."""
-        order = self._order
-        if order and order[-1] == call:
-            order[-1] = f"{call}+"
-        elif len(order) < CALLS and not (order and order[-1][:-1] == call):
-            order.append(call)
-
     def stepped(self, known: Known, now: float) -> None:
         """An optimizer has stepped: one stretch ends, the next begins."""
-        self._close_order()
+        self._orders.close()
         self.passes.stepped()
         self.backward_since_step = False
         was_fine, looking = self.looking.fine, self.looking
@@ -284,16 +276,3 @@ class Watcher:
         self.close = on
         self.mode.turn(on)
         self.passes.turn(on)
-
-    def _close_order(self) -> None:
-        if not self._order:
-            return
-        key = tuple(self._order)
-        self._order.clear()
-        order = self._orders.get(key)
-        if order is None:
-            if len(self._orders) >= MAX_KINDS:
-                return
-            order = self._orders[key] = Order(" ".join(key), 0, self.trace.steps)
-            self.trace.orders[order.text] = order
-        order.count += 1

@@ -12,7 +12,7 @@ from shells import do, refused
 from nbrecipe import verbs
 from nbrecipe.notebook import watching
 from nbrecipe.notebook.watching import Pace, label
-from nbrecipe.trace.data import LoaderSeen, Trace
+from nbrecipe.trace.record.data import LoaderSeen, Trace
 from nbrecipe.twins import watch
 from nbrecipe.twins.watch import Watched
 

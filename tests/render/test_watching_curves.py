@@ -18,7 +18,7 @@ from nbrecipe.finding import Result
 from nbrecipe.render import curves, loop, watching
 from nbrecipe.render.charts import Curve, brief, smoothed, thinned
 from nbrecipe.report import Report
-from nbrecipe.trace.data import LoaderSeen, Trace
+from nbrecipe.trace.record.data import LoaderSeen, Trace
 
 RUNS = pytest.mark.parametrize("make", traces.ALL.values(), ids=traces.ALL)
 

@@ -8,7 +8,7 @@ import films
 import numpy as np
 
 from nbrecipe.film import Film, Kind
-from nbrecipe.trace.data import (
+from nbrecipe.trace.record.data import (
     BackwardSeen,
     ClipSeen,
     LoaderSeen,
@@ -18,7 +18,7 @@ from nbrecipe.trace.data import (
     Trace,
     Update,
 )
-from nbrecipe.trace.series import Series
+from nbrecipe.trace.record.series import Series
 
 
 def series(values, every=1) -> Series:

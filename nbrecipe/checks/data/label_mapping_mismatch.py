@@ -17,8 +17,8 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.course import ends, training_loss
-from ...trace.data import Answers
+from ...trace.record.course import ends, training_loss
+from ...trace.record.data import Answers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

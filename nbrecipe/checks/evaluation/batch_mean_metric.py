@@ -24,8 +24,8 @@ from ...bench import Bench, Cell
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.data import LoaderSeen
-from ...trace.source import called, parsed
+from ...trace.record.data import LoaderSeen
+from ...trace.record.source import called, parsed
 
 check = Check(__name__, tip="significant digits")
 

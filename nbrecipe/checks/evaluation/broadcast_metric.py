@@ -15,7 +15,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import Facts, OpSeen, Place
+from ...trace.record.data import Facts, OpSeen, Place
 
 check = Check(__name__, tip="right metric")
 

@@ -19,7 +19,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.course import training_loss
+from ...trace.record.course import training_loss
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

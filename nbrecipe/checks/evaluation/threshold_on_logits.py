@@ -18,7 +18,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.data import Facts, OpSeen
+from ...trace.record.data import Facts, OpSeen
 
 check = Check(__name__, tip="right metric")
 

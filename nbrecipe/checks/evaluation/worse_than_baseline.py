@@ -19,7 +19,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.data import Answers, LossSeen
+from ...trace.record.data import Answers, LossSeen
 
 check = Check(__name__, tip="simple baselines")
 

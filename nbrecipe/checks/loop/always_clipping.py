@@ -19,7 +19,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.data import ClipSeen, OptimizerSeen
+from ...trace.record.data import ClipSeen, OptimizerSeen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.data import ClipSeen
+from ...trace.record.data import ClipSeen
 
 check = Check(__name__, tip="training dynamics")
 

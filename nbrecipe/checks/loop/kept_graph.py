@@ -16,7 +16,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import OpSeen
+from ...trace.record.data import OpSeen
 
 check = Check(__name__, tip="training dynamics")
 

@@ -12,7 +12,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import OptimizerSeen
+from ...trace.record.data import OptimizerSeen
 
 check = Check(__name__, tip="train and eval mode")
 

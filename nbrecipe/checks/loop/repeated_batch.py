@@ -18,8 +18,8 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import LoaderSeen, Pass
-from ...trace.source import LOOPS, called, parsed, within
+from ...trace.record.data import LoaderSeen, Pass
+from ...trace.record.source import LOOPS, called, parsed, within
 
 check = Check(__name__, tip="visualize just before the net")
 

@@ -14,9 +14,9 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import NOWHERE, BackwardSeen, LoaderSeen, ModelSeen, OptimizerSeen
-from ...trace.orders import step_a_pass, stretches
-from ...trace.source import steps_beneath
+from ...trace.record.data import NOWHERE, BackwardSeen, LoaderSeen, ModelSeen, OptimizerSeen
+from ...trace.record.orders import step_a_pass, stretches
+from ...trace.record.source import steps_beneath
 
 check = Check(__name__, tip="train and eval mode")
 

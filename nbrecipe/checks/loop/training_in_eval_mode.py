@@ -13,7 +13,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import ModelSeen, Pass
+from ...trace.record.data import ModelSeen, Pass
 
 check = Check(__name__, tip="train and eval mode")
 

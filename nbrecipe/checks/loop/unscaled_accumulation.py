@@ -13,8 +13,8 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import BackwardSeen, OptimizerSeen
-from ...trace.orders import step_a_pass, stretches
+from ...trace.record.data import BackwardSeen, OptimizerSeen
+from ...trace.record.orders import step_a_pass, stretches
 
 check = Check(__name__, tip="train and eval mode")
 

@@ -14,7 +14,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import LoaderSeen
+from ...trace.record.data import LoaderSeen
 
 check = Check(__name__, tip="verify decreasing training loss")
 

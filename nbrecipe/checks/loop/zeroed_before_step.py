@@ -13,9 +13,9 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, ok, skipped
 from ...trace import Trace
-from ...trace.data import OptimizerSeen
-from ...trace.orders import step_a_pass, stretches
-from ...trace.source import steps_beneath
+from ...trace.record.data import OptimizerSeen
+from ...trace.record.orders import step_a_pass, stretches
+from ...trace.record.source import steps_beneath
 
 check = Check(__name__, tip="train and eval mode")
 

@@ -20,7 +20,7 @@ from ...finding import Finding, bad, hint, ok, skipped
 from ...probes.graph.between import as_called
 from ...probes.passes.one_step import OneStep
 from ...trace import Trace
-from ...trace.data import Facts, OpSeen, Place
+from ...trace.record.data import Facts, OpSeen, Place
 from ...trace.single import single_step
 
 check = Check(__name__, tip="wrong indexing")

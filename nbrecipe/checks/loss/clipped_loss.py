@@ -24,7 +24,7 @@ from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.graph.between import as_called
 from ...probes.passes.one_step import OneStep
 from ...trace import Trace
-from ...trace.roots import Ceiling, ceiling, sealed
+from ...trace.measures.roots import Ceiling, ceiling, sealed
 
 check = Check(__name__, tip="training dynamics")
 

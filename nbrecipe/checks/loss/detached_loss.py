@@ -17,7 +17,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, ok, skipped
 from ...trace import Trace
-from ...trace.data import BackwardSeen
+from ...trace.record.data import BackwardSeen
 
 check = Check(__name__, tip="training dynamics")
 

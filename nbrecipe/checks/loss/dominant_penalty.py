@@ -23,7 +23,7 @@ from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.passes.one_step import OneStep
 from ...task import catch_loss
 from ...trace import Trace
-from ...trace.data import BackwardSeen, LossSeen, OptimizerSeen
+from ...trace.record.data import BackwardSeen, LossSeen, OptimizerSeen
 
 check = Check(__name__, tip="weight decay")
 

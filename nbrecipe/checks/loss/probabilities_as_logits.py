@@ -19,7 +19,7 @@ from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.passes.one_step import OneStep
 from ...trace import Trace
-from ...trace.data import LossCall, LossSeen
+from ...trace.record.data import LossCall, LossSeen
 from ...trace.single import single_step
 
 check = Check(__name__, tip="what the loss is given")

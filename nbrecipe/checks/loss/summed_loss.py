@@ -22,7 +22,7 @@ from ...check import Check
 from ...finding import Finding, hint, number, ok, skipped
 from ...probes.passes.one_step import OneStep
 from ...trace import Trace
-from ...trace.data import LossCall, OptimizerSeen
+from ...trace.record.data import LossCall, OptimizerSeen
 
 check = Check(__name__, tip="learning rate values")
 

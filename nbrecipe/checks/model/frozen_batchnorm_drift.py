@@ -17,7 +17,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, hint, ok, skipped
 from ...trace import Trace
-from ...trace.data import ModelSeen, NormSeen
+from ...trace.record.data import ModelSeen, NormSeen
 
 check = Check(__name__, tip="train and eval mode")
 

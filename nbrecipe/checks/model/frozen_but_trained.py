@@ -14,7 +14,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, ok, skipped
 from ...trace import Trace
-from ...trace.data import ModelSeen
+from ...trace.record.data import ModelSeen
 
 check = Check(__name__, tip="unused parameters")
 

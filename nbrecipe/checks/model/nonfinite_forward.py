@@ -20,7 +20,7 @@ from ...finding import Finding, bad, hint, number, ok, skipped, spelled
 from ...probes.graph.between import as_called
 from ...probes.passes.birth import Birth, Births, Born, births
 from ...trace import Trace
-from ...trace.data import BackwardSeen, Pass
+from ...trace.record.data import BackwardSeen, Pass
 
 check = Check(__name__, tip="training dynamics")
 

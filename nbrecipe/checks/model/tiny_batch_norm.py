@@ -24,7 +24,7 @@ from ...finding import Finding, bad, hint, ok, skipped
 from ...probes.passes.signal import forward, training
 from ...task.refusal import refuse_lazy
 from ...trace import Trace
-from ...trace.data import ModelSeen
+from ...trace.record.data import ModelSeen
 
 check = Check(__name__, tip="decrease the batch size")
 

@@ -18,7 +18,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.data import OptimizerSeen
+from ...trace.record.data import OptimizerSeen
 
 check = Check(__name__, tip="adam is safe")
 

@@ -20,7 +20,7 @@ from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...probes.graph.hidden import held_by, optimizers
 from ...trace import Trace
-from ...trace.data import OptimizerSeen
+from ...trace.record.data import OptimizerSeen
 
 check = Check(__name__, tip="training dynamics")
 

@@ -22,8 +22,8 @@ from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.graph.reached import reached
 from ...probes.passes.signal import is_fresh
 from ...trace import Trace
-from ...trace.course import ends, training_loss
-from ...trace.data import OptimizerSeen, Update
+from ...trace.record.course import ends, training_loss
+from ...trace.record.data import OptimizerSeen, Update
 
 check = Check(__name__, tip="weight decay")
 

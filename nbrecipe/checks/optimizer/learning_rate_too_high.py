@@ -19,8 +19,8 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.course import ends, training_loss
-from ...trace.data import OptimizerSeen, Update
+from ...trace.record.course import ends, training_loss
+from ...trace.record.data import OptimizerSeen, Update
 
 check = Check(__name__, tip="training dynamics")
 

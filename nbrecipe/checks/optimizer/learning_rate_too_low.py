@@ -17,8 +17,8 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.course import ends, training_loss
-from ...trace.data import LossCall, OptimizerSeen
+from ...trace.record.course import ends, training_loss
+from ...trace.record.data import LossCall, OptimizerSeen
 
 check = Check(__name__, tip="training dynamics")
 

@@ -17,7 +17,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.data import OptimizerSeen, Update
+from ...trace.record.data import OptimizerSeen, Update
 
 check = Check(__name__, tip="training dynamics")
 

@@ -20,8 +20,8 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.course import ends, training_loss
-from ...trace.data import SchedulerSeen
+from ...trace.record.course import ends, training_loss
+from ...trace.record.data import SchedulerSeen
 
 check = Check(__name__, tip="do not trust decay defaults")
 

@@ -15,8 +15,8 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped
 from ...trace import Trace
-from ...trace.course import passes
-from ...trace.data import OptimizerSeen, SchedulerSeen
+from ...trace.record.course import passes
+from ...trace.record.data import OptimizerSeen, SchedulerSeen
 
 check = Check(__name__, tip="learning rate values")
 

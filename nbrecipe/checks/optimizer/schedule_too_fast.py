@@ -18,8 +18,8 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...trace import Trace
-from ...trace.course import passes, scheduler_of
-from ...trace.data import OptimizerSeen, SchedulerSeen
+from ...trace.record.course import passes, scheduler_of
+from ...trace.record.data import OptimizerSeen, SchedulerSeen
 
 check = Check(__name__, tip="do not trust decay defaults")
 

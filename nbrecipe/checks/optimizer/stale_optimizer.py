@@ -19,7 +19,7 @@ from ...check import Check
 from ...finding import Finding, bad, hint, ok, skipped, spelled
 from ...probes.graph.holding import Holding, holding
 from ...trace import Trace
-from ...trace.data import OptimizerSeen, ParameterSeen
+from ...trace.record.data import OptimizerSeen, ParameterSeen
 
 check = Check(__name__, tip="training dynamics")
 

@@ -22,8 +22,8 @@ from ...probes.graph.holding import Holding, holding, is_stepped
 from ...probes.graph.reached import reached
 from ...probes.init.untrained import is_as_drawn
 from ...trace import Trace
-from ...trace.data import ModelSeen, OptimizerSeen, ParameterSeen
-from ...trace.forgotten import forgotten, layer_of, layers_of
+from ...trace.record.data import ModelSeen, OptimizerSeen, ParameterSeen
+from ...trace.record.forgotten import forgotten, layer_of, layers_of
 
 check = Check(__name__, tip="unused parameters")
 

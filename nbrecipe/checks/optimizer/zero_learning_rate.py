@@ -18,8 +18,8 @@ from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.graph.holding import drivers, is_stepped
 from ...trace import Trace
-from ...trace.course import scheduler_of
-from ...trace.data import OptimizerSeen
+from ...trace.record.course import scheduler_of
+from ...trace.record.data import OptimizerSeen
 
 check = Check(__name__, tip="learning rate values")
 

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
-from .data import ModelSeen, NormSeen, ParameterSeen
-from .facts import sample
+from ..measures.facts import sample
+from ..record.data import ModelSeen, NormSeen, ParameterSeen
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 NORMS: tuple[type[nn.Module], ...] = (_BatchNorm,)
 DROPOUTS: tuple[type[nn.Module], ...] = (_DropoutNd,)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .data import MAX_KINDS, ClipSeen, Place
+from ..record.data import MAX_KINDS, ClipSeen, Place
 from .patches import Patches
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 
 class Clipping:

@@ -12,11 +12,11 @@ from torch import Tensor
 from torch.autograd.graph import get_gradient_edge
 from torch.nn.modules import module as machinery
 
-from .data import Place
-from .reading import Match, match, padding
+from ..measures.reading import Match, match, padding
+from ..record.data import Place
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 #: look-ups remembered: a source, a target, places and segments of two models
 LOOKUPS = 8

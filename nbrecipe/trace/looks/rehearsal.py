@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ..batches.structure import apply
-from ..film import MAX_FRAMES, MAX_LOSSES, Film
-from ..guard import Untouched
-from ..task.naming import row_labels
-from ..task.predictions import Predictions
-from .facts import tensors
-from .scores import reading_of
-from .series import thin
+from ...batches.structure import apply
+from ...film import MAX_FRAMES, MAX_LOSSES, Film
+from ...guard import Untouched
+from ...task.naming import row_labels
+from ...task.predictions import Predictions
+from ..measures.facts import tensors
+from ..measures.scores import reading_of
+from ..record.series import thin
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 #: bytes of weights beyond which no copy is made
 LARGEST = 1 << 30

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
-from .facts import tensors
-from .moments import Pass
+from ..measures.facts import tensors
+from ..record.moments import Pass
 
 #: outputs whose use is followed, and tensors computed from them
 PENDING, DERIVED = 64, 256

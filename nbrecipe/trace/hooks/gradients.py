@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from ..looks.reach import holders
+from ..measures.roots import ceiling
+from ..record.data import MAX_KINDS, BackwardSeen
+from ..record.series import thin
 from .clipping import Clipping
-from .data import MAX_KINDS, BackwardSeen
 from .optimizers import foreign
 from .patches import Patches
-from .reach import holders
-from .roots import ceiling
-from .series import thin
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 #: autograd nodes looked at from the root down
 NODES = 24

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from .data import Update
-from .facts import sample
+from ..measures.facts import sample
+from ..record.data import Update
 
 if TYPE_CHECKING:
     from .models import Models

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from .series import Series
+from ..record.series import Series
 
 #: told of the step of a number that is not finite
 Lost = Callable[[int], None]

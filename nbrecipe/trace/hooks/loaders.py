@@ -12,12 +12,12 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from .data import LoaderSeen
-from .facts import fingerprint, tensors
+from ..measures.facts import fingerprint, tensors
+from ..record.data import LoaderSeen
 from .patches import Patches
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 #: passes whose order is kept, and batches of each
 PASSES, BATCHES = 6, 8

@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import nn
 
-from ..task.users import is_users
-from .data import NOWHERE, Place
+from ...task.users import is_users
+from ..record.data import NOWHERE, Place
 
 
 class Places:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor, nn
 
-from .data import NOWHERE, AliasSeen, LoadSeen, Place
+from ..looks.reach import holders
+from ..record.data import NOWHERE, AliasSeen, LoadSeen, Place
 from .patches import Patches
-from .reach import holders
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 #: state dicts followed, and calls of `load_state_dict` kept
 TAKEN, LOADS = 64, 64

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .data import MAX_KINDS, Answers
+from ..record.data import MAX_KINDS, Answers
 
 if TYPE_CHECKING:
+    from ..watcher import Watcher
     from .uses import Made
-    from .watcher import Watcher
 
 #: classes told apart, rows of a batch looked at, batches whose rows and right answers are kept
 CLASSES, ROWS, BATCHES = 64, 4096, 64

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from nbrecipe.trace import watch
-from nbrecipe.trace.series import MAX_POINTS, Series
+from nbrecipe.trace.record.series import MAX_POINTS, Series
 
 
 def test_a_million_points_of_a_curve_stay_few_and_even():
@@ -69,7 +69,7 @@ def test_training_on_another_thread_is_said():
 
 
 def test_a_bug_in_the_watching_never_reaches_the_cell(monkeypatch):
-    from nbrecipe.trace import gradients, optimizers
+    from nbrecipe.trace.hooks import gradients, optimizers
 
     def broken(*_: object) -> None:
         raise RuntimeError("ours")

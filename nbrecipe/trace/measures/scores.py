@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..film import Kind as Shown
-from ..task.predictions import Classes, Predictions, Values, YesNo
+from ...film import Kind as Shown
+from ...task.predictions import Classes, Predictions, Values, YesNo
 
 #: values of an example up to which it is shown as numbers and not as a picture
 WIDE = 16

@@ -10,7 +10,7 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..film import Film
+from ...film import Film
 from .moments import NOWHERE, AliasSeen, Answers, Facts, LoadSeen, LossCall, LossSeen, OpSeen, Pass, Place, Update
 from .series import Series
 

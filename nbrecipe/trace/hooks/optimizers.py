@@ -15,15 +15,15 @@ from torch.optim.optimizer import (
     register_optimizer_step_pre_hook,
 )
 
-from .data import OptimizerSeen
-from .grip import Grip
+from ..looks.grip import Grip
+from ..looks.reach import reachable
+from ..looks.strides import Stride
+from ..record.data import OptimizerSeen
+from ..record.series import thin
 from .patches import Patches
-from .reach import reachable
-from .series import thin
-from .strides import Stride
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 #: measured steps kept of an optimizer
 MAX_UPDATES = 256

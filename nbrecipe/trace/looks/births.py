@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from ..guard import Untouched
-from .facts import tensors
+from ...guard import Untouched
+from ..measures.facts import tensors
 
 if TYPE_CHECKING:
-    from .data import Pass
-    from .watcher import Watcher
+    from ..record.data import Pass
+    from ..watcher import Watcher
 
 
 #: nodes of a graph looked at, and what autograd calls the input of a layer that it saved

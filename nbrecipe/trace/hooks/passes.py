@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as machinery
 
-from .data import NormSeen, Pass
-from .facts import facts, fingerprint, rows, sample, tensors
-from .models import NORMS
-from .rehearsal import Asked
-from .series import thin
-from .uses import Uses
+from ..looks.models import NORMS
+from ..looks.rehearsal import Asked
+from ..looks.uses import Uses
+from ..measures.facts import facts, fingerprint, rows, sample, tensors
+from ..record.data import NormSeen, Pass
+from ..record.series import thin
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 #: passes kept of a model
 MAX_PASSES = 256

@@ -1,17 +1,49 @@
-"""What happens between two steps of an optimizer, read off the orders of calls."""
+"""What happens between two steps of an optimizer: the orders of calls, and what is read off them."""
 
 from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
 
-from .data import LoaderSeen, OptimizerSeen, Trace
-from .watcher import CALLS
+from .data import MAX_KINDS, LoaderSeen, OptimizerSeen, Order, Trace
 
+#: calls told in the order of one step
+CALLS = 24
 #: how far a count may be from a whole number of passes
 NEAR = 0.1
 #: batches before a step that are told apart from one: the text of an order is cut after some calls
 SEVERAL = 3
+
+
+class Orders:
+    """Takes down the calls from one step to the next; each order of them is kept once, with its count."""
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._calls: list[str] = []
+        self._known: dict[tuple[str, ...], Order] = {}
+
+    def add(self, call: str) -> None:
+        """Take down a call in the order of this step; repetitions of the last one are told once."""
+        calls = self._calls
+        if calls and calls[-1] == call:
+            calls[-1] = f"{call}+"
+        elif len(calls) < CALLS and not (calls and calls[-1][:-1] == call):
+            calls.append(call)
+
+    def close(self) -> None:
+        """A step ends, or the cell does."""
+        if not self._calls:
+            return
+        key = tuple(self._calls)
+        self._calls.clear()
+        order = self._known.get(key)
+        if order is None:
+            if len(self._known) >= MAX_KINDS:
+                return
+            order = self._known[key] = Order(" ".join(key), 0, self._trace.steps)
+            self._trace.orders[order.text] = order
+        order.count += 1
 
 
 @dataclass(frozen=True)

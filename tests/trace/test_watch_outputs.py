@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from nbrecipe.trace import watch
-from nbrecipe.trace.births import replay
+from nbrecipe.trace.looks.births import replay
 
 
 def last_pass(program, **named):

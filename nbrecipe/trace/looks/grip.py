@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .optimizers import Known
+    from ..hooks.optimizers import Known
 
 
 Mark = tuple[int, int]

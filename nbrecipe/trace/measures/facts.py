@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .data import Facts
+from ..record.data import Facts
 
 #: values looked at: enough that a share of one in a thousand shows, few enough to take microseconds
 SAMPLE = 16_384

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from .facts import tensors
+from ..measures.facts import tensors
 from .models import Known
 
 #: the function in which torch calls a module

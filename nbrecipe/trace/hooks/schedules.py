@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from torch.nn import Module
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from ..task.users import is_users
-from .data import SchedulerSeen
+from ...task.users import is_users
+from ..record.data import SchedulerSeen
 from .patches import Patches
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 OPTIONS = (
     "T_max", "eta_min", "step_size", "gamma", "milestones", "total_iters", "total_steps", "T_0", "T_mult", "mode",

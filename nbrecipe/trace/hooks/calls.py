@@ -14,15 +14,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .answers import Tables
-from .data import MAX_KINDS, LossCall, LossSeen, OpSeen, Place
-from .facts import facts, fingerprint, sample
-from .reading import accuracy, counts
-from .series import thin
-from .tokens import Tokens
+from ..looks.answers import Tables
+from ..looks.tokens import Tokens
+from ..measures.facts import facts, fingerprint, sample
+from ..measures.reading import accuracy, counts
+from ..record.data import MAX_KINDS, LossCall, LossSeen, OpSeen, Place
+from ..record.series import thin
 
 if TYPE_CHECKING:
-    from .watcher import Watcher
+    from ..watcher import Watcher
 
 #: the attribute that is looked up for a gradient, and where torch's own code lies
 GRAD, TORCH = Tensor.grad, f"{Path(torch.__file__).parent}{os.sep}"
