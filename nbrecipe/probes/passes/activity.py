@@ -237,8 +237,7 @@ def _numbers(path: str, values: Tensor) -> Layer:
     zeros = float((good == 0).float().mean())
     mean, std = float(good.mean()), float(good.std(correction=0))
     mean = 0.0 if abs(mean) < 1e-6 * std else mean  # rounding
-    return Layer(path, "", shape, mean, std, low, high, counts, edges, zeros,
-                 broken=broken)  # fmt: skip
+    return Layer(path, "", shape, mean, std, low, high, counts, edges, zeros, broken=broken)
 
 
 def _pictured(found: Layer, values: Tensor, chosen: tuple[int, ...], convolved: bool) -> Layer:
@@ -252,9 +251,8 @@ def _pictured(found: Layer, values: Tensor, chosen: tuple[int, ...], convolved: 
         some = some[:, :, some.shape[2] // 2]  # the middle of a volume
     if convolved and some.ndim == 4:
         flagged = [c for which in found.artifacts.values() for c in which[:2]][:4]
-        spread = _varying(values[:8] if values.ndim == 4 else some)
-        best = [c for c in spread.argsort(descending=True).tolist() if c not in flagged]
-        channels = tuple([*dict.fromkeys(flagged), *best][:PICTURES])
+        spread = _varying(values[:8] if values.ndim == 4 else some).argsort(descending=True).tolist()
+        channels = tuple(dict.fromkeys([*flagged, *spread]))[:PICTURES]
         maps, axes = some[:, list(channels)], ("row", "column")
     elif some.ndim == 2:
         maps = values[: max(16, len(chosen))].float()[None, None]
@@ -272,8 +270,8 @@ def _pictured(found: Layer, values: Tensor, chosen: tuple[int, ...], convolved: 
 
 def _varying(maps: Tensor) -> Tensor:
     """(channels,) how much each varies over places, told from some of them; what cannot be told is 0."""
-    height, width = maps.shape[2:]
-    few = maps[:, :, :: max(1, height // SIDE), :: max(1, width // SIDE)].float()
+    down, across = (max(1, side // SIDE) for side in maps.shape[2:])
+    few = maps[:, :, ::down, ::across].float()
     return (few - few.mean((2, 3), keepdim=True)).square_().mean((0, 2, 3)).nan_to_num()
 
 

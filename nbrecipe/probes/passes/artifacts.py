@@ -61,7 +61,7 @@ def _checkered(maps: Tensor, square: Tensor) -> Tensor:
     """(channels,) whether means by phase, even and odd rows and columns, differ; `square` is about the variance."""
     height, width = (side // 2 for side in maps.shape[-2:])
     even = maps[..., : 2 * height, : 2 * width]
-    phases = even.unflatten(3, (width, 2)).unflatten(2, (height, 2)).mean((0, 2, 4)).flatten(1).mT
+    phases = even.reshape(*maps.shape[:2], height, 2, width, 2).mean((0, 2, 4)).flatten(1).mT
     count = even.numel() / even.shape[1]
     share = phases.var(0, correction=0) / square.clamp(min=1e-30)
     f = (share / 3) / ((1 - share).clamp(min=1e-9) / max(count - 4, 1))
