@@ -171,3 +171,54 @@ def test_a_map_names_rows_by_the_tokenizer_and_leaves_random_numbers_alone():
     assert layer.names[int(layer.seen.argmax())].startswith("word ")
     assert (len(layer.weights), layer.total) == (600, 2000)
     assert layer.seen.sum() == 30  # those of the batch are all among them
+
+
+class Masked(nn.Module):
+    """Tokens, and a mask that joins in behind their table."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.out = nn.Embedding(30, 8), nn.Linear(8, 3)
+
+    def forward(self, tokens, mask):
+        kept = mask.unsqueeze(-1).float()
+        return self.out((self.table(tokens) * kept).sum(1) / kept.sum(1))
+
+
+class Conditioned(nn.Module):
+    """Numbers beside the row of a table."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.out = nn.Embedding(30, 8), nn.Linear(14, 3)
+
+    def forward(self, kind, x):
+        return self.out(torch.cat([x, self.table(kind)], 1))
+
+
+def test_a_mask_that_joins_hidden_values_is_not_read_there():
+    given = bench(Masked(), torch.randint(1, 30, (6, 5)), torch.ones(6, 5).long())
+    with given.untouched():
+        assert [layer.path for layer in first_layers(given)] == ["table"]
+
+
+def test_numbers_beside_hidden_values_are_read():
+    given = bench(Conditioned(), torch.randint(1, 30, (6,)), torch.randn(6, 6))
+    with given.untouched():
+        assert [layer.path for layer in first_layers(given)] == ["table", "out"]
+
+
+def test_a_tokenizer_of_another_table_names_no_row():
+    class Words:
+        def encode(self, text):
+            return []
+
+        def decode(self, ids):
+            return ["a", "b", "c"][ids[0]]
+
+    given = bench(nn.EmbeddingBag(30, 16), torch.tensor([[1, 2, 17]]), tokenizer=Words())
+    with given.untouched():
+        assert filters(given).shown.layers[0].names == tuple(map(str, range(30)))
+    given = given.replace(batch=(torch.tensor([[1, 2, 2]]), torch.zeros(1).long()))
+    with given.untouched():
+        assert filters(given).shown.layers[0].names[:4] == ("a", "b", "c", "3")

@@ -150,20 +150,29 @@ def _map(layer: FirstLayer, bench: Bench) -> Layer:
     notes += [] if padding is None else [f"row {padding} is padding"]
     return Layer(
         layer.path, "map", f"{total} rows of {table.shape[1]}", points.float().numpy(), table[rows].norm(dim=1).numpy(),
-        rows.numpy(), total=total, shares=shares, names=tuple(_name(bench.tokenizer, int(row)) for row in rows),
+        rows.numpy(), total=total, shares=shares, names=_names(bench.tokenizer, rows, counts),
         seen=None if counts is None else counts[rows].numpy(), notes=tuple(notes),
     )  # fmt: skip
 
 
-def _name(tokenizer: Any, row: int) -> str:
-    """What the tokenizer calls a row; its number where there is none, or where it cannot tell."""
-    if tokenizer is None:
-        return str(row)
+def _names(tokenizer: Any, rows: Tensor, counts: Tensor | None) -> tuple[str, ...]:
+    """What the tokenizer calls each row; numbers where there is none, or where it is another table's.
+
+    It is another table's where it does not know what the batch holds.
+    """
+    names = {int(row): _name(tokenizer, int(row)) for row in rows}
+    held = set() if counts is None else set(counts.nonzero().flatten().tolist())
+    if any(name is None for row, name in names.items() if row in held):
+        return tuple(map(str, names))
+    return tuple(str(row) if name is None else name for row, name in names.items())
+
+
+def _name(tokenizer: Any, row: int) -> str | None:
     try:
         tell = getattr(tokenizer, "convert_ids_to_tokens", None)
         return str(tell(row) if callable(tell) else tokenizer.decode([row]))[:24]
-    except Exception:  # the user's code
-        return str(row)
+    except Exception:  # there is none, or it is the user's code that cannot tell
+        return None
 
 
 def state_of(before: Any, name: str) -> Mapping[str, Tensor]:

@@ -14,12 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from ... import batches
 from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...task.refusal import failed_forward, refuse_lazy
-from ..passes.passage import PRODUCTS, TABLES, WEIGHTED
+from ..passes.passage import PRODUCTS, TABLES, WEIGHTED, WHOLE
 from ..passes.signal import evaluating
 
 #: numbers of the input, and examples, that one look through the whole net reads at most
@@ -31,6 +32,7 @@ PATCHES = 512
 #: channels last are these many at most
 COLOURS = 4
 RECURRENT = frozenset({"lstm", "gru", "rnn_tanh", "rnn_relu"})
+LAYERS = WEIGHTED | TABLES | WHOLE
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,9 @@ class Reading(TorchFunctionMode):
         self._names = {id(p): name for name, p in reversed([*model.named_parameters(remove_duplicate=False)])}
         #: tensors made of inputs by id, kept alive so that no other takes it, with their places and an example's shape
         self._raw: dict[int, tuple[Tensor, Tensor | None, torch.Size]] = {}
+        #: what layers gave, and what was made of it; ids of inputs in whole numbers, and of what was made of these
+        #: alone: where they join what is hidden, as a mask does, they are not read
+        self._hidden, self._told = WeakTensorKeyDictionary(), {id(t) for t in inputs if not t.is_floating_point()}
         for tensor in inputs:
             one = tensor.shape[1:]
             places = torch.arange(math.prod(one)).reshape(1, *one).expand(tensor.shape)
@@ -134,20 +139,28 @@ class Reading(TorchFunctionMode):
 
     def _note(self, func: Any, args: Any, kwargs: Any, out: Any) -> None:
         given = [t for t in batches.leaves([args, list(kwargs.values())]) if isinstance(t, Tensor)]
-        raw = next((t for t in given if id(t) in self._raw), None)
-        if raw is None:
-            return
-        name = getattr(func, "__name__", "")
+        read, name = [t for t in given if id(t) in self._raw], getattr(func, "__name__", "")
+        made = [t for t in batches.leaves([out]) if isinstance(t, Tensor) and t.ndim]
+        joins = any(t in self._hidden for t in given)
+        if not read or (joins and all(id(t) in self._told for t in read)):
+            return self._hide(made if joins or name in LAYERS else [])
+        raw = read[0]
         if name in WEIGHTED or name in TABLES or name in PRODUCTS or name in RECURRENT:
             weight = next((t for t in given if t is not raw and t.ndim >= 2 and self._is_weight(t, name)), None)
             if weight is not None:
+                self._hide(made)
                 return self._add(name, raw, weight)
         if name in ("multi_head_attention_forward", "bilinear"):
-            return None
-        for tensor in batches.leaves([out]):
-            if isinstance(tensor, Tensor) and tensor.ndim and id(tensor) not in self._raw:
+            return self._hide(made)
+        for tensor in made:
+            if id(tensor) not in self._raw:
                 self._raw[id(tensor)] = (tensor, self._moved(func, raw, tensor, args, kwargs), self._raw[id(raw)][2])
+                self._told |= {id(tensor)} if all(id(t) in self._told for t in read) else set()
         return None
+
+    def _hide(self, made: list[Tensor]) -> None:
+        for tensor in made:
+            self._hidden[tensor] = True
 
     def _is_weight(self, tensor: Tensor, name: str) -> bool:
         return id(tensor) in self._names or name in WEIGHTED or name in TABLES
