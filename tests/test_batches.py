@@ -121,6 +121,11 @@ def test_other_batches_are_refused(batch, kind):
         batches.feed(Takes1(), batch, F.cross_entropy)
 
 
+def test_a_batch_without_examples_is_refused():
+    with pytest.raises(BadInput, match=r"^the batch is empty: no tensor in it holds an example$"):
+        batches.feed(Takes1(), (X[:0], Y[:0]), F.cross_entropy)
+
+
 def test_a_batch_is_moved_with_the_structure_it_has():
     moved = batches.move((X, {"y": Y, "name": "a"}), torch.device("meta"))
     assert moved[0].device.type == moved[1]["y"].device.type == "meta"

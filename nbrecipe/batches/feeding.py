@@ -47,8 +47,11 @@ def feed(model: nn.Module, batch: Any, loss_fn: Callable[..., Any] | None) -> Fe
 
     Takes a tensor (its own target), a tuple or list (the last entry is the target), a mapping, a dataclass or a named
     tuple (the target under a usual key). A model without a loss_fn is given everything and returns its own loss. The
-    batch is moved to the model's device. Raises BadInput for a batch of any other type.
+    batch is moved to the model's device. Raises BadInput for a batch of any other type, and for one without examples.
     """
+    arrays = [item for item in leaves(batch) if isinstance(item, Tensor) and item.ndim]
+    if arrays and not any(len(array) for array in arrays):
+        raise BadInput("the batch is empty: no tensor in it holds an example")
     place = _device(model)
     if place is not None and any(isinstance(item, Tensor) and item.device != place for item in leaves(batch)):
         batch = move(batch, place)
