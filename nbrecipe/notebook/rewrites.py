@@ -110,7 +110,10 @@ class RewriteMagics(Front):
     @line_magic
     @magic_arguments()
     @argument(
-        "part", metavar="PART", help="what to freeze, as you write it: net.embed, net.layers[:2], net.head.weight"
+        "part",
+        nargs="?",
+        metavar="PART",
+        help="what to freeze, as you write it: net.embed, net.layers[:2], net.head.weight",
     )
     @argument("--eval", action="store_true", help="put its batch norms in eval mode too, until the next `train()`")
     @argument("--undo", action="store_true", help="train again what was frozen so")
@@ -124,6 +127,8 @@ class RewriteMagics(Front):
         what is left to see to is told: what the optimizer holds, batch norms that go on moving, weights that are tied.
         """
         args = parse(RewriteMagics.freeze, line)
+        if args.part is None:
+            raise UsageError(f"name the part, as in `%freeze net.embed{' --undo' if args.undo else ''}`")
         with plainly():
             from ..twins.freeze import freeze_of
             from .names import Variables

@@ -56,7 +56,9 @@ def told(seen: Frozen) -> str:
         return f"{what} takes as long as before: no difference that could be measured{within}"
     word = "shorter" if middle > 0 else "longer"
     bounds = sorted((abs(low), abs(high)))
-    return f"{what} is **{abs(middle):.0%}** {word} ({bounds[0]:.0%} to {bounds[1]:.0%}, {seen.saved.rounds} pairs)"
+    lowest, highest = (f"{bound:.0%}" for bound in bounds)
+    within = f"{lowest} to {highest}, " if lowest != highest else ""
+    return f"{what} is **{abs(middle):.0%}** {word} ({within}{seen.saved.rounds} pairs)"
 
 
 def _state(seen: Frozen) -> State:

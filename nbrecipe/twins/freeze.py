@@ -88,7 +88,7 @@ def freeze_of(
         except BadInput as error:
             why = str(error)
         done = piece.freeze(eval, saved=saved, unmeasured=why)
-    note = "`--undo` takes it back" if not undo else ""
+    note = f"`%freeze {piece.name} --undo` takes it back" if not undo else ""
     return Freezing(drawn.title(done), {}, note=note, seconds=time.perf_counter() - start, frozen=done)
 
 
@@ -207,8 +207,8 @@ class _Part:
             return [Advice(f"the next `{self.called}.train()` sets the statistics of {told} going again", line)]
         return [
             Advice(
-                f"{told}: running statistics go on moving in train mode, while the weights around them stand still. "
-                "Keep it in eval mode after every `train()`; `--eval` does so for now",
+                f"the running statistics of {told} go on moving in train mode, while the weights around them stand "
+                f"still. Put `{self.name}` in eval mode after every `train()`; `--eval` does so for now",
                 line,
             )
         ]

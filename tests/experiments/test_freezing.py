@@ -119,7 +119,7 @@ def test_only_a_difference_beyond_noise_is_called_one():
 def test_batch_norms_and_tied_weights_are_told():
     net, given = program()
     told = str(nbrecipe.freeze(net.body, net, budget=0.1, **given))
-    assert "`model.body[1]`: running statistics go on moving" in " ".join(told.split())
+    assert "The running statistics of `model.body[1]` go on moving" in " ".join(told.split())
     net, given = program(tied=True)
     told = " ".join(str(nbrecipe.freeze(net.embed, net, budget=0.1, **given)).split())
     assert "Its weights are those of `model.head.weight` too" in told

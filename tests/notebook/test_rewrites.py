@@ -173,6 +173,8 @@ def test_a_part_is_frozen_as_it_is_written(notebook):
         ("%freeze nett.embed", "there is no `nett` here; did you mean `net`?"),
         ("%freeze x", "a module or a parameter of `net` can be frozen, not a value of type Tensor"),
         ("%freeze net", "with `net` frozen, nothing of `net` is left to train"),
+        ("%freeze", "name the part, as in `%freeze net.embed`"),
+        ("%freeze --undo", "name the part, as in `%freeze net.embed --undo`"),
         ("%freeze net.embed --undo", "nothing of `net.embed` was frozen by %freeze"),
     ],
 )
