@@ -51,8 +51,9 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         "units": [widths[i] for i in shown],
         "examples": examples,
     }
+    everywhere = f"on all **{examples}** examples" if examples > 1 else "on the one example"
     if shares[worst] < LOOK or counts[worst] < 2:
-        return ok(f"{sum(counts)} of {sum(widths)} ReLU units are off on all {examples} examples", **numbers)
+        return ok(f"{sum(counts)} of {sum(widths)} ReLU units are off {everywhere}", **numbers)
     dead = shares[worst] > 0.5 and _chance(counts[worst], widths[worst]) < ERROR
     name, units = bench.name("model"), layers[worst]
     before = next((layer for layer in seen.layers if layer.path == units.after), Layer(units.after, ""))
@@ -60,8 +61,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     claim = bad if dead and not constant and is_fresh(bench) else hint
     fix, code = _way_out(model, name, before)
     return claim(
-        f"**{counts[worst]} of {widths[worst]}** ReLU units behind `{spelled(name, before.path)}` are off on all "
-        f"**{examples}** examples; a unit should be off on about half of them",
+        f"**{counts[worst]} of {widths[worst]}** ReLU units behind `{spelled(name, before.path)}` are off "
+        f"{everywhere}; a unit should be off on about half of its inputs",
         fix=fix,
         code=code,
         why="no gradient passes a unit that is off, so it stays off",

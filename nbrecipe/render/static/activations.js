@@ -35,7 +35,7 @@ function facts(layer, size) {
     ["range", `${figures(layer.low, 3)} to ${figures(layer.high, 3)}`],
   ];
   if (layer.zeros > 0.001) rows.push(["exactly zero", percent(layer.zeros)]);
-  if (layer.off != null) rows.push(["always off", `${layer.off} of ${layer.units} units, on all ${size} examples`]);
+  if (layer.off != null) rows.push(["always off", `${layer.off} of ${layer.units} units, on ${size > 1 ? `all ${size} examples` : "the one example"}`]);
   if (layer.saturated != null) rows.push(["saturated", `${percent(layer.saturated)} of the values are at the flat ends`]);
   for (const [kind, which] of Object.entries(layer.odd)) rows.push([kind, `${which.length} of ${layer.units} channels: ${which.slice(0, 8).join(", ")}${which.length > 8 ? ", …" : ""}`]);
   if (layer.broken) rows.push(["not finite", percent(layer.broken)]);
@@ -59,7 +59,7 @@ function outputs(run, layer, bytes, room) {
   return Array.from({ length: examples }, (_, e) => {
     const input = run.inputs && !across ? [drawn(run.inputs, bytes.subarray(e * pixels, (e + 1) * pixels), 64, `example ${run.examples[e]}, the input`)] : [];
     const maps = Array.from({ length: count }, (_, k) => drawn([height, width, 1], at(e, k), most, single ? `${layer.axes[0]}s down, ${layer.axes[1]}s across` : `channel ${layer.channels[k]} of example ${run.examples[e]}`));
-    const name = across ? `${layer.axes[0]}s down, ${layer.axes[1]}s across` : `example ${run.examples[e]}`;
+    const axes = `${layer.axes[0]}s down, ${layer.axes[1]}s across`, name = across ? axes : `example ${run.examples[e]}${single && e === 0 ? `: ${axes}` : ""}`;
     return h("figure", { class: "nbr-outputs" }, h("figcaption", {}, name), h("div", { class: "nbr-line-of" }, ...input.map((one) => h("span", { class: "nbr-input" }, one)), h("div", { class: "nbr-close" }, ...maps)));
   });
 }
