@@ -265,6 +265,29 @@ class BatchSpread(nn.Module):
         return torch.cat([x, x.std(0).mean().expand(len(x), 1)], 1)
 
 
+class Prototypes(nn.Module):
+    """The first rows are examples of the classes, and all rows are compared with their means."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(10, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.body(x)
+        return -torch.cdist(x, x[:15].reshape(3, 5, -1).mean(1))
+
+
+class Episode(Prototypes):
+    def forward(self, x: Tensor) -> Tensor:
+        support, everything = self.body(x[:15]), self.body(x)
+        return -torch.cdist(everything, support.reshape(3, 5, -1).mean(1))
+
+
+@pytest.mark.parametrize("net", [Prototypes, Episode])
+def test_names_say_that_rows_are_compared_on_purpose(net):
+    assert judged(given(net(), vectors())).verdict == "hint"
+
+
 @pytest.mark.parametrize("what", DESIGN)
 def test_rows_that_meet_by_design_are_a_hint(what):
     net, rows = DESIGN[what]

@@ -69,7 +69,7 @@ class Saving(nn.Module):
         self.stem, self.middle, self.head = nn.Linear(20, 32), toys.mlp((32, 32, 32)), nn.Linear(32, 5)
 
     def forward(self, x: Tensor) -> Tensor:
-        kept: Any = checkpoint(self.middle, self.stem(x), use_reentrant=False)
+        kept: Any = checkpoint(self.middle, self.stem(x).relu(), use_reentrant=False)
         out: Tensor = self.head(kept)
         return out
 

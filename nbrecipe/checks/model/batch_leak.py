@@ -8,6 +8,7 @@ mixes while training by design, and is in eval mode here.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from torch import Tensor, nn
@@ -18,6 +19,7 @@ from ...batches.models import plain
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped, spelled
+from ...probes.graph.mentions import names_of
 from ...probes.rows.dependency import Leak, Rows, rows
 from ...probes.rows.lines import spot
 from ...probes.rows.mixing import Place
@@ -32,6 +34,12 @@ ALONG = (
 )  # fmt: skip
 #: matrix products and their kin: between rows of vectors, somebody asked for all pairs of them
 PAIRED = ("matmul", "mm", "addmm", "einsum", "cdist", "_sparse_mm")
+#: names of what compares rows with each other on purpose
+TOGETHER = re.compile(
+    r"prototyp|episod|(?<![a-z])support(?!s|ed)|few_?shot|contrast|clr|siam|set_?transformer|inter_?sample|in_?batch"
+    r"|(?<!_)graph|neighbou?r|edge_index|transductive|(?-i:GAT|GCN|GNN)",
+    re.IGNORECASE,
+)
 #: layers of torch that take time first unless they are told otherwise
 TIMED = (nn.RNNBase, nn.MultiheadAttention, nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 
@@ -107,6 +115,8 @@ def _by_design(model: nn.Module, seen: Rows, batch: Any) -> bool:
     leak: Leak | None = seen.leak
     place = leak.place if leak is not None else None
     held = [item for item in leaves(batch) if isinstance(item, Tensor)]
+    if any(TOGETHER.search(name) for module in model.modules() for name in names_of(module)):
+        return True
     graph = any(item.ndim == 2 and item.shape[0] == item.shape[1] > 1 for item in held)
     graph |= any(item.is_sparse or _lists_edges(item) for item in [*held, *model.buffers()])
     paired = leak is not None and leak.line is not None and leak.line.function in PAIRED and _are_vectors(held, place)

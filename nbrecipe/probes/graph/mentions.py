@@ -43,6 +43,15 @@ def is_foreign(module: nn.Module) -> bool:
     return type(module).__module__.split(".")[0] == "torch" or "site-packages" in place or "dist-packages" in place
 
 
+def names_of(module: nn.Module) -> set[str]:
+    """Names by which its author says what a module is for: of its class, and in its forward; none for one of torch."""
+    kind = type(module)
+    if kind.__module__.split(".")[0] == "torch":
+        return set()
+    code = getattr(inspect.unwrap(kind.forward), "__code__", None)
+    return {kind.__name__, *(code.co_names + code.co_varnames if code is not None else ())}
+
+
 def _words_of(owner: nn.Module) -> Iterator[str]:
     for kind in type(owner).__mro__:
         if kind.__module__.split(".")[0] in ("torch", "builtins"):
