@@ -67,6 +67,17 @@ class Answer(Report):
         return place
 
 
+@dataclass
+class Shown(Answer):
+    """An answer that shows more than findings; what it saves is what it shows in a notebook."""
+
+    def save_html(self, path: str | Path) -> Path:
+        """Write a self-contained page, readable without network; returns its path."""
+        place = Path(path)
+        place.write_text(render.page.document(self.title, self._repr_html_()), encoding="utf-8")
+        return place
+
+
 def check_init(model: nn.Module | None = None, *, fix: bool = False, **given: Any) -> Answer:
     """Judge the initialisation: loss, last bias, symmetry, signal by layer, saturated and dead units.
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from .. import batches, render, verbs
+from .. import batches, verbs
 from ..batches import BadInput
 from ..bench import Bench
 from ..checks.init import dead_units, saturated_units
@@ -21,7 +20,7 @@ from ..probes.passes.signal import is_fresh, signal
 from ..probes.weights.first_layer import examples as first_examples
 from ..render import activations as drawn
 from ..session import UNCHANGED, require
-from ..verbs import Answer
+from ..verbs import Shown
 
 #: examples that tell a dead unit of a trained net from one that is off on most inputs
 ENOUGH = 16
@@ -29,7 +28,7 @@ CHECKS = (dead_units.check, saturated_units.check, activation_artifacts.check)
 
 
 @dataclass
-class LayerActivations(Answer):
+class LayerActivations(Shown):
     """The outputs of every layer on one batch, and what was found of them."""
 
     seen: Activations = field(default_factory=lambda: Activations("model", ()), repr=False)
@@ -48,12 +47,6 @@ class LayerActivations(Answer):
         if self._picture is None:
             self._picture = drawn.png(self.seen)
         return self._picture
-
-    def save_html(self, path: str | Path) -> Path:
-        """Write a self-contained page, readable without network; returns its path."""
-        place = Path(path)
-        place.write_text(render.page.document(self.title, self._repr_html_()), encoding="utf-8")
-        return place
 
 
 def activations(

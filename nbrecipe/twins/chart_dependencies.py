@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from torch import nn
@@ -17,9 +16,8 @@ from ..pictures.dependencies import Chart, Over
 from ..probes.rows.charting import charts
 from ..registry import all_checks
 from ..render import dependencies as drawn
-from ..render import page
 from ..session import UNCHANGED, require
-from ..verbs import Answer
+from ..verbs import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +33,7 @@ AXES: tuple[Over, ...] = get_args(Over)
 
 
 @dataclass
-class DependencyChart(Answer):
+class DependencyChart(Shown):
     """What each output depends on, as charts and as findings."""
 
     charts: tuple[Chart, ...] = field(default=(), repr=False)
@@ -55,12 +53,6 @@ class DependencyChart(Answer):
     def plot(self) -> Figure:
         """The charts as a figure."""
         return drawn.figure(self.charts)
-
-    def save_html(self, path: str | Path) -> Path:
-        """Write a self-contained page, readable without network; returns its path."""
-        place = Path(path)
-        place.write_text(page.document(self.title, self._repr_html_()), encoding="utf-8")
-        return place
 
 
 def chart_dependencies(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -18,13 +17,12 @@ from ..experiments.gradients import POINTS, audit_function, audit_model
 from ..finding import Result
 from ..pictures.gradients import Gradients
 from ..render import gradients as drawn
-from ..render import page
 from ..session import UNCHANGED, require
-from ..verbs import Answer
+from ..verbs import Shown
 
 
 @dataclass
-class GradientCheck(Answer):
+class GradientCheck(Shown):
     """Whether backward is right, and by how much each gradient is off; `gradients` holds every number."""
 
     gradients: Gradients = field(default=Gradients(()), repr=False)
@@ -36,12 +34,6 @@ class GradientCheck(Answer):
 
     def _repr_html_(self) -> str:
         return drawn.html_of(self, self.gradients)
-
-    def save_html(self, path: str | Path) -> Path:
-        """Write a self-contained page, readable without network; returns its path."""
-        place = Path(path)
-        place.write_text(page.document(self.title, self._repr_html_()), encoding="utf-8")
-        return place
 
 
 def check_grad(

@@ -7,12 +7,11 @@ import time
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
 
-from .. import render, verbs
+from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
 from ..checks.tuning import noisy_filters
@@ -23,7 +22,7 @@ from ..probes.weights import filters as probe
 from ..probes.weights.first_layer import FirstLayer, first_layers, first_layers_as
 from ..render import filters as drawn
 from ..session import UNCHANGED, require
-from ..verbs import Answer
+from ..verbs import Shown
 
 #: the first layers' weights of models that were looked at before they were trained, to be shown beside the later ones
 STARTS: weakref.WeakKeyDictionary[nn.Module, dict[str, Tensor]] = weakref.WeakKeyDictionary()
@@ -32,7 +31,7 @@ KEPT = 1 << 22
 
 
 @dataclass
-class FirstFilters(Answer):
+class FirstFilters(Shown):
     """The filters of the first layers, and what was found of them."""
 
     shown: Filters = field(default_factory=lambda: Filters("model", ()), repr=False)
@@ -51,12 +50,6 @@ class FirstFilters(Answer):
         if self._picture is None:
             self._picture = drawn.png(self.shown)
         return self._picture
-
-    def save_html(self, path: str | Path) -> Path:
-        """Write a self-contained page, readable without network; returns its path."""
-        place = Path(path)
-        place.write_text(render.page.document(self.title, self._repr_html_()), encoding="utf-8")
-        return place
 
 
 def filters(

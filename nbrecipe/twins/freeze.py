@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 import weakref
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -19,9 +18,8 @@ from ..experiments.freezing import saved_by
 from ..finding import spelled
 from ..pictures.freezing import Advice, Frozen
 from ..render import freezing as drawn
-from ..render import page
 from ..session import require
-from ..verbs import Answer
+from ..verbs import Shown
 
 #: what was frozen by hand of ours, and the mode that each batch norm was in
 FROZEN: Any = WeakIdKeyDictionary()
@@ -31,7 +29,7 @@ NAMED = 3
 
 
 @dataclass
-class Freezing(Answer):
+class Freezing(Shown):
     """What was frozen, what that saves, and what is left to see to; `frozen` holds every number."""
 
     frozen: Frozen = field(default=Frozen("", ""), repr=False)
@@ -43,12 +41,6 @@ class Freezing(Answer):
 
     def _repr_html_(self) -> str:
         return drawn.html_of(self.frozen, self.seconds, self.note)
-
-    def save_html(self, path: str | Path) -> Path:
-        """Write a self-contained page, readable without network; returns its path."""
-        place = Path(path)
-        place.write_text(page.document(self.title, self._repr_html_()), encoding="utf-8")
-        return place
 
 
 def freeze(

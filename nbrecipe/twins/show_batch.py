@@ -7,12 +7,11 @@ import itertools
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from .. import render, verbs
+from .. import verbs
 from ..batches import BadInput, read
 from ..bench import Bench
 from ..pictures.batch import Batches, Page
@@ -23,7 +22,7 @@ from ..registry import get_check
 from ..render import batch as drawn
 from ..render import batch_still as still
 from ..session import UNCHANGED, require
-from ..verbs import Answer
+from ..verbs import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,7 +34,7 @@ PATIENCE = 10.0
 
 
 @dataclass
-class ShownBatch(Answer):
+class ShownBatch(Shown):
     """Some batches as they go into the model, and what is wrong with the first."""
 
     shown: Batches = field(default_factory=lambda: Batches("model"), repr=False)
@@ -55,12 +54,6 @@ class ShownBatch(Answer):
     def plot(self) -> Figure | None:
         """The same as a figure."""
         return still.figure(self.shown)
-
-    def save_html(self, path: str | Path) -> Path:
-        """Write a self-contained page, readable without network; returns its path."""
-        place = Path(path)
-        place.write_text(render.page.document(self.title, self._repr_html_()), encoding="utf-8")
-        return place
 
 
 def show_batch(

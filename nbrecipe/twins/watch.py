@@ -16,7 +16,7 @@ from .. import render, verbs
 from ..bench import Bench, Cell
 from ..session import happened
 from ..trace import Trace, Watcher
-from ..verbs import Answer
+from ..verbs import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ NEEDS = "{what} needs {package}: `pip install {package}`"
 
 
 @dataclass
-class Watched(Answer):
+class Watched(Shown):
     """What a watched cell did: its trace, the curves of its loop, and the findings; grows while the cell runs."""
 
     trace: Trace = field(default_factory=Trace, repr=False)
@@ -49,12 +49,6 @@ class Watched(Answer):
         drawn = render.watching.png(self.trace) if render.loop.charts(self.trace) else None
         self._picture = drawn if self.trace.ended else None
         return drawn
-
-    def save_html(self, path: str | Path) -> Path:
-        """Write a self-contained page, readable without network; returns its path."""
-        place = Path(path)
-        place.write_text(render.page.document(self.title, self._repr_html_()), encoding="utf-8")
-        return place
 
     def plot(self) -> Figure:
         """The curves, and the last predictions on the fixed batch, as a figure."""
