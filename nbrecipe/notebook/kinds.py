@@ -101,11 +101,12 @@ def could_be_tokenizer(value: Any) -> bool:
 
 
 def could_be_batch(value: Any) -> bool:
-    """A tuple, list or mapping that holds tensors, or a tensor with a batch axis."""
+    """A tuple, list or mapping that holds tensors or, as detectors take them, lists; or a tensor with a batch axis."""
     items: Any = list(value.values()) if of(value, Mapping) else value
     if of(items, Tensor):
         return items.ndim > 0
-    return of(items, tuple, list) and any(of(item, Tensor) and item.ndim for item in items)
+    lists = [one for item in items if of(item, list) for one in item[:1]] if of(items, tuple, list) else []
+    return of(items, tuple, list) and any(of(item, Tensor) and item.ndim for item in [*items, *lists])
 
 
 def is_dataset(value: Any) -> bool:

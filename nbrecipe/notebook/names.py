@@ -230,6 +230,10 @@ def _checked(kind: Kind, expression: str, value: Any) -> Any:
         return value
     if of(value, type):
         raise UsageError(f"`{expression}` is a class; {kind.flag} takes an object of it: `{expression}()`")
+    held = list(value.values()) if of(value, Mapping) else value
+    if kind.field == "batch" and of(held, tuple, list) and held:
+        types = dict.fromkeys(type(item).__name__ for item in held)
+        raise UsageError(f"`{expression}` holds no tensor but {' and '.join([*types][:3])}; give tensors")
     raise UsageError(f"`{expression}` is of type {type(value).__name__}; {kind.flag} takes {kind.takes}")
 
 

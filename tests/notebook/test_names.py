@@ -278,9 +278,15 @@ def test_a_value_of_the_wrong_kind():
     assert refused({"train": loader()}, given={"model": "train"}) == (
         "`train` is of type DataLoader; model takes a torch.nn.Module"
     )
+    assert refused({"xs": ([1, 2], [3])}, given={"batch": "xs"}) == "`xs` holds no tensor but list; give tensors"
     assert refused({"Net": nn.Linear}, given={"model": "Net"}) == (
         "`Net` is a class; model takes an object of it: `Net()`"
     )
+
+
+def test_a_batch_of_lists_is_one_as_detectors_take_it():
+    batch = ([torch.rand(3, 8, 8), torch.rand(3, 6, 9)], [{"boxes": torch.rand(2, 4)}, {"boxes": torch.rand(1, 4)}])
+    assert search({"net": net(), "pair": batch}, given={"batch": "pair"}).batch is batch
 
 
 def test_a_call_is_not_used_as_a_name_in_code_to_paste():
