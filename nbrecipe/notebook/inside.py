@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -25,8 +26,8 @@ def _rows(text: str) -> tuple[int, ...]:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    """Whole numbers with an x between them."""
-    parts = text.lower().split("x")
+    """Whole numbers with an x or commas between them."""
+    parts = re.split(r"[x,]\s*", text.lower().strip("()[] "))
     if not 2 <= len(parts) <= 3 or not all(part.isdecimal() and int(part) for part in parts):
         raise UsageError(f"--shape takes height and width, or channels before them, as in 8x8; `{text}` is neither")
     return tuple(map(int, parts))

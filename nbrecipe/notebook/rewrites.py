@@ -95,12 +95,16 @@ class RewriteMagics(Front):
     def _refuse_function(self, expression: str | None, local_ns: Locals) -> None:
         """A function without inputs is told what it lacks."""
         from torch import nn
+        from torch.autograd import Function
 
         from .names import Variables
 
         if expression is None:
             return
         value = Variables.of_shell(self.shell, local_ns).value(expression)
+        if isinstance(value, type) and issubclass(value, Function):
+            told = f"`{expression}` is an autograd function: %check_grad {expression}.apply --inputs (x, y)"
+            raise UsageError(told)
         if callable(value) and not isinstance(value, (nn.Module, type)):
             told = f"`{expression}` is a function: give what it takes: %check_grad {expression} --inputs (x, y)"
             raise UsageError(told)

@@ -144,6 +144,7 @@ def test_gradients_of_a_function_are_checked(notebook):
     [
         ("%check_grad Cube.apply",
          "`Cube.apply` is a function: give what it takes: %check_grad Cube.apply --inputs (x, y)"),
+        ("%check_grad Cube", "`Cube` is an autograd function: %check_grad Cube.apply --inputs (x, y)"),
         ("%check_grad --inputs (x,)", "--inputs are those of a function: %check_grad FUNCTION --inputs (x, y)"),
         ("%check_grad net --elements 0", "the number of elements is a whole number from 1 on; 0 was given"),
         ("%check_grad x --inputs (x,)", "a gradient is checked of a function; a Tensor was given"),
