@@ -76,7 +76,7 @@ def _features(chart: Chart) -> str:
     if not silent:
         return f"every one of {len(chart.inputs)} inputs has an influence"
     named = ", ".join(silent[:6]) + (", …" if len(silent) > 6 else "")
-    return f"{len(silent)} of {len(chart.inputs)} inputs have no influence: {named}"
+    return f"{len(silent)} of {len(chart.inputs)} inputs {'have' if len(silent) > 1 else 'has'} no influence: {named}"
 
 
 def _space(chart: Chart) -> str:

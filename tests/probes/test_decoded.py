@@ -147,7 +147,7 @@ def test_masks_lie_on_the_images(mask):
     assert view.masks[0].shape == view.pixels[0].shape[:2]
     assert (view.masks[0].diagonal() == 2).all()
     assert set(view.classes) == {2}
-    assert view.captions[0] == "mask"
+    assert view.captions[0] == "mask 6%"
 
 
 def test_an_image_as_target_stands_beside_the_input():

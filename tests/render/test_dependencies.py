@@ -47,7 +47,7 @@ def space():
         (batch(), "1 of 12 rows depend on other rows"),
         (batch(leak=False), "each of 12 rows depends on itself alone"),
         (time(), "no position depends on a later one"),
-        (features(), "1 of 5 inputs have no influence: <b>2</b>"),
+        (features(), "1 of 5 inputs has no influence: <b>2</b>"),
         (features(silent=()), "every one of 5 inputs has an influence"),
         (space(), "at 1 depends on 10 × 6 of 20 × 16 pixels"),
     ],

@@ -57,7 +57,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         "kind": worst.kind,
     }
     if share < LOOK * MOST[worst.kind]:
-        return ok(f"at most {share:.0%} of the {worst.kind} values of a layer are at their ends", **numbers)
+        most = f"at most {share:.0%}" if share >= 0.005 else "less than 1%"
+        return ok(f"{most} of the {worst.kind} values of a layer are at their ends", **numbers)
     claim = bad if share >= MOST[worst.kind] and is_fresh(bench) else hint
     fix, code, why = _cause(name, worst, seen)
     return claim(

@@ -46,7 +46,7 @@ def judge(found: Gradients, name: str = "") -> Finding:
     others = len(wrong) - 1
     told = f"{_one(first.name)} is **{number(worst.backward)}** by backward and **{_numeric(worst)}** by finite"
     told = f"the gradient of {told} differences, at {list(worst.index)}"
-    told += f"; {others} more of {len(found.tensors)} are wrong so" if others else ""
+    told += f"; {others} more of {len(found.tensors)} {'are' if others > 1 else 'is'} wrong so" if others else ""
     sure = bool(found.own) and not found.meant and not _odd(found)
     if not sure:
         return hint(

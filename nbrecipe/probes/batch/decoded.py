@@ -199,7 +199,11 @@ def _images(reading: Reading, name: str, images: Tensor | list[Tensor]) -> Image
 
 
 def _inside(mask: Any, classes: dict[int, str]) -> str:
-    """Which classes a mask holds."""
+    """Which classes a mask holds, and how much of it where there is one alone."""
+    if len(classes) == 1:
+        ((k, name),) = classes.items()
+        share = float((mask == k).mean())
+        return f"{name} {share:.0%}" if share else "empty"
     held = [name for k, name in classes.items() if bool((mask == k).any())]
     return ", ".join(held[:3]) + (", …" if len(held) > 3 else "") or "empty"
 
