@@ -8,6 +8,7 @@ are papers that adapt the statistics on purpose.
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -59,15 +60,14 @@ def _backbone() -> nn.Sequential:
     return net
 
 
-def _loop(net: nn.Sequential, still: bool) -> Bench:
+def _loop(net: nn.Sequential, still: Iterable[nn.Module] = ()) -> Bench:
     given = toys.images(net)
     opt = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], 1e-3)
 
     def program() -> None:
         net.train()
-        for part in net.modules() if still else ():
-            if isinstance(part, nn.BatchNorm2d):
-                part.eval()
+        for norm in still:
+            norm.eval()
         for x, y in toys.batches(given, 2):
             loss = nn.functional.cross_entropy(net(x), y)
             opt.zero_grad()
@@ -80,13 +80,14 @@ def _loop(net: nn.Sequential, still: bool) -> Bench:
 @check.breaks
 def frozen_in_train_mode() -> Bench:
     """The backbone needs no gradient, and `train()` puts its batch norm layers into train mode."""
-    return _loop(_backbone(), still=False)
+    return _loop(_backbone())
 
 
 @check.holds
 def frozen_in_eval_mode() -> Bench:
     """Batch norm layers of the backbone are in eval mode."""
-    return _loop(_backbone(), still=True)
+    net = _backbone()
+    return _loop(net, still=[part for part in net.modules() if isinstance(part, nn.BatchNorm2d)])
 
 
 @check.holds
@@ -94,19 +95,7 @@ def one_frozen_of_two() -> Bench:
     """A frozen layer in eval mode, and another that is trained and learns its statistics."""
     net = toys.convnet()
     net[:2].requires_grad_(False)
-    given = toys.images(net)
-    opt = torch.optim.Adam([p for p in net.parameters() if p.requires_grad], 1e-3)
-
-    def program() -> None:
-        net.train()
-        net[1].eval()
-        for x, y in toys.batches(given, 2):
-            loss = nn.functional.cross_entropy(net(x), y)
-            opt.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            opt.step()
-
-    return toys.watched(program, net=net, opt=opt)
+    return _loop(net, still=[net[1]])
 
 
 class _Momentum(nn.Module):

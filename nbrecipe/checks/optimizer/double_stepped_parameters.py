@@ -111,53 +111,42 @@ def _found(one: OptimizerSeen, other: OptimizerSeen, again: OptimizerSeen, names
     )
 
 
-def _net() -> tuple[Bench, nn.Sequential]:
-    net = toys.mlp()
-    return toys.classify(net), net
+def _body_and(net: nn.Sequential, opt_head: torch.optim.Optimizer) -> Bench:
+    given = toys.classify(net)
+    loss_fn = given.loss_fn
+    assert loss_fn is not None
+    opt = torch.optim.SGD(net[:4].parameters(), 0.1)
+
+    def program() -> None:
+        for x, y in toys.batches(given, 2):
+            opt.zero_grad()
+            opt_head.zero_grad()
+            loss_fn(net(x), y).backward()
+            opt.step()
+            opt_head.step()
+
+    return toys.watched(program, net=net, opt=opt, opt_head=opt_head)
 
 
 @check.breaks
 def body_and_all() -> Bench:
     """The second optimizer was meant for the head, and holds the whole net."""
-    given, net = _net()
-    loss_fn = given.loss_fn
-    assert loss_fn is not None
-    opt, opt_head = torch.optim.SGD(net[:4].parameters(), 0.1), torch.optim.Adam(net.parameters(), 1e-3)
-
-    def program() -> None:
-        for x, y in toys.batches(given, 2):
-            opt.zero_grad()
-            opt_head.zero_grad()
-            loss_fn(net(x), y).backward()
-            opt.step()
-            opt_head.step()
-
-    return toys.watched(program, net=net, opt=opt, opt_head=opt_head)
+    net = toys.mlp()
+    return _body_and(net, torch.optim.Adam(net.parameters(), 1e-3))
 
 
 @check.holds
 def body_and_head() -> Bench:
     """Each optimizer has its own part."""
-    given, net = _net()
-    loss_fn = given.loss_fn
-    assert loss_fn is not None
-    opt, opt_head = torch.optim.SGD(net[:4].parameters(), 0.1), torch.optim.Adam(net[4].parameters(), 1e-3)
-
-    def program() -> None:
-        for x, y in toys.batches(given, 2):
-            opt.zero_grad()
-            opt_head.zero_grad()
-            loss_fn(net(x), y).backward()
-            opt.step()
-            opt_head.step()
-
-    return toys.watched(program, net=net, opt=opt, opt_head=opt_head)
+    net = toys.mlp()
+    return _body_and(net, torch.optim.Adam(net[4].parameters(), 1e-3))
 
 
 @check.holds
 def one_after_the_other() -> Bench:
     """Adam for a while, then SGD on the same net."""
-    given, net = _net()
+    net = toys.mlp()
+    given = toys.classify(net)
     loss_fn = given.loss_fn
     assert loss_fn is not None
     adam, sgd = torch.optim.Adam(net.parameters(), 1e-3), torch.optim.SGD(net.parameters(), 0.01)
@@ -192,13 +181,18 @@ def two_tasks_in_turn() -> Bench:
     return toys.watched(program, trunk=trunk, first=first, second=second)
 
 
-@check.breaks
-def tied_weight_in_one_list() -> Bench:
-    """Encoder and decoder share a matrix, and both give it; torch warns of this, once."""
+def _tied() -> nn.Sequential:
     net = toys.mlp((20, 20, 20, 5))
     assert isinstance(net[0], nn.Linear)
     assert isinstance(net[2], nn.Linear)
     net[2].weight = net[0].weight
+    return net
+
+
+@check.breaks
+def tied_weight_in_one_list() -> Bench:
+    """Encoder and decoder share a matrix, and both give it; torch warns of this, once."""
+    net = _tied()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         opt = torch.optim.SGD([p for layer in net for p in layer.parameters()], 0.1)
@@ -208,8 +202,4 @@ def tied_weight_in_one_list() -> Bench:
 @check.holds
 def tied_weight_given_once() -> Bench:
     """`parameters()` of the whole net gives what is shared once."""
-    net = toys.mlp((20, 20, 20, 5))
-    assert isinstance(net[0], nn.Linear)
-    assert isinstance(net[2], nn.Linear)
-    net[2].weight = net[0].weight
-    return toys.classify(net)
+    return toys.classify(_tied())
