@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -12,8 +13,10 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from .delivery import deliver, plainly
 from .front import EXPRESSIONS, Front, Locals, expressions, family, shown
 from .line import parse
+from .live import can_show
 
 if TYPE_CHECKING:
+    from ..probes.batch.stream import Leafing
     from ..verbs import Answer
     from .names import Variables
 
@@ -35,7 +38,7 @@ class BatchMagics(Front):
     @argument("model", nargs="?", metavar="MODEL", help=EXPRESSIONS["model"])
     @argument("loader", nargs="?", metavar="LOADER", help="the training loader; the same as --train")
     @expressions("batch", "train", "loss", "tokenizer")
-    @argument("--batches", type=int, default=4, metavar="N", help="at most so many batches to leaf through (default 4)")
+    @argument("--batches", type=int, default=4, metavar="N", help="batches that are read at once and saved (default 4)")
     @argument("--mean", metavar="EXPR", help="what images were normalised with: a number, or one for each channel")
     @argument("--std", metavar="EXPR", help="the standard deviation of the same")
     @shown
@@ -55,8 +58,16 @@ class BatchMagics(Front):
             bench = self._bench("%show_batch", args, local_ns)
             bench = bench if table is None or bench.tokenizer is not None else bench.replace(tokenizer=table)
             mean, std = (None if text is None else variables.value(text) for text in (args.mean, args.std))
-            answer = show_batch_of(bench, batches=args.batches, mean=mean, std=std)
+            answer = show_batch_of(bench, batches=args.batches, mean=mean, std=std, wired=self._wired(args))
         return deliver(self, answer, args)
+
+    def _wired(self, args: argparse.Namespace) -> Callable[[Leafing], str] | None:
+        """What lets the page ask this kernel for further batches; None where nothing is shown or no widget is there."""
+        if args.quiet or self.quiet or self.static or not can_show(self.shell):
+            return None
+        from .wire import wired
+
+        return wired
 
 
 def _table(variables: Variables, args: argparse.Namespace) -> Any:

@@ -14,7 +14,7 @@ from .samples import Detail, brief, spoken, view
 from .watching import live_rows
 from .words import sentence
 
-__all__ = ["LIMIT", "html_of", "text_of"]
+__all__ = ["LIMIT", "html_of", "html_of_one", "text_of", "wire"]
 
 #: letters that the whole may have, and those that the findings may take of them
 LIMIT, FINDINGS = 280_000, 80_000
@@ -27,28 +27,48 @@ STEPS = ((12, 160, 99), (12, 96, 99), (8, 80, 99), (6, 64, 99), (4, 48, 99), (6,
 DETAILS = tuple(Detail(*step) for step in STEPS)
 
 
-def html_of(report: Report, shown: Batches) -> str:
-    """A fragment of at most `LIMIT` letters: tensors, pictures and findings; less is drawn where it would be more."""
+def html_of(report: Report, shown: Batches, wire: str = "") -> str:
+    """A fragment of at most `LIMIT` letters: tensors, pictures and findings; less is drawn where it would be more.
+
+    `wire` is the name under which `wire.js`, where a kernel runs, fetches what comes after these batches.
+    """
     found = html.rows(report, fold=True)
     if len(found) > FINDINGS:
         found = live_rows(report)
     head = f"<style>{static('batch.css')}</style>{html.header(report)}"
+    several = len(shown.pages) > 1 or wire
+    of = '<div class="nbr-place">what the first batch shows</div>' if several and report.results else ""
     for detail in DETAILS:
-        made = fragment(head + _pages(shown, detail) + f'<div class="nbr-part">{found}</div>')
+        made = fragment(head + _pages(shown, detail, wire) + f'<div class="nbr-part">{of}{found}</div>')
         if len(made) <= LIMIT:
             break
     return made
 
 
-def _pages(shown: Batches, detail: Detail) -> str:
+def html_of_one(page: Page) -> str:
+    """One batch of at most `LIMIT` letters, to stand beside those of `html_of`."""
+    for detail in DETAILS:
+        made = _page(page, detail)
+        if len(made) <= LIMIT:
+            break
+    return made
+
+
+def wire() -> str:
+    """The module that stands between a page and its kernel; it draws nothing."""
+    return script("wire.js")
+
+
+def _pages(shown: Batches, detail: Detail, wire: str) -> str:
     first, *rest = shown.pages[: detail.pages]
     left = len(shown.pages) - 1 - len(rest)
     told = f'<div class="nbr-place">{left} more batches were left out to keep this small</div>' if left else ""
     top = _page(first, detail)
-    if not rest:
+    if not rest and not wire:
         return top + told
-    still = f'<div class="nbr-place nbr-leaf">batch 1 of {1 + len(rest)}</div>{top}'
-    return replayed(script("batch.js"), still, deflated([_page(page, detail) for page in rest])) + told
+    still = f'<div class="nbr-place nbr-leaf">batch 1 of {1 + len(rest)}</div>' if rest else ""
+    carried = deflated({"rest": [_page(page, detail) for page in rest], "wire": wire})
+    return replayed(script("batch.js"), still + top, carried) + told
 
 
 def _page(page: Page, detail: Detail) -> str:

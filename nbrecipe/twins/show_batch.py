@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
 from .. import verbs
-from ..batches import BadInput, read
+from ..batches import BadInput
 from ..bench import Bench
 from ..pictures.batch import Batches, Page
-from ..probes.batch.decoded import page
-from ..probes.batch.fed import fed, take
-from ..probes.batch.normalisation import Scale, scale_of
+from ..probes.batch.normalisation import scale_of
+from ..probes.batch.stream import Leafing
 from ..registry import get_check
 from ..render import batch as drawn
 from ..render import batch_still as still
@@ -38,6 +35,8 @@ class ShownBatch(Shown):
     """Some batches as they go into the model, and what is wrong with the first."""
 
     shown: Batches = field(default_factory=lambda: Batches("model"), repr=False)
+    #: by what name a page that a kernel stands behind asks for further batches, "" where it cannot
+    wire: str = field(default="", repr=False)
 
     def __str__(self) -> str:
         return drawn.text_of(self, self.shown)
@@ -45,7 +44,7 @@ class ShownBatch(Shown):
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        return drawn.html_of(self, self.shown)
+        return drawn.html_of(self, self.shown, self.wire)
 
     def picture(self) -> bytes | None:
         """The first batch as a still picture; None where its tensors can only be counted."""
@@ -78,16 +77,23 @@ def show_batch(
     return show_batch_of(verbs.bench_of(model=model, **given), batches=batches, mean=mean, std=std)
 
 
-def show_batch_of(bench: Bench, *, batches: int = 4, mean: Any = None, std: Any = None) -> ShownBatch:
-    """The same for a bench."""
+def show_batch_of(
+    bench: Bench,
+    *,
+    batches: int = 4,
+    mean: Any = None,
+    std: Any = None,
+    wired: Callable[[Leafing], str] | None = None,
+) -> ShownBatch:
+    """The same for a bench; `wired` may take what reads further batches of its loader, and returns the wire's name."""
     if isinstance(batches, bool) or not isinstance(batches, int) or batches < 1:
         raise BadInput(f"`batches` is a number of batches, 1 or more; {batches!r} was given")
     start = time.perf_counter()
     require(bench, "model")
     if bench.batch is None and bench.train_loader is None:
         require(bench, "batch")
-    scale = scale_of(bench, mean, std)
-    judged, pages, note = _pages(bench, batches, scale)
+    leafing = Leafing(bench, scale_of(bench, mean, std))
+    judged, pages, note = _pages(bench, batches, leafing)
     results = verbs.SESSION.run([get_check(name) for name in CHECKS], judged)
     return ShownBatch(
         f"What goes into `{bench.name('model')}`",
@@ -95,37 +101,28 @@ def show_batch_of(bench: Bench, *, batches: int = 4, mean: Any = None, std: Any 
         note=note,
         seconds=time.perf_counter() - start,
         shown=Batches(bench.name("model"), tuple(pages)),
+        wire=wired(leafing) if wired is not None and bench.batch is None else "",
     )
 
 
-def _pages(bench: Bench, count: int, scale: Scale | None) -> tuple[Bench, list[Page], str]:
+def _pages(bench: Bench, count: int, leafing: Leafing) -> tuple[Bench, list[Page], str]:
     """The bench with the first batch, which remembers what went in, a page for each, and a note on the reading."""
-    judged = bench
-    pages: list[Page] = []
     note, begun = UNCHANGED, time.monotonic()
     with bench.untouched():
+        judged, first = leafing.first(bench)
+        pages = [first]
         try:
-            for batch in itertools.islice(_read(bench), count):
-                judged = judged if pages else bench.replace(batch=batch)
-                first = judged.once(fed)
-                given = take(bench, batch, whole=False) if pages else first
-                pages.append(page(bench, dataclasses.replace(given, entries=first.entries), scale))
+            for number in range(1, count):
                 if time.monotonic() - begun > PATIENCE:
-                    note = f"batches come slowly: {_counted(len(pages))} in {PATIENCE:.0f} s; {UNCHANGED}"
+                    note = f"batches come slowly: {_counted(number)} in {PATIENCE:.0f} s; {UNCHANGED}"
                     break
+                made = leafing.page(number)
+                if made is None:
+                    break
+                pages.append(made)
         except KeyboardInterrupt:
-            if not pages:
-                raise
             note = f"interrupted after {_counted(len(pages))}; {UNCHANGED}"
     return judged, pages, note
-
-
-def _read(bench: Bench) -> Iterator[Any]:
-    if bench.batch is not None:
-        yield bench.batch
-        return
-    assert bench.train_loader is not None
-    yield from read(bench.train_loader, bench.name("train_loader"))
 
 
 def _counted(count: int) -> str:

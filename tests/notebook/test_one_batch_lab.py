@@ -53,6 +53,89 @@ def saved(browser, lab):
     return seen
 
 
+LEAF = ".nbr-leaf output"
+#: how many states of random numbers and weights it has met, and how many different ones
+STATE = """states.append((torch.get_rng_state().tolist(), net.conv.weight.tolist()))
+print(len(states), "states,", len(set(map(str, states))), "of a kind")"""
+
+
+def says(page, words):
+    page.wait_for_function(f"(words) => document.querySelector('{LEAF}')?.textContent === words", arg=words)
+
+
+def told(page):
+    return page.locator(".nbr-leaf [role=status]").inner_text()
+
+
+def turned(page, times=1):
+    for _ in range(times):
+        page.get_by_role("button", name="next batch").click()
+
+
+def run_cell(page, number):
+    page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {number}; }}")
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell') }")
+
+
+@pytest.fixture(scope="module")
+def leafed(browser, lab):
+    """Batches read on while the kernel runs, to the end of the loader, in both themes; then the kernel starts anew."""
+    shuffled = "train_dl, states = DataLoader(train_dl.dataset, batch_size=40, shuffle=True), []\n" + STATE
+    write_notebook(lab[2] / "leafed.ipynb", [CELLS[0], CELLS[1], shuffled, "%show_batch", STATE])
+    page = open_notebook(browser, lab, "leafed")
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+    seen = {}
+    try:
+        page.wait_for_selector(LEAF, timeout=90_000)
+        says(page, "batch 1 of 4 read")
+        turned(page, 4)
+        says(page, "batch 5 of 5 read")
+        seen["focus"] = page.evaluate("() => document.activeElement.getAttribute('aria-label')")
+        seen["pictures"] = page.locator(".nbr-gallery img").count()
+        page.keyboard.press("ArrowRight")
+        says(page, "batch 5 of 5")
+        seen["end"] = told(page)
+        shot(page, "lab-leafed-light")
+        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+        page.set_viewport_size({"width": 420, "height": 1600})
+        page.wait_for_timeout(500)  # the theme comes in by and by
+        shot(page, "lab-leafed-dark")
+        run_cell(page, 4)
+        page.wait_for_function("() => document.body.innerText.includes('3 states, 1 of a kind')")
+        run_cell(page, 3)
+        says(page, "batch 1 of 4 read")
+        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        turned(page, 4)
+        seen["gone"] = told(page)
+    finally:
+        shot(page, "lab-leafed-last")
+    page.close()
+    end_kernels(lab)
+    return seen
+
+
+def test_next_reads_on_to_the_end_of_the_loader_and_touches_nothing(leafed):
+    assert leafed["focus"] == "next batch"
+    assert leafed["pictures"] == 12
+    assert leafed["end"] == "The loader gives no more than 5 batches."
+
+
+def test_a_kernel_that_is_gone_is_named(leafed):
+    assert leafed["gone"] == "The kernel that read these batches is gone: run the cell again."
+
+
+def test_saved_the_batches_of_the_cell_stand_without_a_kernel(browser, lab, leafed):
+    page = open_notebook(browser, lab, "leafed")
+    end_kernels(lab)
+    says(page, "batch 1 of 4")
+    turned(page, 3)
+    says(page, "batch 4 of 4")
+    assert page.get_by_role("button", name="next batch").get_attribute("aria-disabled") == "true"
+    assert "model not found" not in page.inner_text("body")
+    page.close()
+
+
 def answers(page):
     """What the chart reads out under the pointer, and how many scripts have drawn."""
     figure = page.locator(".nbr-heats figure").first

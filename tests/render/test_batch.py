@@ -34,6 +34,12 @@ def test_large_batches_are_drawn_smaller_and_fewer_until_they_fit():
     assert re.search(r"\d+ more batches were left out to keep this small", made)
 
 
+def test_a_batch_that_comes_later_is_small_too():
+    one = Page((batches.line(),), (batches.images(160, 12), batches.images(160, 12)) * 3)
+    assert batch.html_of_one(one).startswith('<div class="nbr-fed">')
+    assert len(batch.html_of_one(one)) <= batch.LIMIT
+
+
 def test_every_tensor_has_a_line_and_what_is_lost_stands_out():
     made = batch.html_of(batches.report(), batches.batches([]))
     assert "<td><code>x</code></td><td>(8, 3, 16, 16)</td><td>float32</td><td>0 to 1</td><td>0.5 ± 0.25</td>" in made
