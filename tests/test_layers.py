@@ -17,11 +17,13 @@ FILES = sorted(ROOT.rglob("*.py"))
 ARROWS: dict[str, set[str]] = {name: set() for name in ("recipe", "finding", "film", "pictures", "guard", "batches")}
 ARROWS["task"] = {"batches", "film", "finding"}
 ARROWS["bench"] = {"task", "batches", "guard", "finding", "film"}
-ARROWS["probes"] = ARROWS["experiments"] = {"bench", "pictures", *ARROWS["bench"]}
+ARROWS["probes"] = {"bench", "pictures", *ARROWS["bench"]}
+ARROWS["experiments"] = {"scan", *ARROWS["probes"]}
+ARROWS["scan"] = {"bench", *ARROWS["bench"]}
 ARROWS["trace"] = {"film", "batches", "task", "guard"}
 ARROWS["check"] = {"bench", "finding", "recipe"}
 ARROWS["toys"] = {"bench", "trace"}
-ARROWS["checks"] = {"check", "toys", "recipe", "probes", "experiments", "trace", *ARROWS["probes"]}
+ARROWS["checks"] = {"check", "toys", "recipe", "probes", "experiments", "scan", "trace", *ARROWS["probes"]}
 ARROWS["registry"] = {"check", "checks", "recipe"}
 ARROWS["runner"] = {"registry", "check", "bench", "batches", "finding"}
 ARROWS["report"] = {"runner", "registry", "check", "finding", "recipe", "film", "trace"}

@@ -23,7 +23,7 @@ import torch
 
 from .things import Keeper
 
-__all__ = ["Undo", "Untouched"]
+__all__ = ["Undo", "Untouched", "interrupts_wait"]
 
 Undo = Callable[[], None]
 
@@ -56,7 +56,7 @@ class Untouched:
     def restore(self) -> None:
         """Put everything back as it was on entry."""
         failed: list[Exception] = []
-        with _interrupts_wait():
+        with interrupts_wait():
             for undo in self._undo:
                 try:
                     undo()
@@ -94,7 +94,7 @@ def _modes() -> Undo:
 
 
 @contextmanager
-def _interrupts_wait() -> Iterator[None]:
+def interrupts_wait() -> Iterator[None]:
     """Hold back an interrupt while state is half restored; deliver it afterwards."""
     if threading.current_thread() is not threading.main_thread():
         yield

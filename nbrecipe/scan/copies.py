@@ -1,0 +1,111 @@
+"""Which rows are equal: a hash of every input, kept with its row and a hash of its label.
+
+Two different rows get the same 64 bits with a chance of n^2 / 2^65 in all: one in a hundred million for a million rows.
+Beyond `MOST` rows only those with certain hashes are kept: every copy of a kept row is kept too, so that shares stay
+right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from .block import Block, Values
+
+#: hashes that are kept, 24 bytes each
+MOST = 16_000_000
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class Copies:
+    """Hashes of inputs by row; they merge."""
+
+    most: int = MOST
+    #: hashes are kept whose lowest `_thinned` bits are zero
+    thinned: int = 0
+    _parts: list[tuple[Array, Array, Array]] = field(default_factory=list)
+
+    def add(self, block: Block, label: str | None) -> None:
+        """Take the hashes of a block."""
+        inputs = [values for name, values in block.columns.items() if name != label]
+        if not inputs or not len(block):
+            return
+        keys = combined([hashes(values) for values in inputs])
+        labels = block.columns.get(label or "")
+        told = np.zeros(len(block), np.uint64) if labels is None else hashes(labels)
+        self._parts.append(self._kept(keys, block.rows, told))
+        self._thin()
+
+    def merge(self, other: Copies) -> None:
+        """Take the hashes of other rows."""
+        self.most, self.thinned = min(self.most, other.most), max(self.thinned, other.thinned)
+        self._parts = [self._kept(*part) for part in (*self._parts, *other._parts)]
+        self._thin()
+
+    def table(self) -> tuple[Array, Array, Array]:
+        """(keys, rows, labels), by key and then by row."""
+        if not self._parts:
+            return np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.uint64)
+        keys, rows, labels = (np.concatenate(part) for part in zip(*self._parts, strict=True))
+        order = np.lexsort((rows, keys))
+        self._parts = [(keys[order], rows[order], labels[order])]
+        return self._parts[0]
+
+    @property
+    def rows(self) -> int:
+        """Rows whose hashes are kept."""
+        return sum(len(part[0]) for part in self._parts)
+
+    def groups(self) -> list[Array]:
+        """Rows of each input that stands more than once, the largest groups first."""
+        keys, rows, _ = self.table()
+        edges = np.flatnonzero(np.diff(keys)) + 1 if len(keys) else np.empty(0, np.int64)
+        starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(keys)]])
+        several = np.flatnonzero(ends - starts > 1)
+        several = several[np.argsort(starts[several] - ends[several], kind="stable")]
+        return [rows[starts[i] : ends[i]] for i in several]
+
+    def _kept(self, keys: Array, rows: Array, labels: Array) -> tuple[Array, Array, Array]:
+        if not self.thinned:
+            return keys, rows, labels
+        chosen = (keys & np.uint64((1 << self.thinned) - 1)) == 0
+        return keys[chosen], rows[chosen], labels[chosen]
+
+    def _thin(self) -> None:
+        while self.rows > self.most:
+            self.thinned += 1
+            self._parts = [self._kept(*part) for part in self._parts]
+
+
+def hashes(values: Values) -> Array:
+    """A 64-bit hash of each entry: of its bytes, its shape and what kind of number it is."""
+    one = xxhash.xxh3_64_intdigest
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biufc":
+        plain = np.ascontiguousarray(values).reshape(len(values), -1)
+        if plain.dtype.kind == "f":
+            plain = plain + plain.dtype.type(0)  # -0.0 and 0.0 are equal
+        return np.fromiter(map(one, plain), np.uint64, count=len(plain))  # type: ignore[arg-type]
+    return np.fromiter((one(_bytes(value)) for value in values), np.uint64, count=len(values))
+
+
+def combined(columns: list[Array]) -> Array:
+    """One hash for several columns."""
+    if len(columns) == 1:
+        return columns[0]
+    return hashes(np.stack(columns, axis=1))
+
+
+def _bytes(value: Any) -> bytes:
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
+        return np.ascontiguousarray(value).tobytes() + repr((value.shape, value.dtype.kind)).encode()
+    if isinstance(value, dict):
+        return b"".join(repr(key).encode() + _bytes(item) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return b"(" + b",".join(map(_bytes, value)) + b")"
+    return repr(value).encode("utf-8", "surrogatepass")

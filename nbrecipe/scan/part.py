@@ -1,0 +1,71 @@
+"""What is counted of some rows of a data set; parts merge, in the order of their rows, to what the whole would give."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .axes import axes_of
+from .block import Block, Unread
+from .copies import Copies
+from .labels import Labels
+from .plan import Plan
+from .sample import Sample
+from .spread import Spread
+
+#: examples that could not be read and are named
+NAMED = 50
+
+
+@dataclass
+class Part:
+    """Rows counted, by column; plain data that can be sent to another process."""
+
+    plan: Plan
+    rows: int = 0
+    #: how many examples could not be read, and the first of them
+    unread: int = 0
+    named: list[Unread] = field(default_factory=list)
+    spreads: dict[str, Spread] = field(default_factory=dict)
+    labels: Labels | None = None
+    copies: Copies = field(default_factory=Copies)
+    sample: Sample = field(default_factory=Sample)
+
+    def __post_init__(self) -> None:
+        self.sample.most = self.plan.most
+        if self.plan.label is not None:
+            self.labels = Labels(self.plan.kinds[self.plan.label])
+
+    def add(self, block: Block) -> None:
+        """Count these rows in."""
+        self.rows += len(block)
+        self._lacking(block)
+        for name, kind in self.plan.kinds.items():
+            if name not in block.columns:
+                continue
+            names, table = axes_of(name, kind, block.columns[name])
+            if names:
+                self.spreads.setdefault(name, Spread(names)).add(table, block.rows)
+        given = block.columns.get(self.plan.label or "")
+        if self.labels is not None and given is not None:
+            self.labels.add(given, block.rows)
+        self.copies.add(block, self.plan.label)
+        self.sample.add(block)
+
+    def merge(self, later: Part) -> None:
+        """Count in what another part, of later rows, has counted."""
+        self.rows, self.unread = self.rows + later.rows, self.unread + later.unread
+        self.named = (self.named + later.named)[:NAMED]
+        for name, spread in later.spreads.items():
+            if name in self.spreads:
+                self.spreads[name].merge(spread)
+            else:
+                self.spreads[name] = spread
+        if self.labels is not None and later.labels is not None:
+            self.labels.merge(later.labels)
+        self.copies.merge(later.copies)
+        self.sample.merge(later.sample)
+
+    def _lacking(self, block: Block) -> None:
+        """Keep note of what could not be read."""
+        self.unread += len(block.unread)
+        self.named += block.unread[: NAMED - len(self.named)]

@@ -1,0 +1,100 @@
+"""A uniform sample of rows that does not depend on how the reading was shared out.
+
+A row's place in the sample is decided by a hash of its number: the rows with the least hashes are kept. Samples of
+parts therefore merge to the very sample of the whole (bottom-k sampling; Cohen and Kaplan 2007). Quantiles, levels and
+everything else about a distribution are read off it, which gives the same numbers however many machines have read; the
+sketches of quantiles that are to be had (KLL, REQ) are random themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .block import Block, Values
+
+#: rows and bytes of a sample, at most
+ROWS, BYTES = 20_000, 128 << 20
+Array = np.ndarray[Any, Any]
+
+
+@dataclass
+class Sample:
+    """Rows drawn without replacement, each as likely as any other; all of them where there are few."""
+
+    most: int = ROWS
+    #: rows that wait to be chosen from
+    _blocks: list[Block] = field(default_factory=list)
+    #: hash from which on a row is left out
+    _limit: int = 1 << 64
+
+    def add(self, block: Block) -> None:
+        """Take what belongs into the sample of a block."""
+        chosen = np.flatnonzero(places(block.rows) <= np.uint64(self._limit - 1))
+        if len(chosen):
+            self._blocks.append(block if len(chosen) == len(block) else taken(block, chosen))
+        if sum(map(len, self._blocks)) > 2 * self.most:
+            self._cut()
+
+    def merge(self, other: Sample) -> None:
+        """Take what belongs into the sample of both."""
+        self.most, self._limit = min(self.most, other.most), min(self._limit, other._limit)
+        for block in other._blocks:
+            self.add(block)
+
+    def block(self) -> Block:
+        """The rows of the sample, in the data set's own order."""
+        self._cut()
+        return self._blocks[0] if self._blocks else Block(np.empty(0, np.int64), {})
+
+    def _cut(self) -> None:
+        if not self._blocks:
+            return
+        whole = end_to_end(self._blocks)
+        keys = places(whole.rows)
+        if len(keys) > self.most:
+            order = np.argpartition(keys, self.most - 1)[: self.most]
+            self._limit = int(keys[order].max()) + 1
+            whole = taken(whole, np.sort(order))
+        order = np.argsort(whole.rows, kind="stable")
+        self._blocks = [whole if (order == np.arange(len(order))).all() else taken(whole, order)]
+
+
+def places(rows: Array) -> Array:
+    """A hash of each row number, as uniform as a random number (the finaliser of SplitMix64, Steele et al. 2014)."""
+    with np.errstate(over="ignore"):
+        z = rows.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    out: Array = z ^ (z >> np.uint64(31))
+    return out
+
+
+def taken(block: Block, order: Array) -> Block:
+    """These rows of a block, copied, so that the rest of it can go."""
+    columns = {name: picked(values, order) for name, values in block.columns.items()}
+    return Block(block.rows[order], columns)
+
+
+def picked(values: Values, order: Any) -> Values:
+    """These entries of a column."""
+    return values[order] if isinstance(values, np.ndarray) else [values[i] for i in order]
+
+
+def end_to_end(blocks: list[Block]) -> Block:
+    """Blocks after one another; a column that is missing in one of them is left out."""
+    if len(blocks) == 1:
+        return blocks[0]
+    rows = np.concatenate([block.rows for block in blocks])
+    names = [name for name in blocks[0].columns if all(name in block.columns for block in blocks)]
+    return Block(rows, {name: joined([block.columns[name] for block in blocks]) for name in names})
+
+
+def joined(parts: list[Values]) -> Values:
+    """Columns after one another: one array where all are arrays of one shape, else a list."""
+    arrays = [part for part in parts if isinstance(part, np.ndarray)]
+    if len(arrays) == len(parts) and len({part.shape[1:] for part in arrays}) == 1:
+        return np.concatenate(arrays)
+    return [value for part in parts for value in part]

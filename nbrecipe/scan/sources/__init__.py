@@ -1,0 +1,1 @@
+"""What a person has, opened as rows: arrays, data sets and loaders, frames, files, folders."""

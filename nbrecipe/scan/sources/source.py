@@ -1,0 +1,39 @@
+"""What a data set is to a scan: rows by number, read block by block."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+from ..block import Block
+
+#: values of a block, so that it fits the cache of a processor, and rows of one
+VALUES, ROWS = 1 << 20, 4096
+
+
+class Source(ABC):
+    """A data set that a person has, opened for reading; reading leaves it as it is.
+
+    Row numbers are those that the person's own object has. A source that can be read only from its start, as a stream
+    is, has no length and no single examples.
+    """
+
+    #: how the user calls it
+    name: str
+    #: the column that holds the label; None where there is none
+    label: str | None = None
+    #: rows; None where that is not known before the end
+    length: int | None = None
+
+    @abstractmethod
+    def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
+        """The rows from `start` to `stop`, in order."""
+
+    def example(self, row: int) -> dict[str, Any]:
+        """One row by column. Raises LookupError for a stream, and what the user's data set raises."""
+        for block in self.blocks(row, row + 1):
+            if block.unread:
+                raise LookupError(block.unread[0].told)
+            return {name: values[0] for name, values in block.columns.items()}
+        raise LookupError(f"`{self.name}` has no row {row}")
