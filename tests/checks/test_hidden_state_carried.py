@@ -37,13 +37,31 @@ class Resetting(Net):
 
 def added(net, x):
     out = net.body(x) + (net.kept if net.kept is not None else 0)
-    net.kept = out.detach().mean()
+    net.kept = out.detach()
     return out
 
 
 def in_a_buffer(net, x):
-    out = net.body(x + net.mean)
-    net.mean = x.mean(0)
+    out = net.body(x + net.last)
+    net.last = x.clone()
+    return out
+
+
+def level(net, x):
+    out = net.body(x) + net.kept
+    net.kept = out.detach().mean()
+    return out
+
+
+def centred(net, x):
+    net.mean = 0.9 * net.mean + 0.1 * x.mean(0)
+    return net.body(x - net.mean)
+
+
+def queued(net, x):
+    """Scores against what stood in the queue, which the batch then enters."""
+    out = net.body(x) + (x @ net.queue.T).logsumexp(1, keepdim=True)
+    net.queue = torch.cat([x, net.queue])[: len(net.queue)]
     return out
 
 
@@ -79,7 +97,7 @@ def bench(net, shuffle=True):
 
 @pytest.mark.parametrize(
     ("net", "place"),
-    [(lambda: Net(added, kept=None), "net.kept"), (lambda: Net(in_a_buffer, mean=torch.zeros(10)), "net.mean")],
+    [(lambda: Net(added, kept=None), "net.kept"), (lambda: Net(in_a_buffer, last=torch.zeros(32, 10)), "net.last")],
 )
 def test_kept_state_under_a_shuffling_loader_is_a_fault(net, place):
     given = bench(net())
@@ -100,6 +118,21 @@ def test_what_may_be_truncated_backpropagation_is_a_hint(given, line):
     finding = run(check, given()).finding
     assert finding.verdict is Verdict.HINT
     assert finding.code.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("net", "place"),
+    [
+        (lambda: Net(level, kept=torch.zeros(())), "net.kept"),
+        (lambda: Net(centred, mean=torch.zeros(10)), "net.mean"),
+        (lambda: Net(queued, queue=torch.zeros(96, 10)), "net.queue"),
+    ],
+)
+def test_a_queue_or_an_average_may_be_meant(net, place):
+    finding = run(check, bench(net())).finding
+    assert finding.verdict is Verdict.HINT
+    told = f"`{place}` keeps what the batch before left; it holds nothing row by row, as a queue or an average does"
+    assert finding.message.endswith(told)
 
 
 RIGHT = {

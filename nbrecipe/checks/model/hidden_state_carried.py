@@ -3,7 +3,8 @@
 A recurrent net that is given the state of the batch before goes on with the sequences that stood there. Where the
 loader shuffles, these are other sequences: the state is noise, and rows depend on what happened to come before them.
 State that a module keeps to itself is seen without a loop too: the same batch is answered otherwise after another one.
-Where nothing shuffles, or a method starts the state afresh, that may be truncated backpropagation, and is a hint.
+Where nothing shuffles, or a method starts the state afresh, that may be truncated backpropagation, and where the state
+has no row for each row of the batch, a queue or a running average: these are hints.
 """
 
 from __future__ import annotations
@@ -41,18 +42,20 @@ def _in_itself(bench: Bench) -> Finding:
         return skipped("two passes on the same batch cannot be compared")
     if seen.apart <= ROUNDING or not seen.states:
         return ok("a batch is answered alike before and after another one, in eval mode", apart=seen.apart)
-    name, place = bench.name("model"), seen.states[0]
+    name, place = bench.name("model"), next(iter((*seen.by_row, *seen.states)))
     shuffled = isinstance(getattr(bench.train_loader, "sampler", None), RandomSampler)
     told = f"; `{bench.name('train_loader')}` shuffles, so that it is the state of other rows" if shuffled else ""
+    told = told if seen.by_row else "; it holds nothing row by row, as a queue or an average does"
     reset = f"{name}.{seen.resets[0]}()" if seen.resets else f"{place.partition('[')[0]} = None"
-    return (bad if shuffled and not seen.resets else hint)(
+    sure = shuffled and not seen.resets and bool(seen.by_row)
+    return (bad if sure else hint)(
         f"in eval mode the same batch is answered otherwise after another one, by **{number(seen.apart, 2)}** of the "
         f"largest output: `{place}` keeps what the batch before left{told}",
         fix="Start each batch with a fresh state, or hand the state in and out.",
         code=f"{reset}  # at the top of the loop over batches",
         where=f"`{place.rpartition('.')[0]}`",
         apart=seen.apart,
-        states=list(seen.states[:8]),
+        states=list(dict.fromkeys((*seen.by_row, *seen.states)))[:8],
     )
 
 

@@ -30,6 +30,8 @@ class Carried:
     apart: float
     #: attributes and buffers whose tensors a pass changes: "net.rnn.hidden"
     states: tuple[str, ...] = ()
+    #: those of them that hold something of each row: of rows in reverse they are reversed, too
+    by_row: tuple[str, ...] = ()
     #: methods that start the state afresh: "reset_hidden"
     resets: tuple[str, ...] = ()
 
@@ -47,10 +49,16 @@ def carried(bench: Bench) -> Carried | None:
     before = {place: tensor.detach().clone() for place, tensor in _kept(model, bench.name("model"))}
     with bench.untouched() as state:
         first = _answer(bench, model, batch)
-        after = dict(_kept(model, bench.name("model")))
+        after = {place: tensor.detach().clone() for place, tensor in _kept(model, bench.name("model"))}
         changed = tuple(place for place, tensor in after.items() if not _same(before.get(place), tensor))
         _answer(bench, model, other)
         second = _answer(bench, model, batch)
+        state.restore()
+        _answer(bench, model, other)
+        turned = dict(_kept(model, bench.name("model")))
+        by_row = tuple(
+            place for place in changed if _reversed(after[place], turned.get(place), batches.batch_size(batch))
+        )
         state.restore()
         again = _answer(bench, model, batch)
     if first is None or second is None or again is None or first.shape != second.shape or first.shape != again.shape:
@@ -58,7 +66,7 @@ def carried(bench: Bench) -> Carried | None:
     scale = float(first.abs().max()) or 1.0
     if float((first - again).abs().max()) > ROUNDING * scale:
         return None
-    return Carried(float((first - second).abs().max()) / scale, changed, tuple(_resets(model)))
+    return Carried(float((first - second).abs().max()) / scale, changed, by_row, tuple(_resets(model)))
 
 
 def _answer(bench: Bench, model: nn.Module, batch: Any) -> Tensor | None:
@@ -90,6 +98,14 @@ def _kept(model: nn.Module, name: str) -> Iterator[tuple[str, Tensor]]:
 
 def _same(one: Tensor | None, other: Tensor) -> bool:
     return one is not None and one.shape == other.shape and bool(torch.equal(one, other.detach()))
+
+
+def _reversed(one: Tensor, other: Tensor | None, size: int) -> bool:
+    """Whether the one, turned round along an axis of this length, is the other."""
+    if other is None or one.shape != other.shape or size < 2 or torch.equal(one, other):
+        return False
+    axes = [axis for axis, length in enumerate(one.shape) if length == size]
+    return any(torch.allclose(one.flip(axis).double(), other.detach().double(), ROUNDING, ROUNDING) for axis in axes)
 
 
 def _resets(model: nn.Module) -> Iterator[str]:
