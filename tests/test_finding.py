@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from nbrecipe.finding import Finding, Result, Verdict, bad, hint, json_ready, number, ok, plain, skipped
+from nbrecipe.finding import Finding, Result, Verdict, bad, hint, json_ready, number, ok, plain, skipped, spelled
 
 
 @pytest.mark.parametrize(
@@ -115,3 +115,9 @@ def test_a_result_becomes_the_dict_that_reports_are_made_of():
 
 def test_a_verdict_prints_as_its_word():
     assert f"{Verdict.OK} {Finding(Verdict.CRASHED, 'x').verdict}" == "ok crashed"
+
+
+def test_a_module_is_spelled_as_the_user_would_write_it():
+    assert spelled("net", "2") == "net[2]"
+    assert spelled("net", "features.0.conv") == "net.features[0].conv"
+    assert spelled("net", "") == "net"

@@ -10,7 +10,6 @@ from torch.utils import checkpoint
 from nbrecipe import toys
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench
-from nbrecipe.finding import spelled
 from nbrecipe.probes.passes.flow import flow, line_for
 from nbrecipe.probes.passes.passage import Layer
 from nbrecipe.probes.passes.signal import is_fresh, quiet_units, signal
@@ -267,12 +266,6 @@ def test_what_cannot_be_watched_is_told_in_one_sentence(make, told):
     with pytest.raises(BadInput) as error, given.untouched():
         given.once(signal)
     assert str(error.value) == told
-
-
-def test_a_module_is_spelled_as_the_user_would_write_it():
-    assert spelled("net", "2") == "net[2]"
-    assert spelled("net", "features.0.conv") == "net.features[0].conv"
-    assert spelled("net", "") == "net"
 
 
 def test_a_model_that_an_optimizer_has_moved_is_not_fresh():
