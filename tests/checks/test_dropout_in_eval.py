@@ -1,5 +1,8 @@
 """Randomness in eval mode: which of it is dropout that nobody switched off."""
 
+import random
+
+import numpy as np
 import pytest
 import torch
 from checks.healthy import KINDS
@@ -100,6 +103,24 @@ def test_a_state_that_moves_from_pass_to_pass_is_not_dropout():
             return super().forward(x) + Counting.count
 
     assert verdict(Counting(QUIET["nothing"])).verdict is Verdict.OK
+
+
+def test_a_count_of_passes_that_the_model_keeps_is_not_dropout():
+    class Annealed(Net):
+        count = 0
+
+        def forward(self, x):
+            self.count += 1
+            return super().forward(x) * min(1.0, self.count / 100)
+
+    found = verdict(Annealed(QUIET["nothing"]))
+    assert found.verdict is Verdict.OK
+    assert found.message == "passes in eval mode differ by what each leaves behind in the model, so it is not dropout"
+
+
+@pytest.mark.parametrize("source", [random.random, np.random.rand, lambda: torch.rand(()).item()])
+def test_noise_of_any_source_is_a_hint(source):
+    assert verdict(Net(lambda net, x: x + source())).verdict is Verdict.HINT
 
 
 def test_the_place_is_told():
