@@ -13,7 +13,6 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from .delivery import deliver, plainly
 from .front import EXPRESSIONS, Front, Locals, expressions, family, shown
 from .line import parse
-from .live import can_show
 
 if TYPE_CHECKING:
     from ..probes.batch.stream import Leafing
@@ -63,6 +62,8 @@ class BatchMagics(Front):
 
     def _wired(self, args: argparse.Namespace) -> Callable[[Leafing], str] | None:
         """What lets the page ask this kernel for further batches; None where nothing is shown or no widget is there."""
+        from .live import can_show
+
         if args.quiet or self.quiet or self.static or not can_show(self.shell):
             return None
         from .wire import wired

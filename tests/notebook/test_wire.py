@@ -40,7 +40,7 @@ train_dl = DataLoader(data, batch_size=6, shuffle=True)
 
 @pytest.fixture
 def notebook(ip, monkeypatch):
-    monkeypatch.setattr("nbrecipe.notebook.one_batch.can_show", lambda shell: True)
+    monkeypatch.setattr("nbrecipe.notebook.live.can_show", lambda shell: True)
     ip.run_cell(CELL, store_history=True).raise_error()
     yield ip
     while wire.WIRES:
