@@ -29,8 +29,8 @@ class Chart:
     meant: Meant = "any"
     #: (height, width) of the map of inputs; None where inputs stand in a line
     shape: tuple[int, int] | None = None
-    #: what each cell of the map covers, in pixels
-    pooled: int = 1
+    #: (height, width), in pixels, of the smallest box around what each output depends on, where `shape` is set
+    fields: tuple[tuple[int, int], ...] = ()
     #: what else the reader should know, in one short phrase
     note: str = ""
     #: the mode the model was in
@@ -49,11 +49,3 @@ class Chart:
     def silent(self) -> np.ndarray:
         """The inputs that no output depends on, by their number."""
         return np.flatnonzero((self.values == 0).all(axis=0))
-
-    def field(self, output: int) -> tuple[int, int]:
-        """(height, width), in pixels, of the smallest box around what one output depends on; (0, 0) for nothing."""
-        assert self.shape is not None
-        heard = self.values[output].reshape(self.shape) > 0
-        spans = [np.flatnonzero(heard.any(axis=axis)) for axis in (1, 0)]
-        high, wide = (int(span[-1] - span[0] + 1) * self.pooled if len(span) else 0 for span in spans)
-        return high, wide

@@ -58,7 +58,7 @@ def _batch(chart: Chart) -> str:
     others = ((chart.values > 0) & (np.eye(len(chart.values)) == 0)).any(1).sum()
     if not others:
         return f"each of {len(chart.values)} rows depends on itself alone"
-    return f"{others} of {len(chart.values)} rows depend on other rows" + ("" if chart.wrong.any() else ", as declared")
+    return f"{others} of {len(chart.values)} rows depend{'s' if others == 1 else ''} on other rows" + ("" if chart.wrong.any() else ", as declared")
 
 
 def _time(chart: Chart) -> str:
@@ -66,7 +66,7 @@ def _time(chart: Chart) -> str:
     if not later.any():
         return "no position depends on a later one"
     count = int(later.any(1).sum())
-    return f"{count} of {len(later)} positions depend on later ones" + (
+    return f"{count} of {len(later)} positions depend{'s' if count == 1 else ''} on later ones" + (
         ", which they must not" if chart.wrong.any() else ""
     )
 
@@ -81,7 +81,7 @@ def _features(chart: Chart) -> str:
 
 def _space(chart: Chart) -> str:
     middle = len(chart.values) // 2
-    high, wide = chart.field(middle)
+    high, wide = chart.fields[middle]
     return f"{chart.outputs[middle]} depends on {high} × {wide} of {chart.note}"
 
 
@@ -101,12 +101,11 @@ def _state(chart: Chart) -> dict[str, Any]:
         "inputs": chart.inputs,
         "meant": chart.meant,
         "shape": chart.shape,
-        "pooled": chart.pooled,
         "size": list(chart.values.shape),
         "largest": float(f"{chart.values.max(initial=0):.6g}"),
         "levels": LEVELS,
         "span": SPAN,
-        "fields": [chart.field(i) for i in range(len(chart.outputs))] if chart.shape else [],
+        "fields": list(chart.fields),
     }
 
 

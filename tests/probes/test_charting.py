@@ -154,8 +154,8 @@ def test_over_space_a_field_is_as_wide_as_the_kernels_make_it():
     chart = charted(given, "space")
     middle = len(chart.values) // 2
     assert chart.shape == (30, 30)
-    assert chart.field(middle) == (7, 7)
-    assert chart.field(0) == (4, 4)  # in the corner
+    assert chart.fields[middle] == (7, 7)
+    assert chart.fields[0] == (4, 4)  # in the corner
 
 
 def test_large_images_are_pooled():
@@ -163,7 +163,7 @@ def test_large_images_are_pooled():
     given = toys.bench(nn.Conv2d(1, 2, 3, padding=1), x, (x[:, 0] > 0).long(), nn.CrossEntropyLoss())
     chart = charted(given, "space")
     assert chart.shape == (34, 20)
-    assert chart.pooled == 3
+    assert chart.fields[len(chart.values) // 2] == (3, 3)
 
 
 @pytest.mark.parametrize(

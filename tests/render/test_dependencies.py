@@ -37,14 +37,20 @@ def space():
     values = np.zeros((3, 10, 8), "f4")
     values[1, 2:7, 3:6] = 1
     return Chart(
-        "space", values.reshape(3, 80), ("at 0", "at 1", "at 2"), (), shape=(10, 8), pooled=2, note="20 × 16 pixels"
+        "space",
+        values.reshape(3, 80),
+        ("at 0", "at 1", "at 2"),
+        (),
+        shape=(10, 8),
+        fields=((0, 0), (10, 6), (0, 0)),
+        note="20 × 16 pixels",
     )
 
 
 @pytest.mark.parametrize(
     ("chart", "said"),
     [
-        (batch(), "1 of 12 rows depend on other rows"),
+        (batch(), "1 of 12 rows depends on other rows"),
         (batch(leak=False), "each of 12 rows depends on itself alone"),
         (time(), "no position depends on a later one"),
         (features(), "1 of 5 inputs has no influence: <b>2</b>"),
@@ -71,13 +77,13 @@ def test_a_picture_is_drawn_of_every_kind_and_names_are_escaped():
     made = drawn.html_of(Report("Charts"), charts, drawn.png(charts))
     assert "<b>2</b>" not in made
     assert len(made) < 300_000
-    assert 'alt="Over the batch: 1 of 12 rows depend on other rows; ' in made
+    assert 'alt="Over the batch: 1 of 12 rows depends on other rows; ' in made
 
 
 def test_large_charts_stay_small_in_a_notebook():
     values = np.random.default_rng(0).random((25, 48 * 48)).astype("f4")
     names = tuple(f"output at {i}" for i in range(25))
-    wide = Chart("space", values, names, (), shape=(48, 48), note="48 × 48 pixels")
+    wide = Chart("space", values, names, (), shape=(48, 48), fields=((48, 48),) * 25, note="48 × 48 pixels")
     table = Chart("features", values[:, :48].copy(), names, tuple(f"x[{i}]" for i in range(48)))
     charts = [wide, table, batch()]
     assert len(drawn.html_of(Report("Charts"), charts, drawn.png(charts))) < 300_000

@@ -201,7 +201,7 @@ def _space(bench: Bench, ground: Ground, seen: Rows) -> Chart | None:
     pool = max(1, -(-max(high, wide) // SEEN))
     shape = -(-high // pool), -(-wide // pool)
     places = _places(output)
-    table = np.zeros((len(places), shape[0] * shape[1]), np.float32)
+    table, fields = np.zeros((len(places), shape[0] * shape[1]), np.float32), []
     for first in range(0, len(places), ground.size):
         part = places[first : first + ground.size]
         chosen = torch.zeros(ground.size, *[1] * (output.ndim - 1)).expand(output.shape).clone()
@@ -211,10 +211,18 @@ def _space(bench: Bench, ground: Ground, seen: Rows) -> Chart | None:
         if grad is None:
             return None
         heard = grad.detach().abs().flatten(1, -3).amax(1) if grad.ndim > 3 else grad.detach().abs()
+        fields += [_box(one > 0) for one in heard[: len(part)]]
         pooled = nn.functional.max_pool2d(heard[:, None].float().cpu(), pool, ceil_mode=True)[:, 0]
         table[first : first + len(part)] = pooled[: len(part)].flatten(1).numpy()
     names = tuple(name for name, _ in places)
-    return Chart("space", table, names, (), shape=shape, pooled=pool, note=f"{high} × {wide} pixels")
+    return Chart("space", table, names, (), shape=shape, fields=tuple(fields), note=f"{high} × {wide} pixels")
+
+
+def _box(heard: Tensor) -> tuple[int, int]:
+    """(height, width) of the smallest box around what is true; (0, 0) for nothing."""
+    spans = [heard.any(axis).nonzero() for axis in (1, 0)]
+    high, wide = (int(span[-1] - span[0] + 1) if len(span) else 0 for span in spans)
+    return high, wide
 
 
 def _places(output: Tensor) -> list[tuple[str, tuple[Any, ...]]]:
