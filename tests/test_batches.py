@@ -157,6 +157,21 @@ def test_examples_are_counted_and_the_first_are_taken(batch):
     assert batches.batch_size(part) == 2
 
 
+@pytest.mark.parametrize("size", [2, 3, 4])
+def test_images_of_one_number_of_colours_are_taken_with_their_boxes(size):
+    images = [torch.rand(3, 8, 9 + i) for i in range(size)]
+    for batch in ((images, [{"boxes": X[:2]}] * size), {"images": images, "targets": [{"boxes": X[:2]}] * size}):
+        taken = batches.take(batch, 1)
+        left, right = taken.values() if isinstance(taken, dict) else taken
+        assert [image.shape for image in left] == [(3, 8, 9)]
+        assert len(right) == 1
+
+
+def test_columns_in_a_tuple_are_cut_each():
+    (one, other), y = batches.take(((X, X), Y), 2)
+    assert (len(one), len(other), len(y)) == (2, 2, 2)
+
+
 def test_what_all_examples_share_stays_whole():
     part = batches.take({"x": X, "edges": torch.ones(2, 40), "y": Y}, 2)
     assert part["edges"].shape == (2, 40)

@@ -47,7 +47,7 @@ def take(batch: Any, count: int, start: int = 0) -> Any:
         if isinstance(item, Tensor) and item.ndim and item.shape[0] == size:
             return item[rows]
         listed = isinstance(item, (list, tuple)) and not hasattr(item, "_fields")
-        if listed and len(item) == size and _is_examples(item) and not (item is batch and _is_columns(item)):
+        if listed and len(item) == size and _is_examples(item, size) and not (item is batch and _is_columns(item)):
             return type(item)(item[rows])
         return item
 
@@ -67,11 +67,17 @@ def _is_columns(batch: Any) -> bool:
     return isinstance(batch, (tuple, list)) and any(isinstance(item, (Tensor, tuple, list, Mapping)) for item in batch)
 
 
-def _is_examples(items: Any) -> bool:
-    """Whether a list holds one entry an example, as for images of several sizes, boxes and texts; not whole columns."""
+def _is_examples(items: Any, size: int | None = None) -> bool:
+    """Whether a list holds one entry an example, as for images of several sizes, boxes and texts; not whole columns.
+
+    Of tensors as long as each other it does where they are not as long as the batch, or three images of three colours.
+    """
     tensors = [item for item in items if isinstance(item, Tensor)]
     if len(tensors) == len(items) and tensors:
-        return any(t.ndim == 0 or t.shape[0] != tensors[0].shape[0] for t in tensors)
+        first = tensors[0]
+        if any(t.ndim == 0 or t.shape[0] != first.shape[0] for t in tensors):
+            return True
+        return size is not None and (first.shape[0] != size or (size == 3 and all(t.ndim == 3 for t in tensors)))
     return len(items) > 0 and not tensors and not any(isinstance(item, (list, tuple)) for item in items)
 
 
