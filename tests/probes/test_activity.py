@@ -84,7 +84,7 @@ def test_pictures_fit_what_comes_out():
     rows = seen(nn.Linear(4, 100), torch.randn(40, 4)).layers[0]
     assert (rows.maps.shape, rows.axes) == ((1, 1, 16, 48), ("example", "unit"))
     large = seen(nn.Conv2d(1, 40, 3), torch.randn(4, 1, 120, 60)).layers[0]
-    assert large.maps.shape == (3, 12, 24, 24)
+    assert large.maps.shape == (3, 12, 24, 12)
 
 
 def test_recurrent_and_repeated_layers_are_counted_and_the_first_call_is_shown():
@@ -182,3 +182,12 @@ def test_units_are_counted_before_maps_are_laid_flat():
         first, last = activity(bench).layers
     assert (first.kind, first.shape, first.units) == ("conv2d → relu", (8, 6, 6), 8)
     assert (last.kind, last.units) == ("linear", 3)
+
+
+def test_pictures_keep_the_shape_of_what_they_show():
+    net = nn.Conv2d(3, 4, 3, padding=1)
+    given = Bench(model=net, batch=(torch.rand(4, 3, 48, 96), torch.zeros(4)), loss_fn=nn.MSELoss())
+    with given.untouched():
+        seen = activity(given)
+    assert seen.layers[0].maps.shape == (3, 4, 12, 24)
+    assert seen.inputs.shape == (3, 24, 48, 3)

@@ -21,8 +21,9 @@ from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...pictures.activations import Activations, Layer
 from ...task.refusal import failed_forward, refuse_lazy
-from ..weights.first_layer import COLOURS, examples
+from ..weights.first_layer import examples
 from .artifacts import Odd, odd
+from .maps import images_of, pictured
 from .passage import CONVOLUTIONS, END, NORMS, PRODUCTS, TABLES, WEIGHTED, WHOLE, watched
 from .signal import Signal, evaluating, training
 from .statistics import off_units, thinned
@@ -44,8 +45,6 @@ SWITCHES = frozenset({"relu", "relu6"})
 VALUES = 1 << 16
 #: steps of a histogram
 STEPS = 48
-#: pictures kept of each layer, and elements of their longer side
-PICTURES, SIDE = 12, 24
 #: layers beyond which only some are kept, spread evenly
 LAYERS = 400
 #: examples shown where none are chosen
@@ -67,7 +66,7 @@ class Activity:
         refuse_lazy(model)
         fed = batches.feed(model, examples(bench), bench.loss_fn)
         rows = tuple(row for row in self.chosen if row < fed.size) or (0,)
-        images, own = _images(fed.args, fed.kwargs, fed.size, rows)
+        images, own = images_of(fed.args, fed.kwargs, fed.size, rows)
         watch = Watch(model, fed.size, rows, own)
         told = () if _learned(model) else ("batch norm has seen no batch yet: it takes the statistics of this one",)
         try:
@@ -218,7 +217,7 @@ class Watch(TorchFunctionMode):
             odds = {name: tuple(which.nonzero().flatten().tolist()) for name, which in kinds.items()}
             found = replace(found, artifacts={name: which for name, which in odds.items() if which})
         units = found.units or (values.shape[1] if convolved and values.ndim > 2 else values.shape[-1])
-        return _pictured(replace(found, units=int(units)), values, self._chosen, convolved)
+        return pictured(replace(found, units=int(units)), values, self._chosen, convolved)
 
 
 def _numbers(path: str, values: Tensor) -> Layer:
@@ -238,63 +237,3 @@ def _numbers(path: str, values: Tensor) -> Layer:
     mean, std = float(good.mean()), float(good.std(correction=0))
     mean = 0.0 if abs(mean) < 1e-6 * std else mean  # rounding
     return Layer(path, "", shape, mean, std, low, high, counts, edges, zeros, broken=broken)
-
-
-def _pictured(found: Layer, values: Tensor, chosen: tuple[int, ...], convolved: bool) -> Layer:
-    """The layer with pictures of the chosen examples, small."""
-    if not len(values) or max(chosen) >= len(values):
-        return found
-    some = values[list(chosen)].float()
-    channels: tuple[int, ...] = ()
-    axes = ("position", "unit")
-    if convolved and some.ndim == 5:
-        some = some[:, :, some.shape[2] // 2]  # the middle of a volume
-    if convolved and some.ndim == 4:
-        flagged = [c for which in found.artifacts.values() for c in which[:2]][:4]
-        spread = _varying(values[:8] if values.ndim == 4 else some).argsort(descending=True).tolist()
-        channels = tuple(dict.fromkeys([*flagged, *spread]))[:PICTURES]
-        maps, axes = some[:, list(channels)], ("row", "column")
-    elif some.ndim == 2:
-        maps = values[: max(16, len(chosen))].float()[None, None]
-        axes = ("example", "unit")
-    elif some.ndim == 3:
-        maps, axes = some[:, None], (("channel", "position") if convolved else axes)
-    else:
-        maps = some.flatten(1, -2)[:, None] if some.ndim > 3 else some[:0]
-    if not maps.numel():
-        return found
-    height, width = maps.shape[-2:]
-    small = nn.functional.adaptive_avg_pool2d(maps, (min(height, SIDE), min(width, SIDE if channels else 2 * SIDE)))
-    return replace(found, maps=small.cpu().numpy().astype("f2" if _fits(small) else "f4"), channels=channels, axes=axes)
-
-
-def _varying(maps: Tensor) -> Tensor:
-    """(channels,) how much each varies over places, told from some of them; what cannot be told is 0."""
-    down, across = (max(1, side // SIDE) for side in maps.shape[2:])
-    few = maps[:, :, ::down, ::across].float()
-    return (few - few.mean((2, 3), keepdim=True)).square_().mean((0, 2, 3)).nan_to_num()
-
-
-def _fits(values: Tensor) -> bool:
-    return bool(values.abs().max() < 6e4)
-
-
-def _images(args: Any, kwargs: Any, size: int, rows: tuple[int, ...]) -> tuple[np.ndarray | None, Odd | None]:
-    """The first input that is images: the chosen ones as bytes, and what is odd of them already."""
-    for tensor in batches.leaves([args, list(kwargs.values())]):
-        if not isinstance(tensor, Tensor) or tensor.ndim not in (3, 4) or tensor.shape[0] != size:
-            continue
-        images = tensor.detach()[:, None] if tensor.ndim == 3 else tensor.detach()
-        if images.shape[-1] <= COLOURS < images.shape[1]:
-            images = images.movedim(-1, 1)
-        if min(images.shape[2:]) < 4 or images.is_complex():
-            continue
-        images = images.float()
-        shown = images[list(rows)]
-        shown = shown if shown.shape[1] in (1, 3) else shown.mean(1, keepdim=True)
-        height, width = shown.shape[2:]
-        shown = nn.functional.adaptive_avg_pool2d(shown, (min(height, 2 * SIDE), min(width, 2 * SIDE)))
-        low, high = shown.amin((1, 2, 3), keepdim=True), shown.amax((1, 2, 3), keepdim=True)
-        scaled = ((shown - low) / (high - low).clamp(min=1e-12) * 255).round().to(torch.uint8)
-        return scaled.movedim(1, -1).cpu().numpy(), odd(images)
-    return None, None
