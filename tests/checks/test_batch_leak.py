@@ -294,6 +294,22 @@ def test_rows_that_meet_by_design_are_a_hint(what):
     assert judged(given(net(), rows())).verdict == "hint"
 
 
+def test_batch_norms_that_mix_while_training_are_said():
+    net = nn.Sequential(nn.Linear(10, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 8), nn.BatchNorm1d(8))
+    found = judged(given(net, vectors()))
+    assert found.verdict == "ok"
+    assert found.message.endswith("; 2 batch norms mix them while training, by design")
+
+
+def test_what_mixes_in_train_mode_alone_is_a_hint_that_says_so():
+    net = Net(
+        lambda s, x: s.head(s.body(x) - s.training * s.body(x).mean(0)), body=nn.Linear(10, 8), head=nn.Linear(8, 3)
+    )
+    found = judged(given(net, vectors()))
+    assert found.verdict == "hint"
+    assert "of the batch in train mode: the gradient there is" in found.message
+
+
 def test_what_the_batch_is_taken_for_is_said():
     net, rows, _ = LEAKS["a recurrent net that takes the batch for time"]
     assert judged(given(net(), rows())).fix == "Give `net.rnn` `batch_first=True`: it takes the first axis for time."

@@ -3,6 +3,7 @@
 import healthy
 import lookalikes
 import pytest
+import teachers
 import torch
 
 from nbrecipe.finding import Verdict
@@ -23,10 +24,17 @@ HINTS = {
     "variational": {"dropout-in-eval"},
     "diffusion": {"dropout-in-eval"},
     "without_negatives": {"dropout-in-eval", "missing-nonlinearity"},
+    "queue_of_keys": {"dropout-in-eval", "hidden-state-carried"},
+    "copy_without_gradient": {"dropout-in-eval", "detached-graph"},
+    "inputs_by_running_mean": {"batch-leak"},
+    "own_norm": {"batch-leak"},
+    "norm_without_running_statistics": {"batch-leak"},
+    "norms_alone": {"frozen-network"},
+    "random_features": {"untrained-parameters"},
 }
 
 
-@pytest.mark.parametrize("build", lookalikes.KINDS, ids=lambda build: build.__name__)
+@pytest.mark.parametrize("build", [*lookalikes.KINDS, *teachers.KINDS], ids=lambda build: build.__name__)
 def test_what_looks_like_a_fault_is_none(build):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
