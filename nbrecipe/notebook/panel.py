@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from ..render import film as drawn
-from ..render import watching
-from ..render.fragment import static
+from ..render.pieces.fragment import static
+from ..render.runs import film as drawn
+from ..render.runs import watching
 
 if TYPE_CHECKING:
     from ..experiments.overfit import Frame

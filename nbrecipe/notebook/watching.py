@@ -15,7 +15,7 @@ from IPython.display import display
 
 from .. import verbs
 from ..bench import Bench
-from ..render import watching as drawn
+from ..render.runs import watching as drawn
 from ..session import happened, reading_traces
 from ..trace import Trace
 from ..twins.watch import Recording, Watched, bug, conclude, require

@@ -14,7 +14,7 @@ import traitlets
 
 from ..batches import BadInput
 from ..probes.batch.stream import Leafing
-from ..render import batch as drawn
+from ..render.batches import batch as drawn
 from ..task.refusal import told
 
 #: wires that stay open, each with the loader it reads; the oldest closes when there are more

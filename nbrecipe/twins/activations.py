@@ -18,7 +18,7 @@ from ..pictures.activations import Activations
 from ..probes.passes.activity import SHOWN, Activity, activity
 from ..probes.passes.signal import is_fresh, signal
 from ..probes.weights.first_layer import examples as first_examples
-from ..render import activations as drawn
+from ..render.nets import activations as drawn
 from ..session import UNCHANGED, require
 from ..verbs import Shown
 

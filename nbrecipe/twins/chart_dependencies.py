@@ -15,7 +15,7 @@ from ..finding import Verdict
 from ..pictures.dependencies import Chart, Over
 from ..probes.rows.charting import charts
 from ..registry import all_checks
-from ..render import dependencies as drawn
+from ..render.nets import dependencies as drawn
 from ..session import UNCHANGED, require
 from ..verbs import Shown
 

@@ -16,7 +16,7 @@ from ..checks.model import wrong_gradient
 from ..experiments.gradients import POINTS, audit_function, audit_model
 from ..finding import Result
 from ..pictures.gradients import Gradients
-from ..render import gradients as drawn
+from ..render.nets import gradients as drawn
 from ..session import UNCHANGED, require
 from ..verbs import Shown
 

@@ -20,7 +20,7 @@ from ..probes.init.untrained import is_as_drawn
 from ..probes.passes.signal import is_fresh
 from ..probes.weights import filters as probe
 from ..probes.weights.first_layer import FirstLayer, first_layers, first_layers_as
-from ..render import filters as drawn
+from ..render.nets import filters as drawn
 from ..session import UNCHANGED, require
 from ..verbs import Shown
 

@@ -17,7 +17,7 @@ from ..bench import Bench
 from ..experiments.freezing import saved_by
 from ..finding import spelled
 from ..pictures.freezing import Advice, Frozen
-from ..render import freezing as drawn
+from ..render.nets import freezing as drawn
 from ..session import require
 from ..verbs import Shown
 

@@ -16,8 +16,8 @@ from ..pictures.batch import Batches, Page
 from ..probes.batch.normalisation import scale_of
 from ..probes.batch.stream import Leafing
 from ..registry import get_check
-from ..render import batch as drawn
-from ..render import batch_still as still
+from ..render.batches import batch as drawn
+from ..render.batches import still
 from ..session import UNCHANGED, require
 from ..verbs import Shown
 

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nbrecipe.render import watching as drawn
+from nbrecipe.render.runs import watching as drawn
 from nbrecipe.trace import Trace, watch
 
 from .nets import Transformer, token_loss

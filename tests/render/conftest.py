@@ -7,7 +7,7 @@ import pytest
 import reports
 
 import nbrecipe.report  # noqa: F401  (its name in the package is that of a verb)
-from nbrecipe.render import figure
+from nbrecipe.render.pieces import figure
 
 
 @pytest.fixture(autouse=True)

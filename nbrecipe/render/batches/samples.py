@@ -1,0 +1,166 @@
+"""What a batch looks like, as HTML: images with masks and boxes, texts token by token, sequences, tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from ...finding import number
+from ...pictures.batch import Box, Images, Series, Table, Texts, Token, View
+from ..pieces.fragment import rich
+from ..pieces.raster import encoded_image, tone
+
+#: width and height of the drawing of a sequence, four to a pixel
+_WIDTH, _HEIGHT = 640, 224
+#: how spaces and line ends are shown, those of tokenizers too
+_SEEN = str.maketrans({"Ġ": "·", "▁": "·", " ": "·", "Ċ": "⏎", "\n": "⏎", "\t": "⇥"})
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How much of a batch is shown: examples, pixels a side, pages."""
+
+    examples: int
+    side: int
+    pages: int
+
+
+def brief(value: float) -> str:
+    """A number with three digits, without zeros at its end."""
+    told = number(value, 3)
+    return told.rstrip("0").rstrip(".") if "." in told and "e" not in told else told
+
+
+def view(shown: View, detail: Detail) -> str:
+    """One view with its heading."""
+    if isinstance(shown, Images):
+        drawn, count = _images(shown, detail), min(len(shown.pixels), detail.examples)
+    elif isinstance(shown, Texts):
+        drawn, count = _texts(shown, detail), min(len(shown.rows), detail.examples)
+    elif isinstance(shown, Series):
+        drawn, count = _series(shown, detail), min(len(shown.values), detail.examples)
+    else:
+        drawn, count = _table(shown, detail), min(len(shown.rows), detail.examples)
+    return f"<figure>{_caption(shown, count)}{drawn}</figure>"
+
+
+def _caption(view: View, count: int) -> str:
+    shown = f"{count} of {view.total}" if count < view.total else f"all {count}"
+    beneath = "targets beneath" if isinstance(view, (Images, Series)) and any(view.captions) else ""
+    told = " · ".join(rich(part) for part in (shown, view.told, beneath) if part)
+    return f"<figcaption><strong><code>{escape(view.name)}</code></strong> {told}</figcaption>"
+
+
+def _images(view: Images, detail: Detail) -> str:
+    figures = []
+    for i, pixels in enumerate(view.pixels[: detail.examples]):
+        mask = view.masks[i] if i < len(view.masks) else None
+        data, width, height = encoded_image(pixels, mask, detail.side)
+        label = view.captions[i] if i < len(view.captions) else ""
+        told = escape(f"{view.name}, example {i}" + (f": {label}" if label else ""))
+        boxes = "".join(map(_box, view.boxes[i])) if i < len(view.boxes) else ""
+        image = f'<img src="{data}" width="{width}" height="{height}" alt="{told}" title="{told}">'
+        said = f'<span class="nbr-label">{escape(label)}</span>' if label else ""
+        figures.append(
+            f'<span class="nbr-shown" style="max-width:{max(width, 72)}px">'
+            f'<span class="nbr-over">{image}{boxes}</span>{said}</span>'
+        )
+    chips = "".join(
+        f'<span class="nbr-chip"><i style="background:{tone(k)}"></i>{escape(name)}</span>'
+        for k, name in list(view.classes.items())[:16]
+    )
+    legend = f'<div class="nbr-legend">{chips}</div>' if chips else ""
+    return f'<div class="nbr-gallery">{"".join(figures)}</div>{legend}'
+
+
+def _box(box: Box) -> str:
+    left, top, right, bottom = (min(1.0, max(0.0, x)) for x in (box.left, box.top, box.right, box.bottom))
+    place = {"left": left, "top": top, "width": right - left, "height": bottom - top}
+    colour = tone(sum(box.label.encode()))
+    style = "".join(f"{side}:{100 * share:.2f}%;" for side, share in place.items()) + f"border-color:{colour}"
+    return f'<span class="nbr-box" style="{style}"><b style="background:{colour}">{escape(box.label)}</b></span>'
+
+
+def _texts(view: Texts, detail: Detail) -> str:
+    rows = []
+    for i, row in enumerate(view.rows[: detail.examples]):
+        label = view.captions[i] if i < len(view.captions) else ""
+        said = f'<span class="nbr-label">→ {escape(label)}</span>' if label else ""
+        tokens = f'<div class="nbr-tokens">{_tokens(row)}{said}</div>'
+        if i < len(view.targets):
+            goal = f'<span class="nbr-label">target</span>{_tokens(view.targets[i])}'
+            tokens += f'<div class="nbr-tokens nbr-goal">{goal}</div>'
+        rows.append(f'<div class="nbr-line-of-text">{tokens}</div>')
+    return "".join(rows)
+
+
+def _tokens(row: tuple[Token, ...]) -> str:
+    out = []
+    for i, token in enumerate(row):
+        times = f" ×{token.count}" if token.count > 1 else ""
+        odd = " nbr-odd" if i % 2 and token.kind == "word" else ""
+        told = token.text if token.kind == "more" else spelled(token.text)
+        out.append(f'<span class="nbr-tok nbr-{token.kind}{odd}">{escape(told)}{times}</span>')
+    return "".join(out)
+
+
+def spelled(text: str) -> str:
+    """A token with its spaces and line ends to be seen."""
+    return text.translate(_SEEN) or "∅"
+
+
+def spoken(row: tuple[Token, ...]) -> str:
+    """A row of tokens as one line; letters stand close together."""
+    told = []
+    for token in row:
+        word = token.text if token.kind == "more" else spelled(token.text)
+        told.append(f"{word} ×{token.count}" if token.count > 1 else word)
+    letters = sum(len(word) == 1 for word in told) > 0.8 * len(told)
+    return "".join(f" {word}" if len(word) > 1 else word for word in told).strip() if letters else " ".join(told)
+
+
+def _series(view: Series, detail: Detail) -> str:
+    low, high = _ends(view)
+    plots = []
+    for i, lines in enumerate(view.values[: detail.examples]):
+        label = view.captions[i] if i < len(view.captions) else ""
+        drawn = "".join(f'<path class="nbr-line{k}" d="{_path(line, low, high)}"/>' for k, line in enumerate(lines))
+        told = escape(f"{view.name}, example {i}" + (f": {label}" if label else ""))
+        box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none"'
+        plot = f'<svg {box} role="img" aria-label="{told}"><title>{told}</title>{drawn}</svg>'
+        said = f'<span class="nbr-label">{escape(label)}</span>' if label else ""
+        plots.append(f'<span class="nbr-shown nbr-wave">{plot}{said}</span>')
+    scale = f'<div class="nbr-place">{brief(low)} at the bottom, {brief(high)} at the top, in all of them</div>'
+    return f'<div class="nbr-gallery nbr-waves">{"".join(plots)}</div>{scale}'
+
+
+def _ends(view: Series) -> tuple[float, float]:
+    finite = [float(v) for v in view.values.ravel() if abs(float(v)) < float("inf")]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
+    return (low, high) if high > low else (low - 0.5, high + 0.5)
+
+
+def _path(line: np.ndarray, low: float, high: float) -> str:
+    """A line where each stretch of time has one value, else the band between its ends; gaps are left out."""
+    scaled = (_HEIGHT - 8) - (_HEIGHT - 16) * (np.clip(line, low, high) - low) / (high - low)
+    across = _WIDTH * (np.arange(len(line)) + 0.5) / len(line)
+    kept = np.isfinite(line).all(1)
+    if not kept.any():
+        return ""
+    below, above = ([f"{x:.0f} {y:.0f}" for x, y in zip(across[kept], scaled[kept, k], strict=True)] for k in (0, 1))
+    same = bool((np.abs(scaled[kept, 0] - scaled[kept, 1]) < 0.5).all())
+    return "M" + "L".join(above) + ("" if same else "L" + "L".join(reversed(below)) + "Z")
+
+
+def _table(view: Table, detail: Detail) -> str:
+    targets = bool(view.captions)
+    head = ("<th>target</th>" if targets else "") + "".join(f"<th>{escape(name)}</th>" for name in view.columns)
+    body = []
+    for i, row in enumerate(view.rows[: detail.examples]):
+        cells = "".join(f"<td>{escape(cell)}</td>" for cell in row)
+        label = escape(view.captions[i]) if i < len(view.captions) else ""
+        first = f'<td class="nbr-goal">{label}</td>' if targets else ""
+        body.append(f"<tr>{first}{cells}</tr>")
+    return f'<div class="nbr-wide"><table class="nbr-rows"><tr>{head}</tr>{"".join(body)}</table></div>'

@@ -1,0 +1,1 @@
+"""Findings, the board and pages of checks, as text and HTML."""
