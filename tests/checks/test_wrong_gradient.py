@@ -118,7 +118,14 @@ def test_a_right_gradient_raises_no_alarm(name):
     assert finding.verdict is Verdict.OK, finding.message
 
 
+def rows_of_a_table(seed):
+    net = nn.Sequential(nn.Embedding(30, 8, sparse=True), nn.Flatten(), nn.Linear(96, 3))
+    ids = torch.randint(30, (64, 12), generator=toys.seeded(seed))
+    return toys.bench(net, ids, ids[:, 0] % 3, nn.CrossEntropyLoss(), optimizer=None)
+
+
 NETS = [
+    rows_of_a_table,
     healthy.he_mlp_of_eight_layers, healthy.convnet_with_batch_norm_and_dropout, healthy.lstm_over_tokens,
     healthy.tied_language_model, healthy.weighted_smoothed_summed, healthy.many_labels, healthy.contrastive,
 ]  # fmt: skip

@@ -107,6 +107,7 @@ def audit(ruler: Ruler, name: str, tensor: Tensor, gradient: Tensor, points: int
     """
     generator = torch.Generator().manual_seed(seed)
     count = tensor.numel()
+    gradient = gradient.to_dense()  # of an embedding with `sparse=True` it holds the rows that were looked up
     flat = gradient.reshape(-1)
     along: list[Slope] = []
     if count > points:
