@@ -67,7 +67,10 @@ def test_statistics_that_explain_the_size_are_named():
 
 
 def test_the_largest_feature_is_named():
-    assert found(inputs.labelled(*PLANTED["one column of many"])).why.startswith("the largest is feature 3, with ")
+    given = inputs.labelled(*PLANTED["one column of many"])
+    assert found(given).why.startswith("the largest is feature 3, with ")
+    given.train_loader.dataset.feature_names = ["age", "rooms", "urban", "income"]
+    assert found(given).why.startswith("the largest is `income`, with ")
 
 
 HINTS = {

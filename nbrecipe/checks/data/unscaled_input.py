@@ -19,6 +19,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, spelled
+from ...probes.batch.plotted import columns
 from ...probes.batch.scaling import Meeting, candidates, is_bytes, layers, meetings, normalises
 from ...probes.passes.signal import is_fresh
 
@@ -79,7 +80,7 @@ def _flagged(model: nn.Module, bench: Bench, worst: _Size, told: str, numbers: d
         f"{number(worst.low, 3)} to {number(worst.high, 3)}, where weights are drawn for **1**{after}",
         fix="Divide by 255, once, before they enter." if worst.bytes else "Scale each input by its training data.",
         code="x = x / 255" if worst.bytes else _standardised(worst.meeting.values),
-        why=worst.why or _worst_feature(worst.meeting.values),
+        why=worst.why or _worst_feature(bench, worst.meeting.values),
         where=where,
         **numbers,
     )
@@ -114,11 +115,13 @@ def _explained(bench: Bench, values: Tensor) -> str:
     return ""
 
 
-def _worst_feature(values: Tensor) -> str:
+def _worst_feature(bench: Bench, values: Tensor) -> str:
     sizes = values.detach().float().nan_to_num().square().movedim(1, 0).flatten(1).mean(1).sqrt()
     if len(sizes) < 2 or float(sizes.max()) < 3 * float(sizes.median()):
         return ""
-    return f"the largest is feature {int(sizes.argmax())}, with {number(float(sizes.max()), 3)}"
+    worst, names = int(sizes.argmax()), columns(bench)
+    feature = f"`{names[worst]}`" if len(names) == len(sizes) else f"feature {worst}"
+    return f"the largest is {feature}, with {number(float(sizes.max()), 3)}"
 
 
 @check.draw
