@@ -146,11 +146,24 @@ class RewriteMagics(Front):
 
 
 def _owner(expression: str, part: Any, variables: Any) -> str | None:
-    """The model that a part is written as a part of: `net` in `net.blocks[0].norm`."""
+    """The model that a part is written as a part of, `net` in `net.blocks[0].norm`, or the only one that holds it.
+
+    Raises UsageError for what can be no part of a model.
+    """
     from torch import nn
 
+    if not isinstance(part, (nn.Module, nn.Parameter, str)):
+        kind = type(part).__name__
+        raise UsageError(f"a module or a parameter of a model can be frozen; `{expression}` is of type {kind}")
     root = re.match(r"\w+", expression)
-    if root is None or root[0] == expression:
-        return None
-    owner = next((space[root[0]] for space in variables.visible() if root[0] in space), None)
-    return root[0] if isinstance(owner, nn.Module) else None
+    spaces = variables.visible()
+    if root is not None and root[0] != expression:
+        owner = next((space[root[0]] for space in spaces if root[0] in space), None)
+        return root[0] if isinstance(owner, nn.Module) else None
+    held = {name: value for space in reversed(spaces) for name, value in space.items() if isinstance(value, nn.Module)}
+    owners = [name for name, value in held.items() if name != expression and _holds(value, part)]
+    return owners[0] if len(owners) == 1 else None
+
+
+def _holds(model: Any, part: Any) -> bool:
+    return any(one is part for one in (*model.modules(), *model.parameters()))

@@ -147,6 +147,9 @@ def test_gradients_of_a_function_are_checked(notebook):
         ("%check_grad Cube", "`Cube` is an autograd function: %check_grad Cube.apply --inputs (x, y)"),
         ("%check_grad --inputs (x,)", "--inputs are those of a function: %check_grad FUNCTION --inputs (x, y)"),
         ("%check_grad net --elements 0", "the number of elements is a whole number from 1 on; 0 was given"),
+        ("%check_grad (lambda x: x @ net.embed.weight.T) --inputs (x,)",
+         "the function fails on these inputs in float64: expected m1 and m2 to have the same dtype, but got: double != "
+         "float; tensors that it holds itself belong among the inputs"),
         ("%check_grad x --inputs (x,)", "a gradient is checked of a function; a Tensor was given"),
     ],
 )  # fmt: skip
@@ -168,11 +171,18 @@ def test_a_part_is_frozen_as_it_is_written(notebook):
     assert all(p.requires_grad for p in notebook.user_ns["net"].parameters())
 
 
+def test_a_part_under_a_name_of_its_own_is_found_in_its_model(notebook):
+    do(notebook, NET + "other = nn.Linear(2, 2)\nhead = net.head")
+    answer, _ = do(notebook, "%freeze head --budget 0.1")
+    assert "of the weights that `net` trained" in str(answer)
+    assert not notebook.user_ns["net"].head.weight.requires_grad
+
+
 @pytest.mark.parametrize(
     ("cell", "sentence"),
     [
         ("%freeze nett.embed", "there is no `nett` here; did you mean `net`?"),
-        ("%freeze x", "a module or a parameter of `net` can be frozen, not a value of type Tensor"),
+        ("%freeze x", "a module or a parameter of a model can be frozen; `x` is of type Tensor"),
         ("%freeze net", "with `net` frozen, nothing of `net` is left to train"),
         ("%freeze", "name the part, as in `%freeze net.embed`"),
         ("%freeze --undo", "name the part, as in `%freeze net.embed --undo`"),

@@ -53,7 +53,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     }
     everywhere = f"on all **{examples}** examples" if examples > 1 else "on the one example"
     if shares[worst] < LOOK or counts[worst] < 2:
-        return ok(f"{sum(counts)} of {sum(widths)} ReLU units are off {everywhere}", **numbers)
+        are = "is" if sum(counts) == 1 else "are"
+        return ok(f"{sum(counts)} of {sum(widths)} ReLU units {are} off {everywhere}", **numbers)
     dead = shares[worst] > 0.5 and _chance(counts[worst], widths[worst]) < ERROR
     name, units = bench.name("model"), layers[worst]
     before = next((layer for layer in seen.layers if layer.path == units.after), Layer(units.after, ""))

@@ -44,11 +44,10 @@ def run(model: nn.Module, batch: object, bench: Bench) -> Finding:
         return skipped(seen.why)
     length, tokens = seen.padded.ids.shape[1], seen.padded.lengths[seen.row]
     if not seen.matters:
-        most = number(seen.moved, 2)
-        return ok(
-            f"{seen.tried} rows cropped to their tokens keep their outputs: they move by {most} at most",
-            moved=seen.moved,
-        )
+        several = f"{seen.tried} rows cropped to their tokens keep their"
+        rows = several if seen.tried > 1 else "a row cropped to its tokens keeps its"
+        far = f"it moves by {number(seen.moved, 2)} at most" if seen.moved else "bit for bit"
+        return ok(f"{rows} output: {far}", moved=seen.moved)
     way = TOLD.get(seen.mechanism, f"by way of `{seen.mechanism}`" if seen.mechanism else "it is not known how")
     share = f"{100 * seen.moved / seen.spread:.0f} % of the spread between examples" if seen.spread else ""
     far = f"by **{number(seen.moved, 3)}**, {share}" if seen.moved < float("inf") else "to values that are no numbers"

@@ -91,7 +91,8 @@ def audit_function(function: Callable[..., Any], inputs: Any, *, budget: float =
         try:
             return _measured(ask, named, lambda: None, budget, points)
         except _CannotCompute as error:
-            raise BadInput(f"the function fails on these inputs in float64: {told(error.cause)}") from error.cause
+            more = "; tensors that it holds itself belong among the inputs" if "dtype" in str(error.cause) else ""
+            raise BadInput(f"the function fails on these inputs in float64: {told(error.cause)}{more}") from error.cause
 
 
 class _CannotCompute(Exception):
