@@ -118,6 +118,9 @@ LEAKS: dict[str, tuple[Callable[[], nn.Module], Callable[[], Tensor], str]] = {
         ),
         series, "head",
     ),
+    "the mean of the rows before": (
+        lambda: Net(lambda s, x: s.head(x + (x.cumsum(0) - x) / 24), head=nn.Linear(10, 3)), vectors, "head"
+    ),
     "one row for all": (lambda: Net(lambda s, x: s.head(x + x[7]), head=nn.Linear(10, 3)), vectors, "head"),
 }  # fmt: skip
 
@@ -281,6 +284,19 @@ class Episode(Prototypes):
     def forward(self, x: Tensor) -> Tensor:
         support, everything = self.body(x[:15]), self.body(x)
         return -torch.cdist(everything, support.reshape(3, 5, -1).mean(1))
+
+
+@pytest.mark.parametrize(
+    "compared",
+    [
+        lambda x: -torch.cdist(x, x[:15].reshape(3, 5, -1).mean(1)),
+        lambda x: -torch.cdist(x, x[-9:].reshape(3, 3, -1).mean(1)),
+        lambda x: (x @ x[:15].T).softmax(1) @ functional.one_hot(torch.arange(15) % 3).float(),
+    ],
+)
+def test_rows_that_are_all_compared_with_the_same_few_are_a_hint(compared):
+    net = Net(lambda s, x: compared(s.body(x)), body=nn.Linear(10, 8))
+    assert judged(given(net, vectors())).verdict == "hint"
 
 
 @pytest.mark.parametrize("net", [Prototypes, Episode])

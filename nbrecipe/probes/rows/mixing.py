@@ -121,6 +121,24 @@ def _copy(item: Any) -> Any:
     return item.detach().clone() if isinstance(item, Tensor) else item
 
 
+def heard(model: nn.Module, fed: Feed, size: int) -> Tensor:
+    """(source, to): whether row `to` of the output changes with row `source`, one forward pass for each."""
+    before = _rows_of(model, fed, size)
+    return torch.stack(
+        [(_rows_of(model, changed_rows(fed, size, row), size) != before).any(1) for row in torch.eye(size).bool()]
+    )
+
+
+def _rows_of(model: nn.Module, fed: Feed, size: int) -> Tensor:
+    """The output as one row of numbers for each example."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        output = batches.output_of(model(*batches.apply(fed.args, _copy), **batches.apply(fed.kwargs, _copy)))
+    assert output is not None  # what gives none has no leak either
+    made: Tensor = output.detach().reshape(size, -1).cpu()
+    return made
+
+
 def changed_rows(fed: Feed, size: int, rows: Tensor) -> Feed:
     """The batch with other numbers in some rows: those of the next row, and half a unit more of each."""
 
