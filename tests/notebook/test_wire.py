@@ -1,9 +1,9 @@
 """The wire between a shown batch and its loader, without a browser: what it answers, and what it leaves alone."""
 
-import asyncio
 import gc
 import random
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -152,17 +152,17 @@ def test_what_is_no_question_gets_no_answer(notebook, sent, more):
     assert sent == []
 
 
-def test_what_comes_on_another_thread_waits_for_the_main_one(notebook, sent):
-    async def cell():
-        show(notebook)
-        thread = threading.Thread(target=ask, args=(4,))
-        thread.start()
-        thread.join()
-        during = list(sent)
-        await asyncio.sleep(0)
-        return during
-
-    assert asyncio.run(cell()) == []
+def test_what_comes_on_another_thread_waits_for_the_main_one(notebook, sent, monkeypatch):
+    later = []
+    loop = SimpleNamespace(call_soon_threadsafe=lambda act, *given: later.append((act, given)))
+    monkeypatch.setattr(wire, "asyncio", SimpleNamespace(get_running_loop=lambda: loop))
+    show(notebook)
+    thread = threading.Thread(target=ask, args=(4,))
+    thread.start()
+    thread.join()
+    assert sent == []
+    ((act, given),) = later
+    act(*given)
     assert [told["number"] for told in sent] == [4]
 
 
