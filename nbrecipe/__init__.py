@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .twins.check_grad import check_grad as check_grad
     from .twins.filters import filters as filters
     from .twins.freeze import freeze as freeze
+    from .twins.inspect_data import inspect_data as inspect_data
     from .twins.same_as import same_as as same_as
     from .twins.show_batch import show_batch as show_batch
     from .twins.watch import watch as watch
@@ -36,6 +37,7 @@ TWINS = {
     "check_grad": ".twins.check_grad",
     "activations": ".twins.activations",
     "filters": ".twins.filters",
+    "inspect_data": ".twins.inspect_data",
     "same_as": ".twins.same_as",
     "chart_dependencies": ".twins.chart_dependencies",
     "show_batch": ".twins.show_batch",
@@ -50,6 +52,7 @@ __all__ = [
     "explain",
     "filters",
     "freeze",
+    "inspect_data",
     "overfit_batch",
     "recipe",
     "report",

@@ -17,6 +17,7 @@ from .charting import ChartMagics
 from .delivery import deliver, plainly
 from .front import EXPRESSIONS, Locals, expressions, family, shown
 from .inside import InsideMagics
+from .inspection import InspectionMagics
 from .line import parse
 from .one_batch import BatchMagics
 from .rewrites import RewriteMagics
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @family
-class RecipeMagics(BatchMagics, ChartMagics, InsideMagics, RewriteMagics):
+class RecipeMagics(BatchMagics, ChartMagics, InsideMagics, InspectionMagics, RewriteMagics):
     """The recipe for training neural networks, on the notebook's own model and data."""
 
     @no_var_expand

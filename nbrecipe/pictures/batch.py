@@ -9,8 +9,8 @@ from typing import Literal
 import numpy as np
 
 Role = Literal["input", "target"]
-#: "more" says how many tokens are not shown
-TokenKind = Literal["word", "special", "padding", "unknown", "ignored", "more"]
+#: "text" is a whole text, as it stands; "more" says how many tokens are not shown
+TokenKind = Literal["word", "text", "special", "padding", "unknown", "ignored", "more"]
 
 
 @dataclass(frozen=True)

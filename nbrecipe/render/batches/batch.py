@@ -131,7 +131,7 @@ def text_of(report: Report, shown: Batches) -> str:
     lines = [text.wrap(f"  {sentence(note)}", "    ") for note in first.notes]
     lines += [text.wrap(_said(line), "      ") for line in first.tensors]
     parts = [text.header(report), "\n".join(lines)]
-    parts += ["\n".join(_spoken(each)) for each in first.views]
+    parts += ["\n".join(spoken_view(each)) for each in first.views]
     return "\n\n".join(filter(None, [*parts, *text.rows(report, fold=True)]))
 
 
@@ -141,7 +141,8 @@ def _said(line: TensorLine) -> str:
     return f"  {line.name} ({line.role}): {', '.join(filter(None, told))}"
 
 
-def _spoken(shown: View) -> Iterator[str]:
+def spoken_view(shown: View) -> Iterator[str]:
+    """One view as lines of text."""
     yield text.wrap(f"  {shown.name}: {shown.told}" if shown.told else f"  {shown.name}", "    ")
     if isinstance(shown, Texts):
         for i, row in enumerate(shown.rows):

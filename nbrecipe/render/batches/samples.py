@@ -101,7 +101,7 @@ def _tokens(row: tuple[Token, ...]) -> str:
     for i, token in enumerate(row):
         times = f" ×{token.count}" if token.count > 1 else ""
         odd = " nbr-odd" if i % 2 and token.kind == "word" else ""
-        told = token.text if token.kind == "more" else spelled(token.text)
+        told = token.text if token.kind in ("more", "text") else spelled(token.text)
         out.append(f'<span class="nbr-tok nbr-{token.kind}{odd}">{escape(told)}{times}</span>')
     return "".join(out)
 
@@ -115,7 +115,7 @@ def spoken(row: tuple[Token, ...]) -> str:
     """A row of tokens as one line; letters stand close together."""
     told = []
     for token in row:
-        word = token.text if token.kind == "more" else spelled(token.text)
+        word = token.text if token.kind in ("more", "text") else spelled(token.text)
         told.append(f"{word} ×{token.count}" if token.count > 1 else word)
     letters = sum(len(word) == 1 for word in told) > 0.8 * len(told)
     return "".join(f" {word}" if len(word) > 1 else word for word in told).strip() if letters else " ".join(told)

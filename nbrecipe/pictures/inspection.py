@@ -1,0 +1,83 @@
+"""A data set in numbers and examples: its splits, how its labels balance, every axis, what examples look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .batch import View
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of the data as it was read."""
+
+    name: str
+    #: "5000 rows", "the first 1200000 of 10000000 rows"
+    extent: str
+    rows: int
+    #: examples that could not be read, and what the first of them raised
+    unread: int = 0
+    raised: str = ""
+    #: rows whose input stood in an earlier row of the same split
+    again: int = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column holds: "image, (28, 28) of uint8"."""
+
+    name: str
+    told: str
+    is_label: bool = False
+
+
+@dataclass(frozen=True)
+class Balance:
+    """How often each label occurs; the first split's order."""
+
+    names: tuple[str, ...]
+    #: (splits, names) rows
+    counts: np.ndarray
+    #: labels that are not listed
+    left: int = 0
+    #: "always answering `0` is right in 62 % of the rows; the frequencies give a cross-entropy of 0.66"
+    guess: str = ""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that can be measured of an example, over all rows of each split; None where nothing was counted."""
+
+    name: str
+    mean: tuple[float | None, ...]
+    deviation: tuple[float | None, ...]
+    low: tuple[float | None, ...]
+    high: tuple[float | None, ...]
+    missing: tuple[int, ...]
+    #: quantiles 0.05, 0.5 and 0.95 of the first split, from a sample
+    quantiles: tuple[float, float, float] | None
+    #: edges of the bars, and the share of each split in each; what lies beyond is in the outer ones
+    edges: np.ndarray
+    shares: np.ndarray
+    #: deviations by which rows of the first split lie out, and those rows, the furthest first; empty where all are alike
+    outermost: tuple[tuple[float, int], ...]
+
+    @property
+    def out(self) -> float:
+        """Deviations by which the furthest row lies out."""
+        return self.outermost[0][0] if self.outermost else 0.0
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Everything that is shown of the data, but for the findings."""
+
+    splits: tuple[Split, ...]
+    columns: tuple[Column, ...]
+    axes: tuple[Axis, ...]
+    balance: Balance | None = None
+    #: examples drawn at random, then those that lie furthest out
+    views: tuple[View, ...] = ()
+    notes: tuple[str, ...] = ()

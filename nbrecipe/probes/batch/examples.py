@@ -1,0 +1,122 @@
+"""Rows of a data set as they look: images, texts, sequences or a table, each with its label in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...pictures.batch import Images, Table, Texts, Token, View
+from . import pixels, plotted
+from .normalisation import Scale
+from .worded import Speller, captions
+
+#: letters of a text that are shown
+LETTERS = 280
+#: views of the same rows
+VIEWS = 3
+Columns = Mapping[str, Any]
+
+
+def views(
+    columns: Columns,
+    kinds: Mapping[str, str],
+    label: str | None = None,
+    *,
+    names: Mapping[int, str] | None = None,
+    scale: Scale | None = None,
+    speller: Speller | None = None,
+    told: str = "",
+    total: int = 0,
+    notes: Sequence[str] = (),
+) -> tuple[View, ...]:
+    """A view of each input that has one, small numbers together in one table.
+
+    `columns` are arrays with a first axis of rows, or lists; `kinds` says what each holds ("image", "text", "tokens",
+    "sequence", "table", "number"). `told` stands beside the first, `total` is the number of rows that they are taken
+    from; `notes`, one for each row, are added to the labels.
+    """
+    inputs = {name: values for name, values in columns.items() if name != label}
+    count = len(next(iter(columns.values()), ()))
+    found = [view for name, values in inputs.items() for view in _of(name, values, kinds.get(name, ""), scale, speller)]
+    pieces = [
+        (name, tensor)
+        for name, values in inputs.items()
+        if kinds.get(name) in ("table", "number") and (tensor := _tensor(values)) is not None and tensor.ndim
+    ]
+    if pieces and count:
+        found.append(plotted.table(pieces, count, ()))
+    words = _labels(columns.get(label or ""), count, names or {}, notes)
+    return tuple(
+        replace(
+            view,
+            total=max(total, count),
+            told="; ".join(filter(None, [told if not i else "", view.told])),
+            captions=_beside(view, words) if not i else view.captions,
+        )
+        for i, view in enumerate(found[:VIEWS])
+    )
+
+
+def _of(name: str, values: Any, kind: str, scale: Scale | None, speller: Speller | None) -> Iterator[View]:
+    if kind == "image":
+        images = _images(values)
+        if images is not None:
+            shown, told = pixels.drawn(images, len(images), scale)
+            yield Images(name, tuple(shown), told, len(shown))
+    elif kind == "text":
+        rows = tuple((Token(_cut(str(text)), "text"),) for text in values)
+        yield Texts(name, rows, "", len(rows))
+    elif kind == "tokens" and speller is not None:
+        ids = [torch.as_tensor(np.asarray(row)).reshape(1, -1) for row in values]
+        yield Texts(name, tuple(speller.rows(row)[0] for row in ids), "", len(ids))
+    elif kind == "sequence":
+        tensor = _tensor(values)
+        series = None if tensor is None else plotted.series(name, tensor.float(), None, len(tensor))
+        if series is not None:
+            yield series
+
+
+def _images(values: Any) -> Tensor | list[Tensor] | None:
+    """(N, C, H, W), or a list of (C, H, W)."""
+    if isinstance(values, np.ndarray):
+        whole = torch.as_tensor(values)
+        if whole.ndim == 2:
+            side = round(whole.shape[1] ** 0.5)
+            whole = whole.reshape(-1, side, side)
+        return pixels.as_images(whole[:, None] if whole.ndim == 3 else whole)
+    given = [torch.as_tensor(np.asarray(value)) for value in values]
+    found = [pixels.as_images(one[None, None] if one.ndim == 2 else one[None]) for one in given]
+    return None if any(one is None for one in found) else [one[0] for one in found if one is not None]
+
+
+def _tensor(values: Any) -> Tensor | None:
+    """An array of numbers, or a list of arrays of one shape."""
+    try:
+        whole = np.stack([np.asarray(v) for v in values]) if isinstance(values, list) else values
+        return torch.as_tensor(whole) if whole.dtype.kind in "biufc" else None
+    except ValueError:
+        return None
+
+
+def _labels(values: Any, count: int, names: Mapping[int, str], notes: Sequence[str]) -> tuple[str, ...]:
+    if values is None:
+        words: tuple[str, ...] = ("",) * count
+    else:
+        tensor = _tensor(values)
+        words = captions(tensor if tensor is not None else list(values), count, names, count) or ("",) * count
+    return tuple(" · ".join(filter(None, pair)) for pair in zip(words, notes or ("",) * count, strict=True))
+
+
+def _beside(view: View, words: tuple[str, ...]) -> tuple[str, ...]:
+    """As many as the view shows; beside the rows of a table there is room for the first words alone."""
+    brief = tuple(word.partition(":")[0] for word in words) if isinstance(view, Table) else words
+    return brief[: plotted.shown(view)]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LETTERS else f"{text[:LETTERS]}…"

@@ -1,0 +1,133 @@
+"""What stands in a data set: splits, labels, axes, examples and findings, as HTML and as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from html import escape
+
+from ...pictures.inspection import Axis, Inspection, Split
+from ...report import Report
+from ..batches.batch import spoken_view
+from ..batches.samples import Detail, brief, view
+from ..findings import html, text
+from ..pieces import table
+from ..pieces.fragment import fragment, image, rich, static
+from ..pieces.words import sentence
+from .still import png
+
+__all__ = ["html_of", "png", "text_of"]
+
+DETAIL = Detail(12, 96, 1)
+#: axes of which a terminal shows the numbers, and a page before it is asked for more
+LINES, OPEN = 24, 12
+
+
+def html_of(report: Report, shown: Inspection, drawn: bytes | None) -> str:
+    """A fragment that needs no script: splits, bars, findings, examples, numbers; `drawn` is what `png` makes."""
+    style = f"<style>{static('batch.css')}{static('inspection.css')}</style>"
+    parts = [html.header(report), _splits(shown), _columns(shown)]
+    if drawn is not None:
+        parts.append(f'<div class="nbr-bars">{image(drawn, words(shown))}</div>')
+    if shown.balance is not None and shown.balance.guess:
+        parts.append(f'<div class="nbr-place">{rich(sentence(shown.balance.guess))}</div>')
+    parts.append(f'<div class="nbr-part">{html.rows(report, fold=True)}</div>')
+    parts += [f'<div class="nbr-fed nbr-part">{view(each, DETAIL)}</div>' for each in shown.views]
+    parts.append(_axes(shown))
+    parts += [f'<div class="nbr-place">{rich(sentence(note))}</div>' for note in (*shown.notes, _alike(shown)) if note]
+    return fragment(style + "".join(filter(None, parts)))
+
+
+def words(shown: Inspection) -> str:
+    """What the picture shows, in words."""
+    axes = ", ".join(axis.name for axis in shown.axes[:8])
+    labels = "how often each label occurs; " if shown.balance is not None else ""
+    return f"{labels}how the rows are distributed over {axes}" if axes else labels
+
+
+def _splits(shown: Inspection) -> str:
+    cells = "".join(
+        f'<div class="nbr-split"><strong><code>{escape(split.name)}</code></strong> {rich(_told(split))}</div>'
+        for split in shown.splits
+    )
+    return f'<div class="nbr-splits">{cells}</div>'
+
+
+def _told(split: Split) -> str:
+    told = [split.extent]
+    told += [f"**{split.again}** stand there again"] if split.again else []
+    if split.unread:
+        told.append(f"**{split.unread}** could not be read ({split.raised})")
+    return " · ".join(told)
+
+
+def _columns(shown: Inspection) -> str:
+    told = (f"`{c.name}`{' (label)' if c.is_label else ''}: {c.told}" for c in shown.columns)
+    return f'<div class="nbr-place">{rich("; ".join(told))}</div>'
+
+
+def _axes(shown: Inspection) -> str:
+    if not shown.axes:
+        return ""
+    axes = _varying(shown)
+    made = table.html_of(*_table(shown), marked=[i for i, axis in enumerate(axes) if any(axis.missing)])
+    count = f"the numbers of {len(axes)} axes"
+    if len(axes) <= OPEN:
+        return f'<div class="nbr-part">{made}</div>'
+    return f'<details class="nbr-part"><summary><span class="nbr-open">{escape(count)}</span></summary>{made}</details>'
+
+
+def _table(shown: Inspection) -> tuple[list[str], list[list[str]]]:
+    several = len(shown.splits) > 1
+    head = ["axis", "mean ± std", "range", "5 % · median · 95 %", "missing", "furthest row"]
+    head += [f"mean ± std in {split.name}" for split in shown.splits[1:]] if several else []
+    return head, [_row(axis, len(shown.splits)) for axis in _varying(shown)]
+
+
+def _varying(shown: Inspection) -> list[Axis]:
+    return [axis for axis in shown.axes if axis.outermost or any(axis.missing)]
+
+
+def _alike(shown: Inspection) -> str:
+    """The axes that are the same in every row, in one line."""
+    varying = _varying(shown)
+    alike = [f"{a.name} {brief(a.low[0] or 0.0)}" for a in shown.axes if not any(a is one for one in varying)]
+    return f"the same in every row: {', '.join(alike)}" if alike else ""
+
+
+def _row(axis: Axis, splits: int) -> list[str]:
+    low, high = axis.low[0], axis.high[0]
+    span = "" if low is None or high is None else f"{brief(low)} to {brief(high)}"
+    middle = "" if axis.quantiles is None else " · ".join(map(brief, axis.quantiles))
+    out = f"{axis.outermost[0][1]}, {axis.out:.1f} std out"
+    row = [axis.name, _spread(axis, 0), span, middle, str(sum(axis.missing[:1])), out]
+    return row + [_spread(axis, i) for i in range(1, splits)]
+
+
+def _spread(axis: Axis, split: int) -> str:
+    mean, deviation = axis.mean[split], axis.deviation[split]
+    return "" if mean is None or deviation is None else f"{brief(mean)} ± {brief(deviation)}"
+
+
+def text_of(report: Report, shown: Inspection) -> str:
+    """The same as plain text that stands alone."""
+    lines = [text.wrap(f"  {split.name}: {_told(split).replace('**', '')}", "    ") for split in shown.splits]
+    lines += [text.wrap(f"  {c.name}{' (label)' if c.is_label else ''}: {c.told}", "    ") for c in shown.columns]
+    parts = [text.header(report), "\n".join(lines), "\n".join(_labels(shown))]
+    if shown.axes:
+        head, rows = _table(shown)
+        left = len(rows) - LINES
+        parts.append(table.text_of(head, rows[:LINES]) + (f"\n  … and {left} more axes" if left > 0 else ""))
+    parts += [text.wrap(f"  {sentence(_alike(shown))}", "    ") if _alike(shown) else ""]
+    parts += ["\n".join(spoken_view(each)) for each in shown.views]
+    return "\n\n".join(filter(None, [*parts, *text.rows(report, fold=True)]))
+
+
+def _labels(shown: Inspection) -> Iterator[str]:
+    if shown.balance is None:
+        return
+    for k, split in enumerate(shown.splits):
+        counts = shown.balance.counts[k]
+        told = ", ".join(f"{name} {count}" for name, count in zip(shown.balance.names, counts.tolist(), strict=True))
+        yield text.wrap(f"  labels of {split.name}: {told}", "    ")
+    if shown.balance.guess:
+        yield text.wrap(f"  {sentence(shown.balance.guess).replace('`', '')}", "    ")

@@ -1,0 +1,34 @@
+"""`%inspect_data`: what it finds, what it returns, what it refuses in one sentence."""
+
+from shells import CLASSIFIER, do, refused
+
+CELL = CLASSIFIER + """
+val_dl = DataLoader(TensorDataset(x[:24] + 0.5, y[:24]), batch_size=8)
+rows = [("a fine film", "pos"), ("a dull film", "neg")] * 30
+table = {"age": x[:, 0], "sold": y}
+"""
+
+
+def test_loaders_are_found_by_themselves(notebook):
+    answer, said = do(notebook, "%inspect_data")
+    assert str(answer).startswith("Data: `train_dl` and `val_dl`: ")
+    assert [split.rows for split in answer.shown.splits] == [96, 24]
+    assert said.outputs or said.stdout
+
+
+def test_what_is_named_is_read_under_its_name(notebook):
+    answer, _ = do(notebook, "%inspect_data rows --rows 10")
+    assert [(split.name, split.extent) for split in answer.shown.splits] == [("rows", "the first 10 of 60 rows")]
+    answer, _ = do(notebook, "%inspect_data x --val x[:10] --labels y -q -o kept")
+    assert [split.name for split in answer.shown.splits] == ["x", "x[:10]"]
+    assert notebook.user_ns["kept"] is answer
+    answer, _ = do(notebook, "%inspect_data table --labels sold")
+    assert answer.shown.balance is not None
+
+
+def test_what_cannot_be_read_is_refused_in_one_sentence(notebook):
+    told = refused(notebook, "%inspect_data trian_dl")
+    assert told == "there is no `trian_dl` here; did you mean `train_dl`?"
+    assert refused(notebook, "%inspect_data 5").startswith("`5` is of type int; what can be read is a Dataset")
+    assert refused(notebook, "%inspect_data x --rows 0") == "--rows is a number of rows, 1 or more; 0 was given"
+    assert refused(notebook, "%inspect_data iter(rows)").startswith("`iter(rows)` is an iterator: reading it would use")

@@ -1,0 +1,112 @@
+"""What `inspect_data` shows of images, tables, texts and sequences, and that the data stay as they were."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+import nbrecipe
+from nbrecipe import verbs
+from nbrecipe.batches import BadInput
+from nbrecipe.pictures.batch import Images, Series, Table, Texts
+from nbrecipe.session import Session
+
+
+@pytest.fixture(autouse=True)
+def _own_session(monkeypatch):
+    monkeypatch.setattr(verbs, "SESSION", Session())
+
+
+def images(rows=200):
+    generator = torch.Generator().manual_seed(0)
+    smooth = torch.nn.functional.interpolate(torch.rand(rows, 1, 3, 3, generator=generator), size=12, mode="bilinear")
+    smooth[17] = 0
+    return TensorDataset(smooth, torch.arange(rows) % 4)
+
+
+class Films(Dataset):
+    """Short texts with names for labels; one cannot be read."""
+
+    def __len__(self):
+        return 90
+
+    def __getitem__(self, row):
+        if row == 40:
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+        return f"<script>film {row}</script> was {'good' if row % 3 else 'long'}", "pos" if row % 3 else "neg"
+
+
+def test_images_are_shown_with_the_ones_that_lie_out():
+    answer = nbrecipe.inspect_data(DataLoader(images(), batch_size=16, shuffle=True), images(40))
+    shown = answer.shown
+    assert [split.extent for split in shown.splits] == ["200 rows", "40 rows"]
+    assert shown.balance.counts.tolist() == [[50] * 4, [10] * 4]
+    drawn, out = shown.views
+    assert isinstance(drawn, Images)
+    assert len(drawn.pixels) == 12
+    assert out.captions[0].startswith("1 · row 17: ")
+    assert not out.pixels[0].any()
+    assert {axis.name for axis in shown.axes} == {"brightness", "contrast", "height", "width"}
+    assert "The same in every row: height 12, width 12" in str(answer)
+    assert answer.picture().startswith(b"\x89PNG")
+
+
+def test_texts_are_escaped_and_what_cannot_be_read_is_told():
+    answer = nbrecipe.inspect_data(Films())
+    html = answer._repr_html_()
+    assert isinstance(answer.shown.views[0], Texts)
+    assert "<script>film" not in html
+    assert "&lt;script&gt;film" in html
+    assert "<strong>1</strong> could not be read (row 40: UnicodeDecodeError" in html
+    assert "Always answering pos is right in 66.3% of the rows" in str(answer)
+
+
+def test_tables_and_sequences_have_a_view_of_their_own():
+    generator = np.random.default_rng(0)
+    table = generator.standard_normal((300, 40)).astype(np.float32)
+    table[5, 3], table[9, 0] = np.nan, 50
+    answer = nbrecipe.inspect_data((table, generator.standard_normal(300)))
+    assert isinstance(answer.shown.views[0], Table)
+    assert answer.shown.axes[3].missing == (1,)
+    assert answer.shown.views[1].captions[0].endswith("row 9")
+    assert answer.shown.balance is None
+    waves = np.cumsum(generator.standard_normal((60, 200, 2)), axis=1).astype(np.float32)
+    assert isinstance(nbrecipe.inspect_data({"wave": waves}).shown.views[0], Series)
+
+
+def test_the_label_may_be_a_column_or_stand_beside():
+    x, y = np.random.default_rng(0).standard_normal((50, 3)), np.arange(50) % 2
+    for answer in (nbrecipe.inspect_data(x, labels=y), nbrecipe.inspect_data({"x": x, "sold": y}, labels="sold")):
+        assert answer.shown.balance.counts.tolist() == [[25, 25]]
+
+
+def test_at_most_so_many_rows_and_errors():
+    answer = nbrecipe.inspect_data(Films(), rows=30)
+    assert answer.shown.splits[0].extent == "the first 30 of 90 rows"
+    with pytest.raises(
+        BadInput, match="more than 0 examples of `train_data` cannot be read; row 40: UnicodeDecodeError"
+    ):
+        nbrecipe.inspect_data(Films(), max_errors=0)
+
+
+def test_without_data_one_sentence_says_what_to_do():
+    with pytest.raises(BadInput, match=r"no data here: name them \(`%inspect_data train_set`\)"):
+        nbrecipe.inspect_data()
+
+
+def test_random_transforms_leave_the_random_state_as_it_was():
+    class Noisy(Dataset):
+        def __len__(self):
+            return 40
+
+        def __getitem__(self, row):
+            return torch.randn(3) + np.random.rand(), row % 2
+
+    torch.manual_seed(3)
+    np.random.seed(3)
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    nbrecipe.inspect_data(Noisy())
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (np.random.get_state()[1] == before[1]).all()
