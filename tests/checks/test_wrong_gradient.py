@@ -124,7 +124,20 @@ def rows_of_a_table(seed):
     return toys.bench(net, ids, ids[:, 0] % 3, nn.CrossEntropyLoss(), optimizer=None)
 
 
+def slopes_in_the_loss(seed):
+    """A penalty on the slope of the output, which the loss differentiates itself."""
+
+    def loss_fn(model, batch):
+        x = batch[0].clone().requires_grad_(True)
+        out = model(x)
+        slope = torch.autograd.grad(out.sum(), x, create_graph=True)[0]
+        return F.mse_loss(out, batch[1]) + (slope.norm(dim=1) - 1).square().mean()
+
+    return toys.regress(toys.mlp((10, 16, 1), act=nn.Tanh, seed=seed), loss_fn)
+
+
 NETS = [
+    slopes_in_the_loss,
     rows_of_a_table,
     healthy.he_mlp_of_eight_layers, healthy.convnet_with_batch_norm_and_dropout, healthy.lstm_over_tokens,
     healthy.tied_language_model, healthy.weighted_smoothed_summed, healthy.many_labels, healthy.contrastive,

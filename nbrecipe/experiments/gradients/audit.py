@@ -175,7 +175,7 @@ def _measured(
 
     def once(mode: Cuts | None) -> Tensor:
         reset()
-        with _seeded():
+        with _seeded(), torch.enable_grad():  # a loss may differentiate something itself
             if mode is None:
                 return ask()
             with mode:
@@ -186,7 +186,7 @@ def _measured(
         raise BadInput("the loss has no gradient: nothing trainable is on its way")
     own, meant = own_backwards(loss)
     slopes = _backward(loss, [tensor for _, tensor in named])
-    with narrow, torch.no_grad():
+    with narrow:
         once(None)
     passes = [_timed(lambda: once(cuts.replay()).detach()) for _ in range(2)]
     replayed, took = [float(value) for value, _ in passes], min(seconds for _, seconds in passes)
