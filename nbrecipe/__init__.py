@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .twins.freeze import freeze as freeze
     from .twins.inspect_data import inspect_data as inspect_data
     from .twins.same_as import same_as as same_as
+    from .twins.show_augment import show_augment as show_augment
     from .twins.show_batch import show_batch as show_batch
     from .twins.watch import watch as watch
     from .verbs import bind as bind
@@ -40,6 +41,7 @@ TWINS = {
     "inspect_data": ".twins.inspect_data",
     "same_as": ".twins.same_as",
     "chart_dependencies": ".twins.chart_dependencies",
+    "show_augment": ".twins.show_augment",
     "show_batch": ".twins.show_batch",
     "watch": ".twins.watch",
 }
@@ -58,6 +60,7 @@ __all__ = [
     "report",
     "same_as",
     "seed",
+    "show_augment",
     "show_batch",
     "watch",
 ]

@@ -15,6 +15,8 @@ except ImportError:  # IPython before 8.6 completes names and magics in its own 
     context_matcher = None  # type: ignore[assignment]
 
 LINE = re.compile(r"(?:^|=\s*)\s*%%?(\w+)\s+(.*)$")
+#: what the first word after a magic may be, by what it is called there
+FIRST = {"model": ("model",), "data": ("train_data", "train", "val_data", "val")}
 #: the attribute by which our matcher is known again
 MARK = "nbrecipe"
 
@@ -68,7 +70,7 @@ def _offers(shell: Any, name: str, magic: Any, before: list[str], word: str) -> 
     if name == "recipe":
         return _ids(before)
     takes = [action.dest for action in magic.parser._actions if not action.option_strings]
-    return _names(shell, "model") if takes[:1] == ["model"] else []
+    return [text for flag in FIRST.get(takes[0] if takes else "", ()) for text in _names(shell, flag)]
 
 
 def _ids(before: list[str]) -> list[str]:

@@ -98,6 +98,8 @@ class Search:
     magic: str = "%check_init"
     #: whether an optimizer of another model is of use
     any_optimizer: bool = True
+    #: what is looked for
+    kinds: tuple[Kind, ...] = KINDS
 
     found: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -108,7 +110,7 @@ class Search:
         Raises UsageError, in one sentence, for a given value that does not fit and for two candidates.
         """
         self.given_values()
-        for kind in KINDS:
+        for kind in self.kinds:
             if kind.field not in self.found and kind is not PRETRAINED:
                 self._look_for(kind)
         self._derive()

@@ -1,0 +1,168 @@
+"""One example read again and again: every reading is kept, random numbers move on between them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...bench import Bench
+from .parts import Part, parts_of
+from .source import Source, source_in
+from .stored import Stored
+
+#: draws of an example, examples that are judged, and seconds after which no further draw is made
+DRAWS, EXAMPLES, PATIENCE = 8, 4, 4.0
+
+
+@dataclass(frozen=True)
+class Draws:
+    """One example, drawn several times."""
+
+    #: as the user would write it
+    name: str
+    index: int
+    #: the parts of each draw, in copies
+    drawn: tuple[tuple[Part, ...], ...]
+    #: whether reading it takes numbers from a generator of python, numpy or torch that all share
+    random: bool = False
+    #: the generators ("torch") that each reading leaves in the same state, wherever they stood: it seeds them
+    seeded: tuple[str, ...] = ()
+
+    @property
+    def distinct(self) -> int:
+        """How many of the draws differ."""
+        return len({tuple(part.digest for part in draw) for draw in self.drawn})
+
+    def column(self, place: int) -> list[Part]:
+        """One part in every draw that has it."""
+        return [draw[place] for draw in self.drawn if len(draw) > place]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Some examples, each drawn several times."""
+
+    name: str
+    examples: tuple[Draws, ...]
+    #: why fewer were drawn than asked for, "" where all were
+    note: str = ""
+    #: the places of examples that reading changes where they are stored
+    changed: tuple[int, ...] = ()
+    source: Source | None = field(default=None, repr=False)
+
+    @property
+    def count(self) -> int:
+        """All draws."""
+        return sum(len(example.drawn) for example in self.examples)
+
+    @property
+    def varies(self) -> bool:
+        """Whether any example comes in more than one form."""
+        return any(example.distinct > 1 for example in self.examples)
+
+
+def drawing(bench: Bench) -> Drawing:
+    """Examples of the bench's training set, drawn several times; run it inside `bench.untouched()`.
+
+    Raises BadInput, in one sentence, where the same example cannot be drawn twice or where reading it fails.
+    """
+    source = source_in(bench)
+    return drawn(source, source.spread(EXAMPLES), DRAWS)
+
+
+def drawn(source: Source, places: Sequence[int], count: int, patience: float = PATIENCE) -> Drawing:
+    """The same for any source; an interrupt, and time, end it with what was drawn, once the first example is there."""
+    until, examples, note = time.monotonic() + patience, list[Draws](), ""
+    stored = Stored(source.data, places)
+    try:
+        for place in places:
+            made: list[_Draw] = []
+            try:
+                for one in _each(source, place, count):
+                    made.append(one)
+                    stored.put_back()
+                    if len(made) > 1 and time.monotonic() > until:
+                        break
+            except KeyboardInterrupt:
+                if len(made) < 2 and not examples:
+                    raise
+                note = "interrupted"
+            if len(made) > 1:
+                examples.append(_example(source, place, made))
+            if note or time.monotonic() > until:
+                note = note or _slow(examples, places, count, patience)
+                break
+    finally:
+        stored.put_back()
+    return Drawing(source.name, tuple(examples), note, tuple(stored.changed), source)
+
+
+def _slow(examples: Sequence[Draws], places: Sequence[int], count: int, patience: float) -> str:
+    made = sum(len(example.drawn) for example in examples)
+    if made == count * len(places):
+        return ""
+    return f"examples come slowly: {made} draws in {patience:.0f} s"
+
+
+@dataclass(frozen=True)
+class _Draw:
+    parts: tuple[Part, ...]
+    before: dict[str, bytes]
+    after: dict[str, bytes]
+
+
+def _each(source: Source, place: int, count: int) -> Iterator[_Draw]:
+    met: set[tuple[str, bytes]] = set()
+    for _ in range(count):
+        before = _states()
+        parts = tuple(parts_of(source.drawn(place)))
+        after = _states()
+        met |= set(before.items())
+        yield _Draw(parts, before, after)
+        _step([name for name, state in after.items() if (name, state) in met])
+        met |= set(after.items())
+
+
+def _example(source: Source, place: int, made: Sequence[_Draw]) -> Draws:
+    taken = [name for name in made[0].before if any(one.before[name] != one.after[name] for one in made)]
+    seeded = tuple(
+        name
+        for name in taken
+        if len({one.after[name] for one in made}) == 1 and len({one.before[name] for one in made}) == len(made)
+    )
+    return Draws(source.label(place), place, tuple(one.parts for one in made), bool(taken), seeded)
+
+
+def _states() -> dict[str, bytes]:
+    """Where the generators that all share stand."""
+    legacy: Any = np.random.get_state()
+    return {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "numpy": legacy[1].tobytes() + repr(legacy[2:]).encode(),
+        "random": repr(random.getstate()).encode(),
+    }
+
+
+def _step(names: Sequence[str]) -> None:
+    """Move these on, as whatever else happens between two readings does; no seeding then stays unseen."""
+    moves: dict[str, Callable[[], Any]] = {
+        "torch": lambda: torch.rand(()),
+        "numpy": np.random.random,
+        "random": random.random,
+    }
+    for name in names:
+        moves[name]()
+
+
+def stacked(parts: Sequence[Part]) -> Tensor | None:
+    """The values of one part in all draws as one tensor; None where they are no numbers of one shape."""
+    tensors = [part.value for part in parts if isinstance(part.value, Tensor)]
+    same = len(tensors) == len(parts) and len({(tuple(t.shape), t.dtype) for t in tensors}) == 1
+    return torch.stack(tensors) if same else None

@@ -1,0 +1,150 @@
+"""How one image lies in another: mirrored, turned by quarters, shifted; by the correlation of their grey values.
+
+Each of the eight symmetries of a square is tried with every shift up to a third of the sides, on images of at most 48
+pixels a side. The correlation is that of the overlap alone (Padfield 2012, masked normalised cross-correlation).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+#: pixels a side at which images are compared, and the share of a side by which they may be shifted
+SIDE, REACH = 48, 1 / 3
+#: correlation from which on two images are the same picture, moved
+ALIKE = 0.9
+#: a motion is possible where its residue, 1 - correlation, is at most so many times that of the best, and a little
+TIMES, LITTLE = 5.0, 0.02
+#: correlation that a motion has to bring above none
+GAIN = 0.1
+#: share of the grey values' range that an image varies by at least; below, everything correlates by chance
+VARIES = 1e-3
+#: the eight symmetries: turned by so many quarters, then mirrored or not
+WORDS = (
+    "", "turned left", "upside down and mirrored", "turned right",
+    "mirrored", "turned left and mirrored", "upside down", "turned right and mirrored",
+)  # fmt: skip
+IDENTITY, MIRROR = 0, 4
+
+
+@dataclass(frozen=True)
+class Motion:
+    """One symmetry of the square and, after it, a shift as shares of height and width."""
+
+    turn: int
+    down: float = 0.0
+    right: float = 0.0
+    correlation: float = 1.0
+
+    @property
+    def still(self) -> bool:
+        """Whether nothing moves."""
+        return self.turn == IDENTITY and not self.down and not self.right
+
+    def told(self, shape: Sequence[int]) -> str:
+        """In words, for an image of (H, W) pixels: "mirrored, shifted 3 right and 1 up"; "" for none."""
+        down, right = round(self.down * shape[0]), round(self.right * shape[1])
+        ways = [f"{abs(right)} {'right' if right > 0 else 'left'}"] if right else []
+        ways += [f"{abs(down)} {'down' if down > 0 else 'up'}"] if down else []
+        shift = f"shifted {' and '.join(ways)}" if ways else ""
+        return ", ".join(filter(None, (WORDS[self.turn], shift)))
+
+
+@dataclass(frozen=True)
+class Motions:
+    """How the first image may have become the second; `possible` is empty where nothing explains it."""
+
+    possible: tuple[Motion, ...]
+    #: correlation without any motion
+    unmoved: float
+
+    @property
+    def best(self) -> Motion | None:
+        """What explains the second image best."""
+        return max(self.possible, key=lambda motion: motion.correlation, default=None)
+
+    @property
+    def moved(self) -> bool:
+        """Whether it has moved for certain: some motion explains it, and standing still does not."""
+        best = self.best
+        if best is None or any(motion.still for motion in self.possible):
+            return False
+        return best.correlation - self.unmoved >= GAIN
+
+
+def turned(values: Tensor, turn: int) -> Tensor:
+    """The last two axes under one of the eight symmetries."""
+    made = torch.rot90(values, turn % 4, (-2, -1)) if turn % 4 else values
+    return made.flip(-1) if turn >= 4 else made
+
+
+def grey(image: Tensor) -> Tensor | None:
+    """(C, H, W) as a small (h, w) of its mean grey; None where nothing in it varies."""
+    values = image.double().nan_to_num()
+    mean = values[:3].mean(0) if values.shape[0] <= 4 else values.mean(0)
+    height, width = mean.shape
+    times = min(1.0, SIDE / max(height, width))
+    small = functional.adaptive_avg_pool2d(mean[None], (max(4, round(height * times)), max(4, round(width * times))))[0]
+    spread = float(small.amax() - small.amin())
+    return small if spread > VARIES * max(1e-12, float(values.abs().amax())) else None
+
+
+def motions(first: Tensor, second: Tensor) -> Motions:
+    """Every motion that may have made the second grey image from the first."""
+    found = [motion for turn in range(8) if (motion := _best(turned(first, turn), second, turn)) is not None]
+    unmoved = _correlation(first, second) if first.shape == second.shape else 0.0
+    top = max((motion.correlation for motion in found), default=0.0)
+    if top < ALIKE:
+        return Motions((), unmoved)
+    enough = 1 - (TIMES * (1 - top) + LITTLE)
+    possible = [motion for motion in found if motion.correlation >= enough]
+    if unmoved >= enough and not any(motion.still for motion in possible):
+        possible.append(Motion(IDENTITY, correlation=unmoved))
+    return Motions(tuple(possible), unmoved)
+
+
+def _best(moved: Tensor, second: Tensor, turn: int) -> Motion | None:
+    """The best shift after one symmetry; none where it explains as much without."""
+    if moved.shape != second.shape:
+        return None
+    table, (down, right) = _shifted(moved, second)
+    place = int(table.argmax())
+    row, column = divmod(place, table.shape[1])
+    top, centre = float(table.flatten()[place]), float(table[down, right])
+    if 1 - centre <= 1.5 * (1 - top) + LITTLE / 4:
+        return Motion(turn, correlation=centre)
+    height, width = second.shape
+    return Motion(turn, (row - down) / height, (column - right) / width, top)
+
+
+def _shifted(first: Tensor, second: Tensor) -> tuple[Tensor, tuple[int, int]]:
+    """The correlation of the overlap for each shift of the first image, and where in the table no shift stands."""
+    height, width = second.shape
+    size = (2 * height, 2 * width)
+    here = torch.fft.rfft2(torch.stack([first, first.square(), torch.ones_like(first)]), size)
+    there = torch.fft.rfft2(torch.stack([second, second.square(), torch.ones_like(second)]), size)
+
+    def crossed(a: int, b: int) -> Tensor:
+        whole: Tensor = torch.fft.irfft2(here[a].conj() * there[b], size)
+        return whole
+
+    count = crossed(2, 2).round().clamp_min(1)
+    sum1, sum2 = crossed(0, 2), crossed(2, 0)
+    above = crossed(0, 0) - sum1 * sum2 / count
+    power1 = (crossed(1, 2) - sum1.square() / count).clamp_min(0)
+    power2 = (crossed(2, 1) - sum2.square() / count).clamp_min(0)
+    least = 1e-9 * max(1e-300, float(first.square().sum() * second.square().sum()) ** 0.5)
+    table = torch.where((power1 > least) & (power2 > least), above / (power1 * power2).sqrt().clamp_min(least), 0.0)
+    down, right = int(height * REACH), int(width * REACH)
+    rows = torch.arange(-down, down + 1) % size[0]
+    columns = torch.arange(-right, right + 1) % size[1]
+    return table[rows][:, columns], (down, right)
+
+
+def _correlation(first: Tensor, second: Tensor) -> float:
+    a, b = first - first.mean(), second - second.mean()
+    return float((a * b).sum() / (a.square().sum() * b.square().sum()).sqrt().clamp_min(1e-300))
