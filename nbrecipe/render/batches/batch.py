@@ -157,4 +157,5 @@ def spoken_view(shown: View) -> Iterator[str]:
             first = [shown.captions[i]] if i < len(shown.captions) else []
             yield "    " + " ".join(f"{cell[:_CELL]:>{_CELL}}" for cell in (*first, *cells[:_COLUMNS]))
     elif any(shown.captions):
-        yield text.wrap(f"    targets: {', '.join(shown.captions)}", "      ")
+        between = "; " if any(", " in caption for caption in shown.captions) else ", "
+        yield text.wrap(f"    targets: {between.join(shown.captions)}", "      ")

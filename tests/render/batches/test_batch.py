@@ -1,5 +1,6 @@
 """Batches as HTML, text and picture: small, escaped, whole without scripts."""
 
+import dataclasses
 import re
 
 import pytest
@@ -64,6 +65,12 @@ def test_the_text_stands_alone():
     assert "    <s> a⏎b <script>alert('&')</script> <pad> ×7 … 9 more → good" in told
     assert "        target        age <script>al" in told
     assert all(len(line) <= 100 for line in told.splitlines())
+
+
+def test_targets_of_several_words_stay_apart():
+    shown = dataclasses.replace(samples.images(count=2), captions=("cat, dog", "cat"))
+    told = batch.text_of(samples.report(), samples.batches([shown]))
+    assert "    targets: cat, dog; cat\n" in told
 
 
 @KINDS
