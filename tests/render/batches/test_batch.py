@@ -70,7 +70,7 @@ def test_the_text_stands_alone():
 def test_targets_of_several_words_stay_apart():
     shown = dataclasses.replace(samples.images(count=2), captions=("cat, dog", "cat"))
     told = batch.text_of(samples.report(), samples.batches([shown]))
-    assert "    targets: cat, dog; cat\n" in told
+    assert "    targets: cat, dog; cat" in told
 
 
 @KINDS
