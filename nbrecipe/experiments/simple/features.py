@@ -1,0 +1,158 @@
+"""Simple features of examples, whatever they are: a table of numbers that a linear model and distances can use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...batches import BadInput
+from ...scan.block import Values
+from ...scan.kinds import COLOURS, Kind, flat_side
+from .libraries import vectorizers
+
+Array = np.ndarray[Any, Any]
+#: pixels a side; features of texts and of token ids; standard deviations at which a column is cut
+SIDE, WORDS, LETTERS, IDS, FAR = 16, 640, 384, 512, 8.0
+#: stretches of a sequence that are summed up one by one
+STRETCHES = 8
+
+
+def features_of(columns: Mapping[str, Values], kinds: Mapping[str, Kind]) -> Array:
+    """(rows, features), float32, without missing values. Raises BadInput where no column can be used."""
+    tables = [_MAKERS[kind](columns[name]) for name, kind in kinds.items() if kind in _MAKERS and name in columns]
+    tables = [table for table in tables if table.shape[1]]
+    if not tables:
+        told = ", ".join(sorted({str(kind) for kind in kinds.values()})) or "nothing"
+        raise BadInput(f"no simple features are known for such inputs ({told})")
+    return np.ascontiguousarray(np.concatenate(tables, axis=1), dtype=np.float32)
+
+
+def standardised(table: Array) -> Array:
+    """Each column with mean 0 and deviation 1, cut far out; what is no number counts as the mean."""
+    table = np.where(np.isfinite(table), table, np.nan).astype(np.float64)
+    with np.errstate(all="ignore"):
+        known = np.isfinite(table).any(0)
+        table = table[:, known]
+        mean, deviation = np.nanmean(table, axis=0), np.nanstd(table, axis=0)
+    keep = deviation > 1e-9 * np.maximum(np.abs(mean), 1e-30)
+    table = (table[:, keep] - mean[keep]) / deviation[keep]
+    cut: Array = np.clip(np.nan_to_num(table), -FAR, FAR).astype(np.float32)
+    return cut
+
+
+def _table(values: Values) -> Array:
+    table = np.stack(values) if isinstance(values, list) else values
+    table = table.reshape(len(table), -1)
+    return _balanced(standardised(table))
+
+
+def _balanced(table: Array) -> Array:
+    """Of equal weight as one input among several, however many columns it has."""
+    return np.asarray(table / max(1.0, table.shape[1]) ** 0.5)
+
+
+def _number(values: Values) -> Array:
+    flat = np.array([_float(v) for v in values], dtype=np.float64) if isinstance(values, list) else values
+    return standardised(flat.reshape(len(flat), -1)[:, :1])
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _image(values: Values) -> Array:
+    if isinstance(values, np.ndarray):
+        side = flat_side(values) if values.ndim == 2 else 0
+        whole = _small(values.reshape(len(values), side, side) if side else values)
+    else:
+        whole = np.concatenate([_small(np.asarray(image)[None]) for image in values])
+    whole = np.nan_to_num(whole, posinf=0.0, neginf=0.0)
+    whole = whole - whole.mean(0)
+    return _balanced(whole / (whole.std() or 1.0))
+
+
+def _small(images: Array) -> Array:
+    """(N, H, W), (N, H, W, C) or (N, C, H, W) as rows of pixels: grey, at most 16 a side, and 4 a side by colour."""
+    pixels = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
+    if pixels.ndim == 3:
+        pixels = pixels[:, None]
+    elif pixels.shape[1] not in COLOURS or (pixels.shape[3] in COLOURS and pixels.shape[2] > pixels.shape[3]):
+        pixels = pixels.permute(0, 3, 1, 2)
+    pool = torch.nn.functional.adaptive_avg_pool2d
+    grey = pixels[:, :3].mean(1, keepdim=True)
+    wanted = (min(SIDE, grey.shape[2]), min(SIDE, grey.shape[3]))
+    parts = [(pool(grey, wanted) if grey.shape[2:] != wanted else grey).flatten(1)]
+    if pixels.shape[1] >= 3:
+        parts.append(pool(pixels[:, :3], (4, 4)).flatten(1))
+    return torch.cat(parts, 1).numpy()
+
+
+def _text(values: Values) -> Array:
+    words, letters = vectorizers(WORDS, LETTERS)
+    texts = [value if isinstance(value, str) else "" for value in values]
+    parts = []
+    for maker in (words, letters):
+        try:
+            parts.append(maker.fit_transform(texts).toarray().astype(np.float32))
+        except ValueError:  # no words at all
+            continue
+    return np.concatenate(parts, axis=1) if parts else np.empty((len(texts), 0), np.float32)
+
+
+def _tokens(values: Values) -> Array:
+    """How often each of the frequent ids and pairs of ids occurs, by the square root, and the length."""
+    rows = [np.asarray(value).reshape(-1).astype(np.int64) for value in values]
+    pairs = [row[:-1] * 1_000_003 + row[1:] if len(row) > 1 else row[:0] for row in rows]
+    table = np.concatenate([_counts(rows), _counts(pairs)], axis=1)
+    table /= np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-9)
+    return table
+
+
+def _counts(rows: list[Array]) -> Array:
+    flat = np.concatenate(rows) if rows else np.empty(0, np.int64)
+    owner = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    ids, place, often = np.unique(flat, return_inverse=True, return_counts=True)
+    column = np.full(len(ids), -1)
+    kept = np.argsort(-often, kind="stable")[:IDS]
+    column[kept] = np.arange(len(kept))
+    there = column[place] >= 0
+    table = np.zeros((len(rows), len(kept)), np.float32)
+    np.add.at(table, (owner[there], column[place][there]), 1.0)
+    rare = np.log1p(len(rows) / np.maximum((table > 0).sum(0), 1))
+    weighed: Array = np.sqrt(table) * rare.astype(np.float32)
+    return weighed
+
+
+def _sequence(values: Values) -> Array:
+    return _balanced(standardised(np.stack([_summary(np.asarray(value, dtype=np.float64)) for value in values])))
+
+
+def _summary(series: Array) -> Array:
+    """Level, spread, ends, roughness and spectrum of (T,) or (T, C), over all of it and by stretches."""
+    series = np.nan_to_num(series.reshape(len(series), -1)) if series.size else np.zeros((1, 1))
+    steps = np.diff(series, axis=0) if len(series) > 1 else np.zeros_like(series)
+    per = [series.mean(0), series.std(0), series.min(0), series.max(0), np.abs(steps).mean(0), series[0], series[-1]]
+    per.append((np.diff(np.sign(series - series.mean(0)), axis=0) != 0).mean(0) if len(series) > 1 else series[0] * 0)
+    mean = series.mean(1)
+    stretches = np.array([[part.mean(), part.std()] if len(part) else [0.0, 0.0]
+                          for part in np.array_split(mean, STRETCHES)]).ravel()  # fmt: skip
+    power = np.log1p(np.abs(np.fft.rfft(mean - mean.mean())))
+    bands = np.array([band.mean() if len(band) else 0.0 for band in np.array_split(power[1:], STRETCHES)])
+    return np.concatenate([np.stack(per).ravel(), stretches, bands, [float(len(series))]])
+
+
+_MAKERS: dict[Kind, Callable[[Values], Array]] = {
+    Kind.NUMBER: _number,
+    Kind.TABLE: _table,
+    Kind.FLAGS: _table,
+    Kind.IMAGE: _image,
+    Kind.TEXT: _text,
+    Kind.TOKENS: _tokens,
+    Kind.SEQUENCE: _sequence,
+}

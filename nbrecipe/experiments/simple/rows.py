@@ -1,0 +1,105 @@
+"""Rows of a data set as simple features with their labels, in the data set's own order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...batches import BadInput
+from ...bench import Bench
+from ...scan import held
+from ...scan.block import Block, Values
+from ...scan.kinds import Kind
+from ...scan.labels import as_classes
+from ...scan.plan import Plan
+from ...scan.reading import Scan
+from ...scan.sample import places, taken
+from .features import features_of
+
+Array = np.ndarray[Any, Any]
+#: rows that are used; classes that a cheap model tells apart; rows of a class below which it is left out
+MOST, CLASSES, FEW = 4000, 100, 5
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Examples as numbers."""
+
+    #: (n,) numbers of the rows, rising
+    rows: Array
+    #: (n, features)
+    features: Array
+    #: (n,) places in `classes`, or the numbers to predict where there are none
+    labels: Array
+    classes: tuple[Any, ...]
+    kinds: Mapping[str, Kind]
+    #: rows of the data set that were read
+    read: int
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def extent(self) -> str:
+        """How many rows these are, in words."""
+        return f"{len(self)} rows" if len(self) == self.read else f"{len(self)} of {self.read} rows"
+
+
+def train_rows(bench: Bench) -> Rows:
+    """Rows of the training data. Raises what a scan raises, and BadInput where nothing can be predicted of them."""
+    return rows_of(bench.once(held.train_scan))
+
+
+def val_rows(bench: Bench) -> Rows:
+    """Rows of the validation data; raises the same."""
+    return rows_of(bench.once(held.val_scan))
+
+
+def rows_of(scan: Scan) -> Rows:
+    """What the sample of a scan holds; of a large one, rows drawn by a hash of their number."""
+    block = scan.part.sample.block()
+    if len(block) > MOST:
+        block = taken(block, np.sort(np.argpartition(places(block.rows), MOST - 1)[:MOST]))
+    return prepared(block, scan.plan, scan.rows)
+
+
+def prepared(block: Block, plan: Plan, read: int) -> Rows:
+    """A block as features and labels. Raises BadInput where there are no classes or numbers to predict."""
+    if plan.label is None:
+        raise BadInput("no column is known to be the label")
+    if not plan.inputs:
+        raise BadInput("there is no input beside the label")
+    kind, given = plan.kinds[plan.label], block.columns[plan.label]
+    if kind not in (Kind.CLASS, Kind.NUMBER):
+        raise BadInput(f"the label is neither a class nor a number ({kind})")
+    labels, classes = _coded(given) if kind is Kind.CLASS else (_numbers(given), ())
+    keep = np.flatnonzero(labels >= 0 if classes else np.isfinite(labels))
+    if not len(keep):
+        raise BadInput("no row has a label of a class that occurs often enough")
+    chosen = taken(block, keep) if len(keep) < len(block) else block
+    features = features_of(chosen.columns, plan.inputs)
+    return Rows(chosen.rows, features, labels[keep], classes, plan.inputs, read)
+
+
+def _coded(values: Values) -> tuple[Array, tuple[Any, ...]]:
+    """Each row's place among the classes; -1 where the label is missing or hardly ever occurs."""
+    told = as_classes(values)
+    counts: dict[Any, int] = {}
+    for value in told:
+        if value is not None:
+            counts[value] = counts.get(value, 0) + 1
+    kept = sorted((value for value, count in counts.items() if count >= FEW), key=lambda v: (str(type(v)), v))
+    if len(kept) > CLASSES:
+        raise BadInput(f"there are {len(kept)} classes: too many for a cheap model")
+    if len(kept) < 2:
+        raise BadInput("there are not two classes with five rows each")
+    code = {value: place for place, value in enumerate(kept)}
+    return np.array([code.get(value, -1) for value in told], dtype=np.int64), tuple(kept)
+
+
+def _numbers(values: Values) -> Array:
+    flat = np.asarray(values, dtype=np.float64)
+    return flat.reshape(len(flat), -1)[:, 0]
