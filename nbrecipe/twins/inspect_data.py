@@ -73,7 +73,7 @@ def inspect_data(
     """Read the data once, from the first row to the last, and show what stands in them.
 
     `train` and `val` are data sets, loaders, arrays or frames; without them, what is bound. `labels` is the name of the
-    column that holds the label, or the labels row by row. At most `rows` rows of each are read, and at most
+    column that holds the label, or the training labels row by row. At most `rows` rows of each are read, and at most
     `max_errors` examples may fail. Takes what `bind` takes for the rest. Raises BadInput, in one sentence.
     """
     bench = verbs.bench_of(**given)
@@ -135,6 +135,8 @@ def _scanned(
     if not _named(bench, split):
         return None
     data, name = held.given_data(bench, split)
+    if split == "val" and not isinstance(labels, str):  # rows of labels are those of the training data
+        labels = None
     with Untouched([data]):
         source = open_source(data, name, label=labels)
         return scan(source, most=rows, max_errors=max_errors, seen=lambda count: progress(name, count, source.length))
