@@ -2,6 +2,7 @@
 
 import healthy
 import lookalikes
+import objectives
 import pytest
 import teachers
 import torch
@@ -31,10 +32,14 @@ HINTS = {
     "norm_without_running_statistics": {"batch-leak"},
     "norms_alone": {"frozen-network"},
     "random_features": {"untrained-parameters"},
+    "averaged": {"stale-optimizer"},
+    "rewards": {"dropout-in-eval"},
 }
 
 
-@pytest.mark.parametrize("build", [*lookalikes.KINDS, *teachers.KINDS], ids=lambda build: build.__name__)
+@pytest.mark.parametrize(
+    "build", [*lookalikes.KINDS, *teachers.KINDS, *objectives.KINDS], ids=lambda build: build.__name__
+)
 def test_what_looks_like_a_fault_is_none(build):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
