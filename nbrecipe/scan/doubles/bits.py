@@ -1,0 +1,132 @@
+"""How many bits the rows hold, at least: with few, rows are equal by chance.
+
+The bits of independent columns overstate those of columns that go together. So only what a row itself shows counts:
+no value that fills most of it (padding, background, zeros), of an image only pixels that differ from the ones left,
+above and aslant, and of all this one half; of a text at most one bit a character (Shannon 1951).
+"""
+
+from __future__ import annotations
+
+import collections
+from typing import Any
+
+import numpy as np
+
+from ..axes import sides
+from ..block import Block, Values
+from ..kinds import COLOURS, Kind
+from ..plan import Plan
+from ..sample import picked
+
+#: rows from which frequencies are taken, and places of a row that are looked at
+ROWS, PLACES = 2000, 512
+#: share of the bits of independent columns that counts, and that of tokens, which go together more
+HALF, QUARTER = 0.5, 0.25
+Array = np.ndarray[Any, Any]
+
+
+def bits(plan: Plan, sample: Block, rows: Block) -> Array:
+    """Bits of each of the rows, seen against those of a sample of the data."""
+    total = np.zeros(len(rows))
+    step = max(1, len(sample) // ROWS)
+    for name, kind in plan.inputs.items():
+        if name in rows.columns and name in sample.columns:
+            known = picked(sample.columns[name], slice(None, None, step)) if step > 1 else sample.columns[name]
+            total += _of_column(kind, known, rows.columns[name])
+    return total
+
+
+def _of_column(kind: Kind, known: Values, values: Values) -> Array:
+    if kind is Kind.TEXT:
+        return _of_words([str(text).lower().split() for text in known], [str(text).lower().split() for text in values],
+                         np.array([len(str(text)) for text in values], float))  # fmt: skip
+    if kind is Kind.TOKENS:
+        lists = [np.ravel(value).tolist() for value in known], [np.ravel(value).tolist() for value in values]
+        return np.maximum(_of_words(*lists), QUARTER * _of_places(kind, known, values))
+    return HALF * _of_places(kind, known, values)
+
+
+def _of_words(known: list[list[Any]], values: list[list[Any]], most: Array | None = None) -> Array:
+    """Half the surprise of the words of a row, each by the share of rows that have it."""
+    having = collections.Counter(word for row in known for word in set(row))
+    surprise = {word: np.log2(len(known) / count) for word, count in having.items()}
+    new = float(np.log2(len(known)))
+    out = HALF * np.array([sum(surprise.get(word, new) for word in set(row)) for row in values])
+    return out if most is None else np.minimum(out, most)
+
+
+def _of_places(kind: Kind, known: Values, values: Values) -> Array:
+    if not (isinstance(known, np.ndarray) and isinstance(values, np.ndarray) and known.shape[1:] == values.shape[1:]):
+        return _of_ragged(known, values)
+    if known.dtype.kind not in "biuf":
+        return np.zeros(len(values))
+    plain, news = _plane(kind, known), _plane(kind, values)
+    told = _new(news) if news.ndim == 3 else None
+    flat, rows = plain.reshape(len(plain), -1), news.reshape(len(news), -1)
+    places = np.unique(np.linspace(0, flat.shape[1] - 1, PLACES).astype(int))
+    flat, rows = np.nan_to_num(flat[:, places]), np.nan_to_num(rows[:, places])
+    counts = rows != _commonest(rows)[:, None] if told is None else told.reshape(len(news), -1)[:, places]
+    out = np.zeros(len(rows))
+    for place in range(len(places)):
+        column = np.sort(flat[:, place])
+        met = np.searchsorted(column, rows[:, place], "right") - np.searchsorted(column, rows[:, place], "left")
+        out += counts[:, place] * np.log2(len(flat) / np.maximum(met, 1))
+    return out
+
+
+def _plane(kind: Kind, values: Array) -> Array:
+    """The first colour of images as (N, H, W); anything else as it is."""
+    if kind is not Kind.IMAGE:
+        return values
+    if values.ndim == 2:
+        side = round(values.shape[1] ** 0.5)
+        return values.reshape(-1, side, side)
+    if values.ndim == 4:
+        return values[:, 0] if values.shape[1] in COLOURS and values.shape[3] not in COLOURS else values[..., 0]
+    return values
+
+
+def _new(images: Array) -> Array:
+    """The pixels that are not told by the one left, above or aslant."""
+    wide = np.pad(images, ((0, 0), (1, 0), (1, 0)), mode="edge")
+    here, left, above, aslant = wide[:, 1:, 1:], wide[:, 1:, :-1], wide[:, :-1, 1:], wide[:, :-1, :-1]
+    out: Array = (here != left) & (here != above) & (here != aslant)
+    return out
+
+
+def _commonest(rows: Array) -> Array:
+    """The value that fills most of each row; NaN where none stands twice."""
+    ordered = np.sort(rows.astype(float), axis=1)
+    best, length = np.full(len(rows), np.nan), np.ones(len(rows), int)
+    run = np.ones(len(rows), int)
+    for place in range(1, ordered.shape[1]):
+        run = np.where(ordered[:, place] == ordered[:, place - 1], run + 1, 1)
+        longer = run > length
+        best, length = np.where(longer, ordered[:, place], best), np.maximum(run, length)
+    return best
+
+
+def _of_ragged(known: Values, values: Values) -> Array:
+    """The same for arrays of differing shapes, whose places have no frequencies of their own."""
+    pool = [_thin(value) for value in list(known)[:256]]
+    every = np.concatenate([values for values in pool if values is not None] or [np.zeros(1)])
+    kinds, counts = np.unique(every, return_counts=True)
+    out = np.zeros(len(values))
+    for row, value in enumerate(values):
+        thin = _thin(value)
+        if thin is None or len(thin) < 2:
+            continue
+        at = np.minimum(np.searchsorted(kinds, thin), len(kinds) - 1)
+        share = np.where(kinds[at] == thin, counts[at], 1) / len(every)
+        fresh = np.r_[False, thin[1:] != thin[:-1]] & (thin != _commonest(thin[None])[0])
+        out[row] = float(-(np.log2(share) * fresh).sum())
+    return out
+
+
+def _thin(value: Any) -> Array | None:
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf" or not value.size:
+        return None
+    plane = value if value.ndim != 3 else value[..., 0] if sides(value) == value.shape[:2] else value[0]
+    flat = np.nan_to_num(plane.reshape(-1))
+    out: Array = flat[np.unique(np.linspace(0, len(flat) - 1, PLACES).astype(int))]
+    return out

@@ -1,0 +1,134 @@
+"""The rows of a split as hashes: those that its loader can draw, and how to read some of them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler, WeightedRandomSampler
+
+from ...batches import BadInput
+from ...bench import Bench
+from ..block import Block, packed
+from ..held import given_data, train_scan, val_scan
+from ..reading import Scan
+from ..sample import end_to_end, places, taken
+from ..sources.arrays import Arrays
+from ..sources.datasets import Stream
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Hashes of the rows of one split, in the order of the rows."""
+
+    scan: Scan
+    #: of the inputs alone, and of the inputs with the label
+    inputs: Array
+    whole: Array
+    #: hash of the label
+    labels: Array
+    rows: Array
+    #: lowest bits of a hash that are zero: only such rows were kept
+    thinned: int = 0
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def name(self) -> str:
+        """How the user calls the data."""
+        return self.scan.name
+
+    @property
+    def streams(self) -> bool:
+        """Whether the rows come from a stream, which may repeat them on purpose."""
+        return isinstance(self.scan.source, Stream)
+
+    def only(self, chosen: Array) -> Table:
+        """Some of the rows."""
+        inputs, whole, labels, rows = (part[chosen] for part in (self.inputs, self.whole, self.labels, self.rows))
+        return Table(self.scan, inputs, whole, labels, rows, self.thinned)
+
+    def thin(self, bits: int) -> Table:
+        """The rows that a table with so many zero bits keeps."""
+        return self if bits <= self.thinned else self.only((self.inputs & np.uint64((1 << bits) - 1)) == 0)
+
+
+def train_table(bench: Bench) -> Table:
+    """The training rows. Raises Missing and BadInput as a scan does."""
+    return table_of(bench.once(train_scan), drawn(bench, "train"))
+
+
+def val_table(bench: Bench) -> Table:
+    """The validation rows; raises the same."""
+    return table_of(bench.once(val_scan), drawn(bench, "val"))
+
+
+def table_of(scan: Scan, chosen: Array | None = None) -> Table:
+    """The rows of a scan, or those of them with these numbers."""
+    copies = scan.part.copies
+    inputs, rows, labels = copies.table()
+    order = np.argsort(rows, kind="stable")
+    inputs, rows, labels = inputs[order], rows[order], labels[order]
+    with np.errstate(over="ignore"):
+        whole = inputs ^ places(labels.view(np.int64)) if scan.plan.label is not None else inputs
+    table = Table(scan, inputs, whole, labels, rows, copies.thinned)
+    return table if chosen is None else table.only(np.isin(rows, chosen))
+
+
+def drawn(bench: Bench, split: str) -> Array | None:
+    """The rows that a loader can draw; None for all of them. Raises BadInput where only its sampler knows."""
+    loader, name = given_data(bench, split)
+    if not isinstance(loader, DataLoader):
+        return None
+    batches, sampler = loader.batch_sampler, loader.sampler
+    if batches is not None and type(batches) is not BatchSampler:
+        inner = getattr(batches, "sampler", None)
+        sampler = inner if inner is not None else batches
+    if isinstance(sampler, (SequentialSampler, RandomSampler)) or not hasattr(loader.dataset, "__len__"):
+        return None
+    if isinstance(sampler, WeightedRandomSampler):
+        return np.flatnonzero(np.asarray(sampler.weights) > 0)
+    indices = getattr(sampler, "indices", None)
+    if indices is not None and not callable(indices):
+        return np.asarray(indices, dtype=np.int64)
+    if getattr(sampler, "num_replicas", None) is not None:  # the others read the rest
+        return None
+    raise BadInput(f"which rows `{name}` draws is known to its {type(sampler).__name__} alone")
+
+
+def read_rows(scan: Scan, rows: Array) -> Block:
+    """These rows again, by column; of a stream those that the sample kept."""
+    kept = scan.part.sample.block()
+    at = np.minimum(np.searchsorted(kept.rows, rows), max(len(kept) - 1, 0))
+    there = kept.rows[at] == rows if len(kept) else np.zeros(len(rows), bool)
+    if there.all() or isinstance(scan.source, Stream):
+        return taken(kept, at[there])
+    if isinstance(scan.source, Arrays):
+        return Block(rows, end_to_end(list(scan.source.picked(rows).blocks())).columns)
+    return _one_by_one(scan, rows)
+
+
+def _one_by_one(scan: Scan, rows: Array) -> Block:
+    good: list[int] = []
+    examples: list[dict[str, Any]] = []
+    for row in rows.tolist():
+        try:
+            example = scan.source.example(row)
+        except Exception:  # it could be read before; what changes from one reading to the next is no copy
+            continue
+        if not examples or example.keys() == examples[0].keys():
+            good.append(row)
+            examples.append(example)
+    columns = {name: packed([e[name] for e in examples]) for name in (examples[0] if examples else ())}
+    return Block(np.array(good, np.int64), columns)
+
+
+def some(rows: Array, most: int) -> Array:
+    """Positions of at most so many of them, drawn without replacement and always the same."""
+    if len(rows) <= most:
+        return np.arange(len(rows))
+    return np.sort(np.argpartition(places(rows), most)[:most])
