@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: the checks that judge the draws, of training and of validation
-CHECKS, OF_VALIDATION = ("unmoved-target", "frozen-augmentation"), ("unmoved-target", "unstable-validation")
+CHECKS = ("unmoved-target", "frozen-augmentation", "mutating-dataset")
+OF_VALIDATION = ("unmoved-target", "unstable-validation", "mutating-dataset")
 #: draws that are shown at most, examples, and seconds after which no further draw is made
 MOST, EXAMPLES, PATIENCE = 64, 12, 20.0
 UNCHANGED = "your data are as they were"
@@ -128,7 +129,7 @@ def show_augment_of(
     return ShownAugment(
         f"`{source.label(places[0]) if single else source.name}`, drawn {n} times" + ("" if single else " each"),
         {result.id: result for result in results},
-        note=_note(seen, source),
+        note="; ".join(filter(None, (seen.note, UNCHANGED))),
         seconds=time.perf_counter() - start,
         shown=Augmented(source.name, examples),
     )
@@ -189,7 +190,7 @@ def _standing(bench: Bench, data: Any, name: str) -> Bench:
 def _checks(bench: Bench) -> list[str]:
     validation = bench.val_data is not None or bench.val_loader is not None
     own = bench.train_data is bench.val_data and validation
-    names = OF_VALIDATION if own else (*CHECKS, *(OF_VALIDATION[1:] if validation else ()))
+    names = OF_VALIDATION if own else (*CHECKS, *(OF_VALIDATION[1:2] if validation else ()))
     return [name for name in names if name in all_checks()]
 
 
@@ -204,9 +205,3 @@ def _more(source: Source, seen: draws.Drawing) -> draws.Drawing:
     except BadInput:  # another example fails; what is shown did not
         return seen
     return replace(seen, examples=(*seen.examples, *more.examples))
-
-
-def _note(seen: draws.Drawing, source: Source) -> str:
-    changed = ", ".join(f"`{source.label(place)}`" for place in seen.changed)
-    told = f"reading {changed} changes what is stored; it was put back" if changed else ""
-    return "; ".join(filter(None, (seen.note, told, UNCHANGED)))

@@ -13,10 +13,13 @@ import torch
 from torch import Tensor
 
 from ...bench import Bench
+from ..data.held import held
+from ..data.stored import Stored, places_of
 from .parts import Part, parts_of
 from .source import Source, source_in
-from .stored import Stored
 
+#: states from which readings that all end in one other have started; what draws once and never again has two
+STARTS = 3
 #: draws of an example, examples that are judged, and seconds after which no further draw is made
 DRAWS, EXAMPLES, PATIENCE = 8, 4, 4.0
 
@@ -53,8 +56,6 @@ class Drawing:
     examples: tuple[Draws, ...]
     #: why fewer were drawn than asked for, "" where all were
     note: str = ""
-    #: the places of examples that reading changes where they are stored
-    changed: tuple[int, ...] = ()
     source: Source | None = field(default=None, repr=False)
 
     @property
@@ -80,20 +81,24 @@ def drawing(bench: Bench) -> Drawing:
 def drawn(source: Source, places: Sequence[int], count: int, patience: float = PATIENCE) -> Drawing:
     """The same for any source; an interrupt, and time, end it with what was drawn, once the first example is there."""
     until, examples, note = time.monotonic() + patience, list[Draws](), ""
-    stored = Stored(source.data, places)
+    stored = _stored(source, places)
     try:
         for place in places:
-            made: list[_Draw] = []
+            made, kept, writes = list[_Draw](), stored.now(), False
             try:
                 for one in _each(source, place, count):
                     made.append(one)
-                    stored.put_back()
+                    if len(made) == 1:
+                        writes = stored.now() != kept
+                    if writes:  # the next reading is to start from what this one did
+                        stored.put_back()
                     if len(made) > 1 and time.monotonic() > until:
                         break
             except KeyboardInterrupt:
                 if len(made) < 2 and not examples:
                     raise
                 note = "interrupted"
+            stored.put_back()
             if len(made) > 1:
                 examples.append(_example(source, place, made))
             if note or time.monotonic() > until:
@@ -101,7 +106,14 @@ def drawn(source: Source, places: Sequence[int], count: int, patience: float = P
                 break
     finally:
         stored.put_back()
-    return Drawing(source.name, tuple(examples), note, tuple(stored.changed), source)
+    return Drawing(source.name, tuple(examples), note, source)
+
+
+def _stored(source: Source, places: Sequence[int]) -> Stored:
+    """What the data set stores of these examples."""
+    if source.data is None:
+        return Stored([], [])
+    return Stored(held(source.data, source.name), {at for place in places for at in places_of(source.data, place)})
 
 
 def _slow(examples: Sequence[Draws], places: Sequence[int], count: int, patience: float) -> str:
@@ -135,7 +147,7 @@ def _example(source: Source, place: int, made: Sequence[_Draw]) -> Draws:
     seeded = tuple(
         name
         for name in taken
-        if len({one.after[name] for one in made}) == 1 and len({one.before[name] for one in made}) == len(made)
+        if len({one.after[name] for one in made}) == 1 and len({one.before[name] for one in made}) >= STARTS
     )
     return Draws(source.label(place), place, tuple(one.parts for one in made), bool(taken), seeded)
 

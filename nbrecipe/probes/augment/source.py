@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ from torch.utils.data import DataLoader, IterableDataset, default_collate, defau
 from ...batches import BadInput
 from ...bench import Bench
 from ...task.refusal import told
-from .stored import copied
 
 #: examples that a collate function is given at most; a tuple of so many columns is rare
 TOGETHER = 7
@@ -92,10 +92,10 @@ def transformed(transform: Any, name: str, source: Source | None, example: Any =
     if isinstance(transform, type) or not callable(transform):
         raise BadInput(f"`{name}` is {_kind(transform)}; a transform is a function or an object to call")
     if source is None:
-        return Source(name, lambda index: _called(transform, copied(example)), 1, (transform,), None)
+        return Source(name, lambda index: _called(transform, _copied(example)), 1, (transform,), None)
     inner = source
     made = f"{name}({source.name})" if source.name else name
-    read: Callable[[int], Any] = lambda index: _called(transform, copied(inner.read(index)))  # noqa: E731
+    read: Callable[[int], Any] = lambda index: _called(transform, _copied(inner.read(index)))  # noqa: E731
     return Source(made, read, source.length, (*source.things, transform), source.data)
 
 
@@ -134,6 +134,19 @@ def _called(transform: Any, example: Any) -> Any:
             return transform(*example)
         return (transform(example[0]), *example[1:])
     return transform(example)
+
+
+def _copied(value: Any) -> Any:
+    """The same in tensors and arrays of its own; of a view, no more than what it shows."""
+    if isinstance(value, Tensor):
+        return value.detach().clone()
+    if isinstance(value, np.ndarray) and not value.dtype.hasobject:
+        return value.copy()
+    if type(value) in (list, tuple):
+        return type(value)(_copied(part) for part in value)
+    if type(value) is dict:
+        return {key: _copied(part) for key, part in value.items()}
+    return copy.deepcopy(value)
 
 
 def _takes(transform: Any) -> float:
