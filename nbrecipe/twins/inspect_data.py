@@ -12,6 +12,7 @@ import numpy as np
 from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
+from ..experiments.simple.resolution import resolution
 from ..guard import Untouched
 from ..pictures.batch import View
 from ..pictures.inspection import Inspection
@@ -144,7 +145,16 @@ def _scanned(
 
 def _seen(bench: Bench, scans: list[Scan]) -> Inspection:
     shown = inspection(scans, class_names(bench))
-    return replace(shown, views=(*_drawn_at_random(bench, scans[0]), *_outermost(bench, scans[0], shown)))
+    notes = (*shown.notes, *_resolution(scans[0]))
+    return replace(shown, notes=notes, views=(*_drawn_at_random(bench, scans[0]), *_outermost(bench, scans[0], shown)))
+
+
+def _resolution(read: Scan) -> tuple[str, ...]:
+    """How small images may be, and whether position matters; nothing where that cannot be told."""
+    try:
+        return tuple(filter(None, resolution(read).told()))
+    except BadInput:
+        return ()
 
 
 def _drawn_at_random(bench: Bench, read: Scan) -> tuple[View, ...]:
