@@ -21,8 +21,8 @@ def test_a_blot_in_one_of_four_quarters_needs_two_pixels_and_its_place():
     labels = np.arange(600) % 4
     images = noise(600, 24) * 0.3
     for quarter in range(4):
-        y, x = (12 * part + 3 for part in divmod(quarter, 2))
-        images[labels == quarter, y : y + 6, x : x + 6] += 2
+        y, x = (9 * part + 5 for part in divmod(quarter, 2))
+        images[labels == quarter, y : y + 4, x : x + 4] += 3
     seen = of(images, labels)
     assert seen.enough == 2
     first, second = seen.told()
