@@ -64,8 +64,8 @@ class Reader:
         except BaseException:
             self.restore()
             raise
-        self.restore()
         affordable = int(SECONDS / max(time.monotonic() - start, 1e-6))
+        self.restore()
         self.rows = self.rows[: max(affordable, 2)]
         return self
 
@@ -118,7 +118,7 @@ def rows_to_read(source: Source) -> list[Any]:
         if not size:
             raise BadInput(f"`{source.name}` is empty")
         half = range(min(size, ROWS // 2))
-        spread = (int(place) for place in np.linspace(0, size - 1, ROWS))
+        spread = (int(place) for place in np.linspace(len(half), size - 1, ROWS - len(half)))
         rows = list(dict.fromkeys(itertools.chain(half, spread)))[:ROWS] if size > ROWS else list(range(size))
         return list(data)[:ROWS] if isinstance(data, Mapping) else rows
     return list(range(2))

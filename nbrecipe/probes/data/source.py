@@ -59,3 +59,10 @@ def source(bench: Bench, split: str) -> Source:
 def is_plain(data: Any) -> bool:
     """Whether rows are handed out as they are stored, with no code of anybody's in between."""
     return isinstance(data, (list, tuple, dict, str, Tensor, np.ndarray))
+
+
+def base_of(data: Any) -> Any:
+    """The data set that a part is a part of."""
+    while hasattr(data, "indices") and hasattr(data, "dataset"):
+        data = data.dataset
+    return data

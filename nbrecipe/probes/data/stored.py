@@ -19,6 +19,8 @@ from .held import LONG, Held
 
 #: bytes of arrays that are copied whole
 WHOLE = 1 << 28
+#: items of a container that is copied whole
+MANY = 1 << 20
 #: containers in containers that are copied
 _DEEP = 4
 
@@ -40,13 +42,20 @@ def places_of(data: Any, row: int) -> Iterator[int]:
 class Kept:
     """One thing as it was: a digest of what it is now, and a way back."""
 
-    def __init__(self, path: str, now: Callable[[], object], back: Callable[[], None], numbers: int) -> None:
+    def __init__(
+        self, path: str, now: Callable[[], object], back: Callable[[], None], *, of: str, counter: bool,
+        moved: Callable[[], bool],
+    ) -> None:  # fmt: skip
         self.path = path
         self.now = now
         self._was = now()
         self._back = back
-        #: numbers in a row of it, so that a counter of rows can be told from the rows
-        self.numbers = numbers
+        #: "array", "tensor", "picture", or "box" for a list or a dict, and "rows" for one right in the data set
+        self.of = of
+        #: whether it holds one number for each row, as a counter of readings does
+        self.counter = counter
+        #: whether it holds the same things in another order
+        self.moved = moved
 
     def put_back(self) -> None:
         """Undo what changed; what did not is not written to, so that graphs of the user's stay valid."""
@@ -62,7 +71,7 @@ class Stored:
         self._left = WHOLE
         self._seen: set[int] = set()
         self.kept: list[Kept] = []
-        for thing in sorted(things, key=lambda held: getattr(held.value, "nbytes", 0)):
+        for thing in sorted(things, key=lambda held: _size(held.value)):
             self._keep(thing.path, thing.value, 0)
 
     def now(self) -> list[object]:
@@ -74,51 +83,60 @@ class Stored:
         for kept in reversed(self.kept):  # containers hold things, and come first
             kept.put_back()
 
-    def _keep(self, path: str, value: Any, deep: int) -> None:
+    def _keep(self, path: str, value: Any, deep: int, row: bool = False) -> None:
+        """Keep one thing; `row` says that it stands in a list of rows."""
         if id(value) in self._seen or deep > _DEEP:
             return
         self._seen.add(id(value))
         if isinstance(value, np.ndarray):
-            self._array(path, value, deep)
+            self._array(path, value, deep, row)
         elif isinstance(value, Tensor):
-            self._tensor(path, value)
+            self._tensor(path, value, row)
         elif isinstance(value, (list, bytearray)):
-            self._list(path, value, deep)
+            self._list(path, value, deep, row)
         elif isinstance(value, MutableMapping):
-            self._mapping(path, value, deep)
+            self._mapping(path, value, deep, row)
         elif isinstance(value, tuple):
             for place, item in self._items(value):
-                self._keep(f"{path}[{place}]", item, deep + 1)
+                self._keep(f"{path}[{place}]", item, deep + 1, row or self._by_row(value))
         elif hasattr(value, "tobytes") and hasattr(value, "im") and hasattr(value, "getbands"):
             self._picture(path, value)
 
-    def _array(self, path: str, array: np.ndarray[Any, Any], deep: int) -> None:
+    def _array(self, path: str, array: np.ndarray[Any, Any], deep: int, row: bool) -> None:
         if array.dtype.hasobject:
             for place in self._places:
                 if array.ndim == 1 and place < len(array):
-                    self._keep(f"{path}[{place}]", array[place], deep + 1)
+                    self._keep(f"{path}[{place}]", array[place], deep + 1, True)
         elif array.flags.writeable and array.size:
             where = self._whole_or_places(array.nbytes, len(array) if array.ndim else 0)
             if where is not None:
                 copy = array[where].copy()
-                numbers = array.size // max(len(array) if array.ndim and array.ndim > 1 else array.size, 1)
                 self.kept.append(
-                    Kept(path, lambda: _digest(array[where]), lambda: array.__setitem__(where, copy), numbers)
-                )
+                    Kept(
+                        path, lambda: _digest(array[where]), lambda: array.__setitem__(where, copy), of="array",
+                        counter=not row and _is_counter(array.shape), moved=lambda: _same_values(array[where], copy),
+                    )
+                )  # fmt: skip
 
-    def _tensor(self, path: str, tensor: Tensor) -> None:
+    def _tensor(self, path: str, tensor: Tensor, row: bool) -> None:
         if tensor.layout is not torch.strided or tensor.device.type == "meta" or not tensor.numel():
             return
         data = tensor.detach()
         where = self._whole_or_places(data.numel() * data.element_size(), len(data) if data.ndim else 0)
         if where is None or any(stride == 0 for stride in data.stride() if data.numel() > 1):
             return
-        copy, numbers = data[where].clone(), data.numel() // max(len(data) if data.ndim > 1 else data.numel(), 1)
+        copy = data[where].clone()
 
         def back() -> None:
             data[where] = copy
 
-        self.kept.append(Kept(path, lambda: _digest(_bytes(data[where])), back, numbers))
+        counter = not row and _is_counter(data.shape)
+        self.kept.append(
+            Kept(
+                path, lambda: _digest(_bytes(data[where])), back, of="tensor", counter=counter,
+                moved=lambda: _same_values(_bytes(data[where]), _bytes(copy)),
+            )
+        )  # fmt: skip
 
     def _whole_or_places(self, size: int, length: int) -> Any:
         if size <= self._left:
@@ -127,34 +145,48 @@ class Stored:
         places = [place for place in self._places if place < length]
         return places or None
 
+    def _by_row(self, box: Any) -> bool:
+        """Whether a container may have an item for each row."""
+        return bool(self._places) and len(box) > self._places[-1]
+
     def _items(self, items: Any) -> list[tuple[int, Any]]:
         places = range(len(items)) if len(items) <= LONG else [p for p in self._places if p < len(items)]
         return [(place, items[place]) for place in places]
 
-    def _list(self, path: str, items: Any, deep: int) -> None:
+    def _list(self, path: str, items: Any, deep: int, row: bool) -> None:
         inside = self._items(items)
-        if len(items) <= WHOLE // 64:
+        if len(items) <= MANY:
             copy = items[:]
 
             def back() -> None:
                 items[:] = copy
 
-            self.kept.append(Kept(path, lambda: (len(items), _ids(items)), back, 2 if deep else 1))
+            self.kept.append(
+                Kept(
+                    path, lambda: (len(items), _ids(items)), back, of="box" if row else "rows",
+                    counter=not row and _are_numbers(items), moved=lambda: _same_items(items, copy),
+                )
+            )  # fmt: skip
         for place, item in inside:
-            self._keep(f"{path}[{place}]", item, deep + 1)
+            self._keep(f"{path}[{place}]", item, deep + 1, row or self._by_row(items))
 
-    def _mapping(self, path: str, table: MutableMapping[Any, Any], deep: int) -> None:
-        copy = dict(table) if len(table) <= WHOLE // 64 else None
+    def _mapping(self, path: str, table: MutableMapping[Any, Any], deep: int, row: bool) -> None:
+        copy = dict(table) if len(table) <= MANY else None
         if copy is not None:
 
             def back() -> None:
                 table.clear()
                 table.update(copy)
 
-            self.kept.append(Kept(path, lambda: (tuple(map(str, table)), _ids(table.values())), back, 2 if deep else 1))
+            self.kept.append(
+                Kept(
+                    path, lambda: (tuple(map(str, table)), _ids(table.values())), back, of="box" if row else "rows",
+                    counter=not row and _are_numbers(table.values()), moved=lambda: False,
+                )
+            )  # fmt: skip
         keys = list(table) if len(table) <= LONG else [place for place in self._places if place in table]
         for key in keys:
-            self._keep(f"{path}[{key!r}]", table[key], deep + 1)
+            self._keep(f"{path}[{key!r}]", table[key], deep + 1, row or self._by_row(table))
 
     def _picture(self, path: str, image: Any) -> None:
         copy = image.copy()
@@ -162,7 +194,30 @@ class Stored:
         def back() -> None:
             image.__dict__.update(copy.copy().__dict__)
 
-        self.kept.append(Kept(path, lambda: (image.size, image.mode, image.tobytes()), back, 2))
+        now = lambda: (image.size, image.mode, image.tobytes())  # noqa: E731
+        self.kept.append(Kept(path, now, back, of="picture", counter=False, moved=lambda: False))
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    return int(value.nbytes) if isinstance(value, np.ndarray) else 0
+
+
+def _is_counter(shape: tuple[int, ...]) -> bool:
+    return len(shape) < 2 or max(shape[1:]) == 1
+
+
+def _are_numbers(items: Iterable[Any]) -> bool:
+    return isinstance(next(iter(items), 0), (int, float, np.number))
+
+
+def _same_values(now: np.ndarray[Any, Any], then: np.ndarray[Any, Any]) -> bool:
+    return bool(np.array_equal(np.sort(now, axis=None), np.sort(then, axis=None)))
+
+
+def _same_items(now: Any, then: Any) -> bool:
+    return sorted(map(id, now)) == sorted(map(id, then))
 
 
 def _ids(items: Iterable[Any]) -> int:
