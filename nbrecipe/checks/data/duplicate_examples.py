@@ -62,9 +62,8 @@ def _judged(bench: Bench, split: str, seen: Doubles) -> Finding:
     excuse = _excuse(seen)
     fix = "Drop the copies before anything is split or trained."
     code = lines.without_copies(bench, split, seen.table.scan)
-    if seen.share < SHARE or excuse:
-        few = f"sets that are used as they are have up to {100 * SHARE:.0f} %" if seen.share < SHARE else ""
-        return hint(message, fix=fix, code=code, why=excuse or few, **numbers)
+    if excuse:
+        return hint(message, fix=fix, code=code, why=excuse, **numbers)
     return bad(message, fix=fix, code=code, why=_cause(seen), **numbers)
 
 
@@ -87,9 +86,11 @@ def _cause(seen: Doubles) -> str:
 
 
 def _excuse(seen: Doubles) -> str:
-    """What may be meant, and then is no fault."""
+    """What may be meant, or is usual, and then is no fault."""
     if seen.table.streams:
         return "they come from a stream, which may repeat examples on purpose"
+    if seen.share < SHARE:
+        return f"sets that are used as they are have up to {100 * SHARE:.0f} %"
     if seen.raised:
         classes = ", ".join(map(str, seen.raised[:3]))
         return (
