@@ -32,9 +32,12 @@ check = Check(__name__, tip="data augment")
 @check.run
 def run(train_data: Any, bench: Bench) -> Finding:
     seen = bench.once(drawing)
-    if not any(part.kind in ("mask", "boxes") for e in seen.examples for part in e.drawn[0]):
+    targets = {part.name for e in seen.examples for part in e.drawn[0] if part.kind in ("mask", "boxes")}
+    if not targets:
         return skipped(f"no mask and no boxes stand beside an image in `{seen.name}`")
     fixed = _the_same_everywhere(seen)
+    if fixed == targets:
+        return ok(f"what is drawn on the images of `{seen.name}` is the same for every example, and need not move")
     found = [(e.name, pair) for e in seen.examples for pair in pairs(e) if pair.target not in fixed]
     counts = Counter(pair.outcome for _, pair in found)
     wrong = [item for item in found if item[1].outcome in ("stays", "strays")]

@@ -132,13 +132,13 @@ class _Draw:
 
 def _each(source: Source, place: int, count: int) -> Iterator[_Draw]:
     met: set[tuple[str, bytes]] = set()
-    for _ in range(count):
+    for k in range(count):
         before = _states()
         parts = tuple(parts_of(source.drawn(place)))
         after = _states()
         met |= set(before.items())
         yield _Draw(parts, before, after)
-        _step([name for name, state in after.items() if (name, state) in met])
+        _step([name for name, state in after.items() if (name, state) in met], k + 1)
         met |= set(after.items())
 
 
@@ -162,15 +162,16 @@ def _states() -> dict[str, bytes]:
     }
 
 
-def _step(names: Sequence[str]) -> None:
-    """Move these on, as whatever else happens between two readings does; no seeding then stays unseen."""
+def _step(names: Sequence[str], count: int) -> None:
+    """Move these on by so many numbers, as other code does between two readings; no seeding then stays unseen."""
     moves: dict[str, Callable[[], Any]] = {
         "torch": lambda: torch.rand(()),
         "numpy": np.random.random,
         "random": random.random,
     }
     for name in names:
-        moves[name]()
+        for _ in range(count):
+            moves[name]()
 
 
 def stacked(parts: Sequence[Part]) -> Tensor | None:

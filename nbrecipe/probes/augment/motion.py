@@ -19,6 +19,13 @@ SIDE, REACH = 48, 1 / 3
 ALIKE = 0.9
 #: a motion is possible where its residue, 1 - correlation, is at most so many times that of the best, and a little
 TIMES, LITTLE = 5.0, 0.02
+#: pixels that possible shifts lie from the best at most; in stripes and other repeats they lie further
+NEAR = 4
+#: the overlap is cut into so many blocks a side; in this share of those that vary, and in so many, the images have to
+#: correlate by themselves, lest a few strong edges speak for the rest
+BLOCKS, MOST, FEWEST, LOCAL = 3, 0.8, 3, 0.6
+#: standard deviation, as a share of the image's, from which a block varies
+FLAT = 0.05
 #: correlation that a motion has to bring above none
 GAIN = 0.1
 #: share of the grey values' range that an image varies by at least; below, everything correlates by chance
@@ -95,34 +102,56 @@ def grey(image: Tensor) -> Tensor | None:
 
 def motions(first: Tensor, second: Tensor) -> Motions:
     """Every motion that may have made the second grey image from the first."""
-    found = [motion for turn in range(8) if (motion := _best(turned(first, turn), second, turn)) is not None]
+    tables = {
+        turn: _shifted(moved, second) for turn in range(8) if (moved := turned(first, turn)).shape == second.shape
+    }
     unmoved = _correlation(first, second) if first.shape == second.shape else 0.0
-    top = max((motion.correlation for motion in found), default=0.0)
+    top = max((float(table.amax()) for table in tables.values()), default=0.0)
     if top < ALIKE:
         return Motions((), unmoved)
     enough = 1 - (TIMES * (1 - top) + LITTLE)
-    possible = [motion for motion in found if motion.correlation >= enough]
+    possible = [_best(table, turn, second.shape) for turn, table in tables.items() if float(table.amax()) >= enough]
+    best = max(possible, key=lambda motion: motion.correlation)
+    if any(_spread(tables[motion.turn] >= enough) for motion in possible) or not _everywhere(first, second, best):
+        return Motions((), unmoved)
     if unmoved >= enough and not any(motion.still for motion in possible):
         possible.append(Motion(IDENTITY, correlation=unmoved))
     return Motions(tuple(possible), unmoved)
 
 
-def _best(moved: Tensor, second: Tensor, turn: int) -> Motion | None:
+def _best(table: Tensor, turn: int, shape: Sequence[int]) -> Motion:
     """The best shift after one symmetry; none where it explains as much without."""
-    if moved.shape != second.shape:
-        return None
-    table, (down, right) = _shifted(moved, second)
-    place = int(table.argmax())
-    row, column = divmod(place, table.shape[1])
-    top, centre = float(table.flatten()[place]), float(table[down, right])
+    down, right = table.shape[0] // 2, table.shape[1] // 2
+    row, column = divmod(int(table.argmax()), table.shape[1])
+    top, centre = float(table[row, column]), float(table[down, right])
     if 1 - centre <= 1.5 * (1 - top) + LITTLE / 4:
         return Motion(turn, correlation=centre)
-    height, width = second.shape
-    return Motion(turn, (row - down) / height, (column - right) / width, top)
+    return Motion(turn, (row - down) / shape[0], (column - right) / shape[1], top)
 
 
-def _shifted(first: Tensor, second: Tensor) -> tuple[Tensor, tuple[int, int]]:
-    """The correlation of the overlap for each shift of the first image, and where in the table no shift stands."""
+def _spread(possible: Tensor) -> bool:
+    """Whether shifts that lie apart explain the image alike, as in what repeats itself."""
+    places = possible.nonzero()
+    return bool((places.amax(0) - places.amin(0) > 2 * NEAR).any())
+
+
+def _everywhere(first: Tensor, second: Tensor, motion: Motion) -> bool:
+    """Whether the two agree block by block where they overlap, and not in a few strong edges alone."""
+    moved, (height, width) = turned(first, motion.turn), second.shape
+    down, right = round(motion.down * height), round(motion.right * width)
+    a = moved[max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)]
+    b = second[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
+    flat = [FLAT * float(values.std(correction=0)) for values in (a, b)]
+    alike = []
+    for rows in zip(a.tensor_split(BLOCKS, 0), b.tensor_split(BLOCKS, 0), strict=True):
+        for one, other in zip(*(part.tensor_split(BLOCKS, 1) for part in rows), strict=True):
+            if float(one.std(correction=0)) > flat[0] or float(other.std(correction=0)) > flat[1]:
+                alike.append(_correlation(one, other) >= LOCAL)
+    return len(alike) >= FEWEST and sum(alike) >= MOST * len(alike)
+
+
+def _shifted(first: Tensor, second: Tensor) -> Tensor:
+    """The correlation of the overlap for each shift of the first image; no shift stands in the middle."""
     height, width = second.shape
     size = (2 * height, 2 * width)
     here = torch.fft.rfft2(torch.stack([first, first.square(), torch.ones_like(first)]), size)
@@ -142,7 +171,7 @@ def _shifted(first: Tensor, second: Tensor) -> tuple[Tensor, tuple[int, int]]:
     down, right = int(height * REACH), int(width * REACH)
     rows = torch.arange(-down, down + 1) % size[0]
     columns = torch.arange(-right, right + 1) % size[1]
-    return table[rows][:, columns], (down, right)
+    return table[rows][:, columns]
 
 
 def _correlation(first: Tensor, second: Tensor) -> float:
