@@ -210,7 +210,7 @@ def _random_state(thing: Any) -> Undo | None:
     if isinstance(thing, np.random.RandomState):
         old = thing.get_state()
         return lambda: thing.set_state(old)
-    if isinstance(thing, random.Random):
+    if isinstance(thing, random.Random) and not isinstance(thing, random.SystemRandom):
         past = thing.getstate()
         return lambda: thing.setstate(past)
     return None
