@@ -50,6 +50,10 @@ class Chance:
         for thing in self.own if own else ():
             _seed(thing.value, seed)
 
+    def seed_one(self, place: int, seed: int) -> None:
+        """Start one of the data set's own from a seed."""
+        _seed(self.own[place].value, seed)
+
 
 def same_state(one: Any, other: Any) -> bool:
     """Whether two states of one generator are the same."""
