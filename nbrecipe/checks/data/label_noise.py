@@ -32,9 +32,10 @@ ROWS, KNOWS = 100, 0.3
 SOME, MUCH = 0.01, 0.1
 #: errors among the surest quarter, beside those among the next, below which they are taken for the model's own
 FADED = 0.4
-#: what the model would score without the noise for its doubts to count as proof; share of errors that must remain
-#: among the surest quarter; p-value above which wrong labels are spread evenly
-ABLE, PLATEAU, EVEN = 0.85, 0.7, 0.001
+#: what the model would score without the noise for its doubts to be worth a look, and for them to be proof
+FAIR, ABLE = 0.75, 0.85
+#: share of errors that must remain among the surest quarter; p-value above which wrong labels are spread evenly
+PLATEAU, EVEN = 0.7, 0.001
 #: classes from which on evenly spread errors are no confusion of alike classes
 CLASSES = 4
 #: rows that are kept with the finding, and named in its message
@@ -54,7 +55,7 @@ def run(bench: Bench) -> Finding:
     measured = _measured(seen)
     if 1 - seen.disagree / max(seen.guess, 1e-9) < KNOWS:
         return ok(f"{told}, a guess with {number(1 - seen.guess, 3)}: too little to doubt any label", **measured)
-    if seen.low <= SOME or seen.surest < FADED * seen.next_surest:
+    if seen.low <= SOME or seen.surest < FADED * seen.next_surest or _able(seen) < FAIR:
         doubted = f" and doubts {seen.count} label{'s' * (seen.count != 1)}" if seen.count else ""
         return ok(f"{told}{doubted}; where it is surest, **{number(seen.surest, 2)}** have another label", **measured)
     told += (
@@ -75,10 +76,14 @@ def _certain(seen: Noise) -> bool:
     The errors of a weak model, and classes that overlap, fade where the model is surest and fall on classes that are
     alike. What stays as frequent and falls on all other classes alike was put there.
     """
-    able = (1 - seen.disagree) / (1 - seen.low)
     flat = seen.surest >= PLATEAU * seen.next_surest
     ids = any(kind in (Kind.TOKENS, Kind.SEQUENCE) for kind in seen.rows.kinds.values())
-    return len(seen.rows.classes) >= CLASSES and able >= ABLE and flat and seen.uniform > EVEN and not ids
+    return len(seen.rows.classes) >= CLASSES and _able(seen) >= ABLE and flat and seen.uniform > EVEN and not ids
+
+
+def _able(seen: Noise) -> float:
+    """The accuracy that the model would have on labels without the noise it met where it is surest."""
+    return (1 - seen.disagree) / max(1 - seen.low, 1e-9)
 
 
 def _model(seen: Noise) -> str:
