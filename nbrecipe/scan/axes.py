@@ -16,10 +16,50 @@ Table = tuple[tuple[str, ...], np.ndarray[Any, Any]]
 
 def axes_of(name: str, kind: Kind, values: Values) -> Table:
     """The axes of one column: its name where it is one number, `name: axis` where it is more."""
-    names, table = _AXES.get(kind, _nothing)(values)
+    names, table = _measured(kind, values)
     if kind is Kind.TABLE:
         return tuple(f"{name}[{i}]" for i in range(table.shape[1])), table
     return tuple(f"{name}: {axis}" if axis else name for axis in names), table
+
+
+def _measured(kind: Kind, values: Values) -> Table:
+    """What can be measured of those that are of this kind; NaN for the others."""
+    measure = _AXES.get(kind, _nothing)
+    if isinstance(values, np.ndarray) or kind not in _FITS:
+        return measure(values)
+    fits = _FITS[kind]
+    there = [i for i, value in enumerate(values) if fits(value)]
+    if len(there) == len(values):
+        return measure(values)
+    names, some = measure([values[i] for i in there])
+    table = np.full((len(values), len(names)), np.nan)
+    table[there] = some
+    return names, table
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.ndim > 0
+
+
+def _is_boxes(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        value = value.get("boxes", value.get("bbox"))
+    return hasattr(value, "__len__") and np.ndim(value) > 0
+
+
+_FITS: dict[Kind, Callable[[Any], bool]] = {
+    Kind.TEXT: _is_text,
+    Kind.IMAGE: _is_numbers,
+    Kind.TOKENS: _is_numbers,
+    Kind.SEQUENCE: _is_numbers,
+    Kind.MASK: _is_numbers,
+    Kind.FLAGS: _is_numbers,
+    Kind.BOXES: _is_boxes,
+}
 
 
 def _nothing(values: Values) -> Table:
@@ -33,15 +73,19 @@ def _number(values: Values) -> Table:
 
 
 def _as_number(value: Any) -> float:
+    if isinstance(value, np.ndarray):
+        value = value.item() if value.size == 1 else None
     try:
-        return float(value)
+        return float("nan") if isinstance(value, (str, bytes)) else float(value)
     except (TypeError, ValueError):
         return float("nan")
+    except OverflowError:
+        return float("inf")
 
 
 def _table(values: Values) -> Table:
     table = np.stack(values) if isinstance(values, list) else values
-    table = table.reshape(len(table), -1)
+    table = table.reshape(len(table), int(np.prod(table.shape[1:])))
     return tuple(str(i) for i in range(table.shape[1])), table
 
 
@@ -60,7 +104,7 @@ def _image(values: Values) -> Table:
         (float(np.mean(image)), float(np.std(image)), float(height), float(width))
         for image, (height, width) in zip(values, sizes, strict=True)
     ]
-    return _IMAGE, np.array(rows)
+    return _IMAGE, np.array(rows).reshape(-1, len(_IMAGE))
 
 
 _IMAGE = ("brightness", "contrast", "height", "width")
@@ -74,8 +118,7 @@ def sides(image: np.ndarray[Any, Any]) -> tuple[int, int]:
 
 
 def _text(values: Values) -> Table:
-    texts = [value if isinstance(value, str) else "" for value in values]
-    rows = [(len(text), text.count(" ") + 1 if text else 0, _odd(text)) for text in texts]
+    rows = [(len(text), text.count(" ") + 1 if text else 0, _odd(text)) for text in values]
     return ("characters", "words", "symbols"), np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
@@ -90,7 +133,7 @@ _SYMBOLS = bytes(c for c in range(128) if not (chr(c).isalnum() or chr(c).isspac
 
 
 def _length(values: Values) -> Table:
-    lengths = np.array([np.shape(value)[0] if np.ndim(value) else 0 for value in values], dtype=np.float64)
+    lengths = np.array([len(value) for value in values], dtype=np.float64)
     return ("length",), lengths[:, None]
 
 

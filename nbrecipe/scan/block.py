@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -16,6 +19,7 @@ from ..batches.structure import TARGET_KEYS, fields_of
 Values = np.ndarray[Any, Any] | list[Any]
 #: what the columns of plain (input, label) pairs are called
 INPUT, LABEL = "input", "label"
+_NUMBERS = (bool, int, float, np.number, np.bool_)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,18 +45,43 @@ class Block:
 
 
 def gathered(rows: Iterable[int], examples: Sequence[Any], unread: Sequence[Unread] = ()) -> Block:
-    """Examples as a data set gives them, by column; one whose columns are not those of the first is unread."""
+    """Examples as a data set gives them, by column; one whose columns are not those of most is unread.
+
+    A field that a mapping lacks is None.
+    """
     kept: list[tuple[int, dict[str, Any]]] = []
     odd = list(unread)
     for row, example in zip(rows, examples, strict=True):
-        parts = parts_of(example)
-        if kept and parts.keys() != kept[0][1].keys():
-            odd.append(Unread(row, f"has {_listed(parts)}, where row {kept[0][0]} has {_listed(kept[0][1])}"))
-            continue
-        kept.append((row, parts))
+        try:
+            kept.append((row, {name: plain_value(value) for name, value in parts_of(example).items()}))
+        except Exception as error:  # a picture that is decoded only now
+            odd.append(Unread(row, told_of(error)))
+    if any(parts.keys() != kept[0][1].keys() for _, parts in kept):
+        kept = _alike(kept, odd)
     names = list(kept[0][1]) if kept else []
-    columns = {name: packed([parts[name] for _, parts in kept]) for name in names}
+    columns = {name: stacked([parts[name] for _, parts in kept]) for name in names}
     return Block(np.array([row for row, _ in kept], dtype=np.int64), columns, tuple(odd))
+
+
+def _alike(kept: list[tuple[int, dict[str, Any]]], odd: list[Unread]) -> list[tuple[int, dict[str, Any]]]:
+    """The rows that have the columns of most, or are fields of which some are missing; the others join `odd`."""
+    usual = Counter(tuple(parts) for _, parts in kept).most_common(1)[0][0]
+    if INPUT in usual or f"{INPUT}[0]" in usual:
+        odd += [Unread(row, f"has {_listed(parts)}, where most rows have {_listed(usual)}")
+                for row, parts in kept if parts.keys() != set(usual)]  # fmt: skip
+        return [(row, parts) for row, parts in kept if parts.keys() == set(usual)]
+    fields = [(row, parts) for row, parts in kept if INPUT not in parts and f"{INPUT}[0]" not in parts]
+    met = {id(parts) for _, parts in fields}
+    odd += [Unread(row, f"has {_listed(parts)}, where most rows have {_listed(usual)}")
+            for row, parts in kept if id(parts) not in met]  # fmt: skip
+    names = dict.fromkeys([*usual, *(name for _, parts in fields for name in parts)])
+    return [(row, {name: parts.get(name) for name in names}) for row, parts in fields]
+
+
+def told_of(error: BaseException) -> str:
+    """What was raised, in one line: "ValueError: ..."."""
+    lines = str(error).splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
 
 def parts_of(example: Any) -> dict[str, Any]:
@@ -82,33 +111,77 @@ def label_among(names: Iterable[str]) -> str | None:
 
 def packed(values: Sequence[Any]) -> Values:
     """A column out of single values: one array where all have a shape and a dtype, else a list."""
-    plain = [plain_value(value) for value in values]
+    return stacked([plain_value(value) for value in values])
+
+
+def stacked(plain: list[Any]) -> Values:
+    """The same of plain values."""
     first = plain[0] if plain else None
     if isinstance(first, np.ndarray):
         alike = all(isinstance(v, np.ndarray) and v.shape == first.shape and v.dtype == first.dtype for v in plain)
-        return np.stack(plain) if alike else plain
-    if isinstance(first, (bool, int, float, np.generic)) or first is None:
-        numbers = all(isinstance(v, (bool, int, float, np.generic)) or v is None for v in plain)
+        return as_column(np.stack(plain)) if alike else plain
+    if isinstance(first, _NUMBERS) or first is None:
+        numbers = all(isinstance(v, _NUMBERS) or v is None for v in plain)
         if numbers and any(v is not None for v in plain):
-            return np.array([np.nan if v is None else v for v in plain])
+            made = np.array([np.nan if v is None else v for v in plain])
+            return made if made.dtype != object else plain  # whole numbers beyond 64 bits
     return plain
 
 
+def as_column(values: np.ndarray[Any, Any]) -> Values:
+    """An array that holds numbers as it is, days as years; a list of what else it holds."""
+    if values.dtype.kind in "mM":
+        return years(values)
+    if values.dtype.kind in "biufc":
+        return values
+    return packed(values.tolist()) if values.ndim == 1 else list(values)
+
+
+def years(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Points in time as the year and the share of it that has passed, spans in days; NaN where there is none."""
+    gone = np.isnat(values)
+    if values.dtype.kind == "m":
+        out: np.ndarray[Any, Any] = np.where(gone, np.nan, values / np.timedelta64(1, "D"))
+        return out
+    start = np.where(gone, np.datetime64(0, "Y"), values.astype("M8[Y]"))
+    first, after = start.astype("M8[us]"), (start + 1).astype("M8[us]")
+    passed = np.where(gone, first, values.astype("M8[us]")) - first
+    return np.where(gone, np.nan, 1970 + start.astype(np.int64) + passed / (after - first))
+
+
 def plain_value(value: Any) -> Any:
-    """Tensors, and pictures of Pillow, as arrays of NumPy; everything else as it is."""
+    """Tensors, and pictures of Pillow, as arrays of NumPy, days and decimals as numbers; everything else as it is."""
+    if isinstance(value, (str, int, float)):
+        return value
     if isinstance(value, Tensor):
         value = value.detach()
         if value.layout is not torch.strided:
             value = value.to_dense()
         if value.dtype is torch.bfloat16:
             value = value.float()
-        array: np.ndarray[Any, Any] = value.cpu().numpy()
+        array: np.ndarray[Any, Any] = value.resolve_conj().resolve_neg().cpu().numpy()
         return array if array.ndim else array[()]
+    if isinstance(value, np.ndarray):
+        return value if value.ndim else plain_value(value[()])
     if hasattr(value, "getbands") and hasattr(value, "tobytes"):
         return np.asarray(value)
     if isinstance(value, (list, tuple)) and value and _is_numbers(value):
         return np.asarray(value)
+    if isinstance(value, (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64, Decimal)):
+        return _as_float(value)
     return value
+
+
+def _as_float(value: Any) -> float:
+    """A point in time or a decimal as a number; NaN for a time that is none."""
+    if isinstance(value, Decimal):
+        return float(value) if not value.is_snan() else float("nan")
+    if value != value:
+        return float("nan")
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        value = value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    unit = "m8[us]" if isinstance(value, (datetime.timedelta, np.timedelta64)) else "M8[us]"
+    return float(years(np.array([value], dtype=unit))[0])
 
 
 def size_of(values: Values) -> int:
@@ -123,5 +196,5 @@ def _is_numbers(values: Sequence[Any]) -> bool:
     return all(isinstance(v, (bool, int, float, np.number)) for v in values) and len(values) > 2
 
 
-def _listed(parts: Mapping[str, Any]) -> str:
+def _listed(parts: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in parts)

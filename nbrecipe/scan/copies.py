@@ -7,6 +7,7 @@ right.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +35,7 @@ class Copies:
         inputs = [values for name, values in block.columns.items() if name != label]
         if not inputs or not len(block):
             return
-        keys = combined([hashes(values) for values in inputs])
+        keys = hashes(inputs[0]) if len(inputs) == 1 else combined([_keys(values) for values in inputs])
         labels = block.columns.get(label or "")
         told = np.zeros(len(block), np.uint64) if labels is None else hashes(labels)
         self._parts.append(self._kept(keys, block.rows, told))
@@ -82,21 +83,60 @@ class Copies:
 
 
 def hashes(values: Values) -> Array:
-    """A 64-bit hash of each entry: of its bytes, its shape and what kind of number it is."""
-    one = xxhash.xxh3_64_intdigest
+    """A 64-bit hash of each entry: of its bytes, its shape and what kind of number it is; 1 and 1.0 are one number."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufc":
-        plain = np.ascontiguousarray(values).reshape(len(values), -1)
+        if values.ndim == 1 and values.dtype.kind != "c":
+            return _of_rows(as_bits(values)[:, None])
+        plain = np.ascontiguousarray(values).reshape(len(values), int(np.prod(values.shape[1:])))
         if plain.dtype.kind == "f":
             plain = plain + plain.dtype.type(0)  # -0.0 and 0.0 are equal
-        return np.fromiter(map(one, plain), np.uint64, count=len(plain))  # type: ignore[arg-type]
-    return np.fromiter((one(_bytes(value)) for value in values), np.uint64, count=len(values))
+        return _of_rows(plain)
+    return np.fromiter((_ONE(_bytes(value)) for value in values), np.uint64, count=len(values))
 
 
 def combined(columns: list[Array]) -> Array:
     """One hash for several columns."""
     if len(columns) == 1:
         return columns[0]
-    return hashes(np.stack(columns, axis=1))
+    return _of_rows(np.stack(columns, axis=1))
+
+
+def as_bits(values: Array) -> Array:
+    """Single numbers as 64 bits, the same for equal ones of whatever type; NaN is equal to NaN."""
+    if values.dtype.kind in "biu" and values.dtype.itemsize < 8:
+        values = values.astype(np.float64)
+    elif values.dtype.kind in "iu":
+        near = (values <= _EXACT) & (values >= -_EXACT) if values.dtype.kind == "i" else values <= _EXACT
+        return np.where(near, values.astype(np.float64).view(np.uint64), values.view(np.uint64))
+    plain = values.astype(np.float64) + 0.0
+    bits = plain.view(np.uint64)
+    nan = np.isnan(plain)
+    return np.where(nan, _NAN, bits) if nan.any() else bits
+
+
+#: whole numbers up to which a float holds every one; the bits of a missing number
+_EXACT, _NAN = 1 << 53, np.array([np.nan]).view(np.uint64)[0]
+_MISSING: bytes = _NAN.tobytes()
+_ONE = xxhash.xxh3_64_intdigest
+
+
+def _keys(values: Values) -> Array:
+    """What stands for each entry where columns are taken together: single numbers as they are, a hash of the rest."""
+    if isinstance(values, list):
+        return np.fromiter(map(_key, values), np.uint64, count=len(values))
+    return as_bits(values) if values.ndim == 1 and values.dtype.kind in "biuf" else hashes(values)
+
+
+def _key(value: Any) -> int:
+    number = value is None or isinstance(value, (bool, int, float, np.number, np.bool_))
+    plain = _bytes(value)
+    return int.from_bytes(plain, sys.byteorder) if number and len(plain) == 8 else _ONE(plain)
+
+
+def _of_rows(table: Array) -> Array:
+    if not table.shape[1]:
+        return np.zeros(len(table), np.uint64)
+    return np.fromiter(map(_ONE, np.ascontiguousarray(table)), np.uint64, count=len(table))
 
 
 def _bytes(value: Any) -> bytes:
@@ -104,8 +144,25 @@ def _bytes(value: Any) -> bytes:
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         return np.ascontiguousarray(value).tobytes() + repr((value.shape, value.dtype.kind)).encode()
+    if value is None:
+        return _MISSING
+    if isinstance(value, (bool, int, float, np.number, np.bool_)):
+        return _of_number(value)
+    if isinstance(value, bytes):
+        return value
     if isinstance(value, dict):
-        return b"".join(repr(key).encode() + _bytes(item) for key, item in value.items())
+        return b"".join(repr(key).encode("utf-8", "backslashreplace") + _bytes(item) for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return b"(" + b",".join(map(_bytes, value)) + b")"
     return repr(value).encode("utf-8", "surrogatepass")
+
+
+def _of_number(value: Any) -> bytes:
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            return repr(value).encode()
+        plain: bytes = as_bits(array[None]).tobytes()
+        return plain
+    except (OverflowError, ValueError):
+        return repr(value).encode()

@@ -16,6 +16,8 @@ from .kinds import Kind
 
 #: distinct labels that are counted; a column with more is no class
 MOST = 10_000
+#: letters that stand for a label that is neither a number nor a text
+_LETTERS = 80
 
 
 @dataclass
@@ -38,8 +40,7 @@ class Labels:
         """Count the labels of these rows."""
         self.rows += len(values)
         if self.kind is Kind.FLAGS:
-            table = np.stack(values) if isinstance(values, list) else values
-            self.counts.update({i: int(n) for i, n in enumerate((table != 0).sum(0))})
+            self._flags(values, rows)
             return
         if self.kind is not Kind.CLASS or self.many:
             return
@@ -70,7 +71,7 @@ class Labels:
     @property
     def majority(self) -> tuple[Hashable, float]:
         """The most frequent class and its share, which is the accuracy of always answering it."""
-        name, count = self.counts.most_common(1)[0]
+        name, count = self.counts.most_common(1)[0] if self.counts else (None, 0)
         return name, count / max(self.known, 1)
 
     @property
@@ -78,6 +79,17 @@ class Labels:
         """Cross-entropy, in nats, of answering every row with the frequencies of the classes."""
         total = max(self.known, 1)
         return -sum(n / total * math.log(n / total) for n in self.counts.values() if n)
+
+    def _flags(self, values: Values, rows: np.ndarray[Any, Any]) -> None:
+        if isinstance(values, np.ndarray):
+            self.counts.update({i: int(n) for i, n in enumerate((values != 0).sum(0))})
+            return
+        for i, value in enumerate(values):
+            if isinstance(value, np.ndarray) and value.ndim == 1 and value.dtype.kind in "biuf":
+                self.counts.update(np.flatnonzero(value).tolist())
+            else:
+                self.missing += 1
+                self.missing_rows += [int(rows[i])][: 50 - len(self.missing_rows)]
 
     def _follow(self, plain: list[Any]) -> None:
         if not plain:
@@ -100,11 +112,11 @@ def as_classes(values: Values) -> list[Any]:
 
 def _one(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return int(value.argmax()) if value.size > 1 else _one(value.item())
+        return int(value.argmax()) if value.size > 1 else _one(value.item()) if value.size else None
     if isinstance(value, np.generic):
         return _one(value.item())
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, float):
         return None if math.isnan(value) else int(value) if value.is_integer() else value
-    return value
+    return value if isinstance(value, (str, int)) or value is None else repr(value)[:_LETTERS]

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from .axes import axes_of
 from .block import Block, Unread
 from .copies import Copies
+from .fitting import fitted
 from .labels import Labels
+from .near.keys import Near
 from .plan import Plan
 from .sample import Sample
 from .spread import Spread
@@ -28,6 +30,7 @@ class Part:
     spreads: dict[str, Spread] = field(default_factory=dict)
     labels: Labels | None = None
     copies: Copies = field(default_factory=Copies)
+    near: Near = field(default_factory=Near)
     sample: Sample = field(default_factory=Sample)
 
     def __post_init__(self) -> None:
@@ -37,8 +40,11 @@ class Part:
 
     def add(self, block: Block) -> None:
         """Count these rows in."""
+        block = fitted(block, self.plan)
         self.rows += len(block)
         self._lacking(block)
+        if not len(block):
+            return
         for name, kind in self.plan.kinds.items():
             if name not in block.columns:
                 continue
@@ -49,6 +55,7 @@ class Part:
         if self.labels is not None and given is not None:
             self.labels.add(given, block.rows)
         self.copies.add(block, self.plan.label)
+        self.near.add(block, self.plan)
         self.sample.add(block)
 
     def merge(self, later: Part) -> None:
@@ -63,6 +70,7 @@ class Part:
         if self.labels is not None and later.labels is not None:
             self.labels.merge(later.labels)
         self.copies.merge(later.copies)
+        self.near.merge(later.near)
         self.sample.merge(later.sample)
 
     def _lacking(self, block: Block) -> None:

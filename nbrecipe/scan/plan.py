@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from ..batches import BadInput
 from . import sample
-from .block import Block, size_of
+from .block import Block, Unread, Values, size_of
 from .kinds import Kind, kind_of
 from .sources.source import Source
 
 #: rows that are looked at
 ROWS = 512
+#: share of rows with one shape from which on the others are odd, and values of a row beyond which they may just be long
+MOSTLY, LONG = 0.9, 256
 
 
 @dataclass(frozen=True)
@@ -22,6 +27,8 @@ class Plan:
     kinds: Mapping[str, Kind]
     label: str | None
     most: int
+    #: the shape of one row, where all rows have to have the same
+    shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def inputs(self) -> dict[str, Kind]:
@@ -32,12 +39,44 @@ class Plan:
 def plan_of(source: Source) -> Plan:
     """Look at the first rows that can be read. Raises BadInput where there are none."""
     blocks: list[Block] = []
+    unread: list[Unread] = []
     for block in source.blocks(0, ROWS):
-        blocks += [block] if len(block) else []
+        blocks += [block] if len(block) and block.columns else []
+        unread += block.unread
     if not blocks:
-        raise BadInput(f"`{source.name}` gives no row that can be read")
+        raise BadInput(_nothing(source, f"; row {unread[0].row}: {unread[0].told}" if unread else ""))
     first = sample.end_to_end(blocks)
+    if source.asked is not None and source.asked not in first.columns:
+        told = ", ".join(f"`{name}`" for name in list(first.columns)[:20])
+        raise BadInput(f"`{source.name}` has no column `{source.asked}`; its columns are {told}")
     label = source.label if source.label in first.columns else None
-    kinds = {name: kind_of(name, values, label=name == label) for name, values in first.columns.items()}
+    kinds, shapes = {}, {}
+    for name, values in first.columns.items():
+        even = _usual(values)
+        kinds[name] = kind_of(name, even, label=name == label)
+        if isinstance(even, np.ndarray) and even.ndim == 2 and kinds[name] in (Kind.TABLE, Kind.IMAGE):
+            shapes[name] = even.shape[1:]
+        elif even is not values:
+            kinds[name] = kind_of(name, values, label=name == label)
     per_row = sum(size_of(values) for values in first.columns.values()) / len(first)
-    return Plan(kinds, label, int(min(sample.ROWS, max(256, sample.BYTES // max(per_row, 1)))))
+    return Plan(kinds, label, int(min(sample.ROWS, max(256, sample.BYTES // max(per_row, 1)))), shapes)
+
+
+def _nothing(source: Source, told: str) -> str:
+    if source.length == 0:
+        return f"`{source.name}` is empty: it has no rows"
+    return f"`{source.name}` gives no row that can be read{told}"
+
+
+def _usual(values: Values) -> Values:
+    """The rows that have the shape of nearly all, as one array; the column itself where there is no such shape."""
+    if isinstance(values, np.ndarray):
+        return values
+    shapes = Counter(value.shape for value in values if isinstance(value, np.ndarray) and value.dtype.kind in "biuf")
+    if not shapes:
+        return values
+    shape, count = shapes.most_common(1)[0]
+    if count < MOSTLY * len(values) or len(shape) != 1 or not 0 < shape[0] <= LONG:
+        return values
+    rows = [value for value in values if isinstance(value, np.ndarray) and value.shape == shape]
+    return np.stack([row for row in rows if row.dtype.kind in "biuf"])

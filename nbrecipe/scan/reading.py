@@ -86,6 +86,9 @@ def scan(
         done.stopped = "interrupted"
     done.part.merge(current)
     met = done.rows + done.part.unread
+    if not met:
+        raise BadInput(f"`{source.name}` gives its rows only once: a second reading finds none; make its iterator anew")
+    done.stopped = done.stopped or source.changed()
     done.whole = met >= source.length if source.length is not None else not done.stopped and met != most
     done.seconds = time.monotonic() - start
     return done
@@ -108,8 +111,10 @@ def read_part(source: Source, plan: Plan, start: int, stop: int) -> Part:
 def _blocks(source: Source, most: int | None) -> Iterator[tuple[Block, bool]]:
     """Every block, and whether a part ends with it."""
     if source.length is None:
+        met = 0
         for block in source.blocks(0, most):
-            yield block, bool(len(block)) and (int(block.rows[-1]) + 1) % PART == 0
+            before, met = met // PART, met + len(block) + len(block.unread)
+            yield block, met // PART > before
         return
     for start, stop in spans(source.length, most):
         for block in source.blocks(start, stop):
@@ -120,4 +125,7 @@ def _blocks(source: Source, most: int | None) -> Iterator[tuple[Block, bool]]:
 def _refuse_errors(source: Source, most: int, *parts: Part) -> None:
     if sum(part.unread for part in parts) > most:
         first = next(unread for part in parts for unread in part.named)
-        raise BadInput(f"more than {most} examples of `{source.name}` cannot be read; row {first.row}: {first.told}")
+        told = f"; it {source.changed()}" if source.changed() else ""
+        raise BadInput(
+            f"more than {most} examples of `{source.name}` cannot be read; row {first.row}: {first.told}{told}"
+        )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..block import Block, Values, label_among, plain_value
+from ..block import Block, Values, as_column, label_among, packed, plain_value
 from .source import ROWS, VALUES, Source
 
 
@@ -42,9 +42,12 @@ class Arrays(Source):
     def _taken(self, values: Any, rows: np.ndarray[Any, Any]) -> Values:
         if self._order is not None:
             picked = self._order[rows]
-            return [values[i] for i in picked] if isinstance(values, list) else plain_value(values[picked])
-        part = values[int(rows[0]) : int(rows[-1]) + 1]
-        return part if isinstance(part, list) else np.asarray(plain_value(part))
+            part = [values[i] for i in picked] if isinstance(values, list) else plain_value(values[picked])
+        else:
+            part = values[int(rows[0]) : int(rows[-1]) + 1]
+        if isinstance(part, list):
+            return part if type(part[0]) is str and all(type(value) is str for value in part) else packed(part)
+        return as_column(np.asarray(plain_value(part)))
 
     def picked(self, order: np.ndarray[Any, Any]) -> Arrays:
         """Some of these rows, in an order of their own."""

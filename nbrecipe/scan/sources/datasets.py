@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ...batches.structure import batch_size, fields_of
-from ..block import Block, Unread, gathered, label_among, parts_of, plain_value
+from ...batches.structure import BadInput, batch_size, fields_of
+from ..block import Block, Unread, gathered, label_among, parts_of, plain_value, told_of
 from .source import ROWS, Source
 
 #: examples that are read before they are handed on
@@ -35,6 +36,10 @@ class Examples(Source):
         for low in range(start, end, _AT_ONCE):
             yield read(range(low, min(low + _AT_ONCE, end)), self._data.__getitem__)
 
+    def changed(self) -> str:
+        now = len(self._data)
+        return f"had {self.length} rows when the reading began and has {now} now" if now != self.length else ""
+
 
 class Batched(Source):
     """A loader whose collate function makes the examples: read in the order of the rows, batch by batch."""
@@ -56,22 +61,66 @@ class Batched(Source):
                 yield read(rows, lambda row: _only(self._collate([self._data[row]])))
 
 
+class Opened:
+    """A call that gives an iterable itself; both can be sent to another process."""
+
+    def __init__(self, data: Any) -> None:
+        self._data = data
+
+    def __call__(self) -> Any:
+        return self._data
+
+
 class Stream(Source):
-    """Examples that can be read only in their order, from the start: an iterable data set, a generator function."""
+    """Examples that can be read only in their order, from the start: an iterable data set, a generator function.
+
+    Raises BadInput where they can be read only once.
+    """
 
     def __init__(self, name: str, opened: Callable[[], Iterable[Any]], *, label: str | None = None) -> None:
-        self.name, self._opened = name, opened
-        first = list(itertools.islice(iter(opened()), 1))
-        self.label = label if label is not None else label_among(parts_of(first[0])) if first else None
+        self.name, self._opened, self._ended = name, opened, ""
+        if iter(opened()) is iter(opened()):
+            raise BadInput(f"`{name}` can be read only once: reading it would use it up; give what it was made from")
+        self.label = label
+        first = next((block for block in self.blocks(0, 1) if len(block)), None)
+        if label is None and first is not None:
+            self.label = label_among(first.columns)
+        if first is not None and next(self.blocks(0, 1), None) is None:
+            raise BadInput(f"`{name}` gives its rows only once: a second reading finds none; make its iterator anew")
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
-        examples = itertools.islice(iter(self._opened()), start, stop)
-        for low in itertools.count(start, ROWS):
-            some = list(itertools.islice(examples, ROWS))
-            if some:
-                yield gathered(range(low, low + len(some)), some)
-            if len(some) < ROWS:
+        rows = enumerate(self._each(start, stop), start)
+        self._ended = ""
+        while some := list(itertools.islice(rows, ROWS)):
+            unread = [Unread(row, one.told) for row, one in some if isinstance(one, _Raised)]
+            good = [(row, one) for row, one in some if not isinstance(one, _Raised)]
+            if unread and unread[-1].row == some[-1][0] and len(some) < ROWS:
+                self._ended = f"ended at row {unread[-1].row}, which raised {unread[-1].told}"
+            yield gathered([row for row, _ in good], [one for _, one in good], unread)
+
+    def changed(self) -> str:
+        return self._ended
+
+    def _each(self, start: int, stop: int | None) -> Iterator[Any]:
+        """The examples, and what was raised in place of one; a generator that has raised ends."""
+        examples, row = iter(self._opened()), 0
+        while stop is None or row < stop:
+            try:
+                one = next(examples)
+            except StopIteration:
                 return
+            except Exception as error:
+                one = _Raised(told_of(error))
+            if row >= start:
+                yield one
+            row += 1
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """Stands where an example would."""
+
+    told: str
 
 
 def read(rows: Sequence[int], one: Callable[[int], Any]) -> Block:
@@ -82,7 +131,7 @@ def read(rows: Sequence[int], one: Callable[[int], Any]) -> Block:
             examples.append(one(row))
             good.append(row)
         except Exception as error:
-            unread.append(Unread(row, f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"))
+            unread.append(Unread(row, told_of(error)))
     return gathered(good, examples, unread)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from ..block import Block
@@ -23,12 +24,20 @@ class Source(ABC):
     name: str
     #: the column that holds the label; None where there is none
     label: str | None = None
+    #: the same where the user named it
+    asked: str | None = None
+    #: what the classes are called, by label
+    names: Mapping[Any, str] = MappingProxyType({})
     #: rows; None where that is not known before the end
     length: int | None = None
 
     @abstractmethod
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         """The rows from `start` to `stop`, in order."""
+
+    def changed(self) -> str:
+        """What has become another since it was opened, in words; "" where nothing has."""
+        return ""
 
     def example(self, row: int) -> dict[str, Any]:
         """One row by column. Raises LookupError for a stream, and what the user's data set raises."""

@@ -1,0 +1,21 @@
+"""The libraries that read frames and files, imported when they are used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from ...batches import BadInput
+
+
+def library(name: str, package: str) -> Any:
+    """A module. Raises BadInput, saying what to install, where it is missing."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise BadInput(f'{package} is missing: `pip install "nbrecipe[data]"` brings it') from None
+
+
+def made_by(value: Any) -> str:
+    """The library that a value comes from, by the module of its type: "pandas", "polars", "pyarrow"."""
+    return type(value).__module__.split(".")[0]
