@@ -47,6 +47,11 @@ def more_labels(loader: Iterable[Any] | None, data: Any, target_of: Callable[[An
     return _read(loader, target_of)
 
 
+def kept_labels(data: Any) -> Tensor | None:
+    """The targets of a whole data set, (M, ...), where it keeps them in one place and hands them out as they are."""
+    return _stored(data)
+
+
 def _stored(data: Any) -> Tensor | None:
     if isinstance(data, Subset):
         whole = _stored(data.dataset)

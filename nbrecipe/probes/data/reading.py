@@ -43,7 +43,7 @@ class Reading:
 class Reader:
     """A context in which rows may be read at will; `restore()` undoes what reading changed, as leaving does."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, rows: list[Any] | None = None) -> None:
         self.source = source
         self.things = held(source.data, source.name)
         collate = source.collate
@@ -51,7 +51,7 @@ class Reader:
         if self.collate is not None:
             self.things += held(self.collate, "collate_fn")
         self.chance = Chance(self.things)
-        self.rows = rows_to_read(source)
+        self.rows = rows_to_read(source) if rows is None else rows
         self.stored = Stored(self.things, [p for row in self.rows for p in _places(source.data, row)])
         self._guard = guard.Untouched([source.data, source.loader])
 
