@@ -284,6 +284,7 @@ def labels_of(data: Any) -> Tensor | None:
             if any(len(parts) != 1 or not isinstance(parts[0], np.ndarray) or parts[0].size != 1 for parts in read):
                 return None
             labels = torch.tensor([float(parts[0].item()) for parts in read])
+        labels = labels.flatten() if labels.ndim == 2 and labels.shape[1] == 1 else labels
         if labels.ndim == 1 and not bool((labels % 1 != 0).any()):
             return labels.long()
     return None
