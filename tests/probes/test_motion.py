@@ -57,6 +57,24 @@ def test_a_symmetric_image_does_not_move_when_it_is_mirrored():
     assert {motion.turn for motion in turned.possible} == {2, 6}, "upside down, mirrored or not"
 
 
+def test_what_covers_a_part_of_an_image_moves_nothing():
+    sky = 0.8 + 0.02 * augmented.smooth(1, side=48)[0]
+    covered = []
+    for top, left in ((4, 6), (20, 24)):
+        made = sky.clone()
+        made[:, top : top + 14, left : left + 14] = 0
+        covered.append(made)
+    seen = between(*covered)
+    assert not seen.moved
+    assert [motion.still for motion in seen.possible] == [True], "the rest is as it was"
+    assert not between(covered[0], covered[1].flip(-1)).best or between(covered[0], covered[1].flip(-1)).best.turn == 4
+
+
+def test_stripes_tell_no_shift():
+    stripes = (torch.arange(48) // 4 % 2).float().expand(3, 48, 48)
+    assert between(stripes, stripes.roll(3, -1)).possible == ()
+
+
 def test_what_does_not_vary_is_not_compared():
     assert grey(torch.zeros(3, 8, 8)) is None
     assert grey(torch.full((1, 16, 16), torch.nan)) is None

@@ -92,7 +92,9 @@ def _of_masks(before: Part, after: Part, seen: Motions, first: Tensor, second: T
         return "follows" if _tells(there, expected) else "unclear"
     if before.digest == after.digest:
         return "stays"
-    if any(turned(there, turn).shape == here.shape and torch.equal(turned(there, turn), here) for turn in range(1, 8)):
+    others = set(range(1, 8)) - {motion.turn for motion in seen.possible}
+    moved = [turned(there, turn) for turn in others]
+    if any(made.shape == here.shape and torch.equal(made, here) for made in moved):
         return "strays"
     return "unclear"
 

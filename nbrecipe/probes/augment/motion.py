@@ -21,11 +21,15 @@ ALIKE = 0.9
 TIMES, LITTLE = 5.0, 0.02
 #: pixels that possible shifts lie from the best at most; in stripes and other repeats they lie further
 NEAR = 4
-#: the overlap is cut into so many blocks a side; in this share of those that vary, and in so many, the images have to
-#: correlate by themselves, lest a few strong edges speak for the rest
-BLOCKS, MOST, FEWEST, LOCAL = 3, 0.8, 3, 0.6
-#: standard deviation, as a share of the image's, from which a block varies
-FLAT = 0.05
+#: the overlap is cut into so many blocks a side; two images agree in a block from this correlation on
+BLOCKS, LOCAL = 5, 0.6
+#: share of the blocks in which a motion has to explain the image, lest a few strong edges speak for the rest, how many
+#: blocks there have to be, and the share that may agree without it: what covers a part of an image moves nothing else
+MOST, FEWEST, OTHERS = 0.8, 5, 1 / 3
+#: share of the blocks that agree where an image, in part covered, stands where it stood
+HALF = 0.5
+#: standard deviation, as a share of the image's range, from which a block varies
+FLAT = 1e-3
 #: correlation that a motion has to bring above none
 GAIN = 0.1
 #: share of the grey values' range that an image varies by at least; below, everything correlates by chance
@@ -108,15 +112,24 @@ def motions(first: Tensor, second: Tensor) -> Motions:
     unmoved = _correlation(first, second) if first.shape == second.shape else 0.0
     top = max((float(table.amax()) for table in tables.values()), default=0.0)
     if top < ALIKE:
-        return Motions((), unmoved)
+        return _untold(first, second, unmoved)
     enough = 1 - (TIMES * (1 - top) + LITTLE)
     possible = [_best(table, turn, second.shape) for turn, table in tables.items() if float(table.amax()) >= enough]
     best = max(possible, key=lambda motion: motion.correlation)
-    if any(_spread(tables[motion.turn] >= enough) for motion in possible) or not _everywhere(first, second, best):
-        return Motions((), unmoved)
-    if unmoved >= enough and not any(motion.still for motion in possible):
+    still = any(motion.still for motion in possible)
+    if any(_spread(tables[motion.turn] >= enough) for motion in possible) and not still:
+        return _untold(first, second, unmoved)
+    if _agreeing(first, second, best) < MOST or not (still or _agreeing(first, second, Motion(IDENTITY)) <= OTHERS):
+        return _untold(first, second, unmoved)
+    if unmoved >= enough and not still:
         possible.append(Motion(IDENTITY, correlation=unmoved))
     return Motions(tuple(possible), unmoved)
+
+
+def _untold(first: Tensor, second: Tensor, unmoved: float) -> Motions:
+    """No motion that explains the second image; where half of it is as it was, it has not moved, but is covered."""
+    still = _agreeing(first, second, Motion(IDENTITY)) >= HALF
+    return Motions((Motion(IDENTITY, correlation=unmoved),) if still else (), unmoved)
 
 
 def _best(table: Tensor, turn: int, shape: Sequence[int]) -> Motion:
@@ -135,19 +148,21 @@ def _spread(possible: Tensor) -> bool:
     return bool((places.amax(0) - places.amin(0) > 2 * NEAR).any())
 
 
-def _everywhere(first: Tensor, second: Tensor, motion: Motion) -> bool:
-    """Whether the two agree block by block where they overlap, and not in a few strong edges alone."""
+def _agreeing(first: Tensor, second: Tensor, motion: Motion) -> float:
+    """The share of blocks, of those in which anything varies, that a motion explains; 0 where there are too few."""
     moved, (height, width) = turned(first, motion.turn), second.shape
+    if moved.shape != second.shape:
+        return 0.0
     down, right = round(motion.down * height), round(motion.right * width)
     a = moved[max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)]
     b = second[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
-    flat = [FLAT * float(values.std(correction=0)) for values in (a, b)]
+    flat = [FLAT * float(values.amax() - values.amin()) for values in (first, second)]
     alike = []
     for rows in zip(a.tensor_split(BLOCKS, 0), b.tensor_split(BLOCKS, 0), strict=True):
         for one, other in zip(*(part.tensor_split(BLOCKS, 1) for part in rows), strict=True):
             if float(one.std(correction=0)) > flat[0] or float(other.std(correction=0)) > flat[1]:
                 alike.append(_correlation(one, other) >= LOCAL)
-    return len(alike) >= FEWEST and sum(alike) >= MOST * len(alike)
+    return sum(alike) / len(alike) if len(alike) >= FEWEST else 0.0
 
 
 def _shifted(first: Tensor, second: Tensor) -> Tensor:
