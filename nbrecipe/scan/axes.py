@@ -48,7 +48,7 @@ def _is_numbers(value: Any) -> bool:
 def _is_boxes(value: Any) -> bool:
     if isinstance(value, Mapping):
         value = value.get("boxes", value.get("bbox"))
-    return hasattr(value, "__len__") and np.ndim(value) > 0
+    return isinstance(value, (list, tuple)) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
 _FITS: dict[Kind, Callable[[Any], bool]] = {

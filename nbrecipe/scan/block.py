@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -45,37 +44,21 @@ class Block:
 
 
 def gathered(rows: Iterable[int], examples: Sequence[Any], unread: Sequence[Unread] = ()) -> Block:
-    """Examples as a data set gives them, by column; one whose columns are not those of most is unread.
-
-    A field that a mapping lacks is None.
-    """
+    """Examples as a data set gives them, by column; what one of them lacks is None."""
     kept: list[tuple[int, dict[str, Any]]] = []
     odd = list(unread)
     for row, example in zip(rows, examples, strict=True):
         try:
-            kept.append((row, {name: plain_value(value) for name, value in parts_of(example).items()}))
+            parts = {name: plain_value(value) for name, value in parts_of(example).items()}
+            if parts:
+                kept.append((row, parts))
+            else:
+                odd.append(Unread(row, "has no columns"))
         except Exception as error:  # a picture that is decoded only now
             odd.append(Unread(row, told_of(error)))
-    if any(parts.keys() != kept[0][1].keys() for _, parts in kept):
-        kept = _alike(kept, odd)
-    names = list(kept[0][1]) if kept else []
-    columns = {name: stacked([parts[name] for _, parts in kept]) for name in names}
+    names = dict.fromkeys(name for _, parts in kept for name in parts)
+    columns = {name: stacked([parts.get(name) for _, parts in kept]) for name in names}
     return Block(np.array([row for row, _ in kept], dtype=np.int64), columns, tuple(odd))
-
-
-def _alike(kept: list[tuple[int, dict[str, Any]]], odd: list[Unread]) -> list[tuple[int, dict[str, Any]]]:
-    """The rows that have the columns of most, or are fields of which some are missing; the others join `odd`."""
-    usual = Counter(tuple(parts) for _, parts in kept).most_common(1)[0][0]
-    if INPUT in usual or f"{INPUT}[0]" in usual:
-        odd += [Unread(row, f"has {_listed(parts)}, where most rows have {_listed(usual)}")
-                for row, parts in kept if parts.keys() != set(usual)]  # fmt: skip
-        return [(row, parts) for row, parts in kept if parts.keys() == set(usual)]
-    fields = [(row, parts) for row, parts in kept if INPUT not in parts and f"{INPUT}[0]" not in parts]
-    met = {id(parts) for _, parts in fields}
-    odd += [Unread(row, f"has {_listed(parts)}, where most rows have {_listed(usual)}")
-            for row, parts in kept if id(parts) not in met]  # fmt: skip
-    names = dict.fromkeys([*usual, *(name for _, parts in fields for name in parts)])
-    return [(row, {name: parts.get(name) for name in names}) for row, parts in fields]
 
 
 def told_of(error: BaseException) -> str:
@@ -124,8 +107,15 @@ def stacked(plain: list[Any]) -> Values:
         numbers = all(isinstance(v, _NUMBERS) or v is None for v in plain)
         if numbers and any(v is not None for v in plain):
             made = np.array([np.nan if v is None else v for v in plain])
-            return made if made.dtype != object else plain  # whole numbers beyond 64 bits
+            return plain if made.dtype == object or _rounds(made, plain) else made  # whole numbers beyond 64 bits
     return plain
+
+
+def _rounds(made: np.ndarray[Any, Any], plain: list[Any]) -> bool:
+    """Whether whole numbers were too large for the floats that they stand beside."""
+    if made.dtype.kind != "f" or not (np.abs(made) > 1 << 53).any():
+        return False
+    return any(isinstance(v, (int, np.integer)) and not -(1 << 53) <= v <= 1 << 53 for v in plain)
 
 
 def as_column(values: np.ndarray[Any, Any]) -> Values:
@@ -162,7 +152,9 @@ def plain_value(value: Any) -> Any:
         array: np.ndarray[Any, Any] = value.resolve_conj().resolve_neg().cpu().numpy()
         return array if array.ndim else array[()]
     if isinstance(value, np.ndarray):
-        return value if value.ndim else plain_value(value[()])
+        if not value.ndim:
+            return plain_value(value[()])
+        return value if value.dtype.kind in "biufc" else plain_value(_elsewise(value))
     if hasattr(value, "getbands") and hasattr(value, "tobytes"):
         return np.asarray(value)
     if isinstance(value, (list, tuple)) and value and _is_numbers(value):
@@ -170,6 +162,11 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64, Decimal)):
         return _as_float(value)
     return value
+
+
+def _elsewise(values: np.ndarray[Any, Any]) -> Any:
+    """An array of days as years, one of anything else as lists."""
+    return years(values) if values.dtype.kind in "mM" else values.tolist()
 
 
 def _as_float(value: Any) -> float:
@@ -194,7 +191,3 @@ def size_of(values: Values) -> int:
 
 def _is_numbers(values: Sequence[Any]) -> bool:
     return all(isinstance(v, (bool, int, float, np.number)) for v in values) and len(values) > 2
-
-
-def _listed(parts: Iterable[str]) -> str:
-    return ", ".join(f"`{name}`" for name in parts)

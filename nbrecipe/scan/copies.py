@@ -83,15 +83,17 @@ class Copies:
 
 
 def hashes(values: Values) -> Array:
-    """A 64-bit hash of each entry: of its bytes, its shape and what kind of number it is; 1 and 1.0 are one number."""
+    """A 64-bit hash of each entry; 1 and 1.0 are one number, and so are short rows of them."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufc":
-        if values.ndim == 1 and values.dtype.kind != "c":
-            return _of_rows(as_bits(values)[:, None])
-        plain = np.ascontiguousarray(values).reshape(len(values), int(np.prod(values.shape[1:])))
-        if plain.dtype.kind == "f":
-            plain = plain + plain.dtype.type(0)  # -0.0 and 0.0 are equal
-        return _of_rows(plain)
+        return _of_rows(_plain(np.ascontiguousarray(values).reshape(len(values), int(np.prod(values.shape[1:])))))
     return np.fromiter((_ONE(_bytes(value)) for value in values), np.uint64, count=len(values))
+
+
+def _plain(table: Array) -> Array:
+    """Rows of numbers as what is hashed: short ones by their values whatever their type, -0.0 as 0.0."""
+    if table.shape[1] <= _SHORT and table.dtype.kind != "c":
+        return as_bits(table)
+    return table + table.dtype.type(0) if table.dtype.kind in "fc" else table
 
 
 def combined(columns: list[Array]) -> Array:
@@ -114,6 +116,8 @@ def as_bits(values: Array) -> Array:
     return np.where(nan, _NAN, bits) if nan.any() else bits
 
 
+#: numbers of a row that are hashed by their values
+_SHORT = 256
 #: whole numbers up to which a float holds every one; the bits of a missing number
 _EXACT, _NAN = 1 << 53, np.array([np.nan]).view(np.uint64)[0]
 _MISSING: bytes = _NAN.tobytes()
@@ -135,7 +139,7 @@ def _key(value: Any) -> int:
 
 def _of_rows(table: Array) -> Array:
     if not table.shape[1]:
-        return np.zeros(len(table), np.uint64)
+        return np.full(len(table), _ONE(b""), np.uint64)
     return np.fromiter(map(_ONE, np.ascontiguousarray(table)), np.uint64, count=len(table))
 
 
@@ -143,7 +147,8 @@ def _bytes(value: Any) -> bytes:
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
-        return np.ascontiguousarray(value).tobytes() + repr((value.shape, value.dtype.kind)).encode()
+        plain: bytes = _plain(np.ascontiguousarray(value).reshape(1, -1)).tobytes()
+        return plain
     if value is None:
         return _MISSING
     if isinstance(value, (bool, int, float, np.number, np.bool_)):
@@ -162,7 +167,7 @@ def _of_number(value: Any) -> bytes:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
             return repr(value).encode()
-        plain: bytes = as_bits(array[None]).tobytes()
-        return plain
+        bits: bytes = as_bits(array[None]).tobytes()
+        return bits
     except (OverflowError, ValueError):
         return repr(value).encode()

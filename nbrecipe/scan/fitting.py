@@ -20,7 +20,7 @@ def fitted(block: Block, plan: Plan) -> Block:
     if not len(block):
         return block
     columns: dict[str, Values] = {}
-    odd: dict[int, str] = {}
+    odd = _others(block, plan)
     for name, kind in plan.kinds.items():
         values = _listed(block.columns.get(name, [None] * len(block)), kind, plan.shapes.get(name))
         if kind in _STRICT and isinstance(values, list):
@@ -29,7 +29,7 @@ def fitted(block: Block, plan: Plan) -> Block:
             if name == plan.label:
                 values = [None if i in bad else value for i, value in enumerate(values)]
             else:
-                odd |= {i: odd.get(i) or f"`{name}` {told}" for i, told in bad.items()}
+                odd |= {i: f"`{name}` {told}" for i, told in bad.items() if i not in odd}
         columns[name] = values
     kept = np.array([i for i in range(len(block)) if i not in odd], dtype=np.int64)
     if odd:
@@ -41,6 +41,26 @@ def fitted(block: Block, plan: Plan) -> Block:
     return Block(block.rows[kept], columns, every)
 
 
+def _others(block: Block, plan: Plan) -> dict[int, str]:
+    """The rows that have other columns than those of the plan, and none of these."""
+    more = {name: values for name, values in block.columns.items() if name not in plan.kinds}
+    if not more or not plan.inputs:
+        return {}
+    usual = ", ".join(f"`{name}`" for name in plan.inputs)
+    ours = [block.columns[name] for name in plan.inputs if name in block.columns]
+    odd = {}
+    for i in range(len(block)):
+        have = [name for name, values in more.items() if not _is_none(values[i])]
+        if have and all(_is_none(values[i]) for values in ours):
+            odd[i] = f"has {', '.join(f'`{name}`' for name in have)}, where most rows have {usual}"
+    return odd
+
+
+def _is_none(value: Any) -> bool:
+    """Nothing, or what stands for it in an array of numbers."""
+    return value is None or (isinstance(value, (float, np.floating)) and bool(value != value))
+
+
 def _listed(values: Values, kind: Kind, shape: tuple[int, ...] | None) -> Values:
     """An array as it is where it is what the plan says, else its rows one by one."""
     if isinstance(values, list) or kind is Kind.OTHER:
@@ -50,11 +70,14 @@ def _listed(values: Values, kind: Kind, shape: tuple[int, ...] | None) -> Values
     per_row = values.shape[1:]
     same = {
         Kind.NUMBER: int(np.prod(per_row)) == 1,
-        Kind.IMAGE: per_row == shape if shape else len(per_row) in (2, 3),
+        Kind.IMAGE: 0 not in per_row and (per_row == shape if shape else len(per_row) in (2, 3)),
         Kind.TABLE: shape is None or per_row == shape,
         Kind.TEXT: False,
         Kind.BOXES: False,
         Kind.FLAGS: len(per_row) == 1,
+        Kind.TOKENS: len(per_row) > 0,
+        Kind.SEQUENCE: len(per_row) > 0,
+        Kind.MASK: len(per_row) > 0,
     }.get(kind, True)
     if same and values.dtype.kind in "biuf":
         return values

@@ -59,12 +59,20 @@ def kind_of(name: str, values: Values, *, label: bool) -> Kind:
 def _of_list(name: str, values: list[Any], label: bool) -> Kind:
     there = [value for value in values if value is not None]
     first = there[0] if there else None
-    if isinstance(first, str):
-        short = len(set(there)) <= max(2, len(there) // 2) and max(map(len, there)) < 64
+    texts = [value for value in there if isinstance(value, str)]
+    if len(texts) > len(there) // 2:
+        short = len(set(texts)) <= max(2, len(texts) // 2) and max(map(len, texts)) < 64
         return Kind.CLASS if label and short else Kind.TEXT
+    numbers = sum(isinstance(value, (bool, int, float, np.number)) for value in there)
+    if numbers > len(there) // 2:
+        return _of_numbers(there, label)
+    arrays = [value for value in there if isinstance(value, np.ndarray) and value.dtype.kind in "biuf" and value.ndim]
+    first = arrays[0] if len(arrays) > len(there) // 2 else first
     if isinstance(first, Mapping):
         return Kind.BOXES if "boxes" in first or "bbox" in first else Kind.OTHER
     if not isinstance(first, np.ndarray) or first.dtype.kind not in "biuf":
+        return Kind.OTHER
+    if not first.ndim:
         return Kind.OTHER
     if first.ndim == 1:
         return Kind.TOKENS if first.dtype.kind in "iu" else Kind.SEQUENCE
@@ -74,6 +82,14 @@ def _of_list(name: str, values: list[Any], label: bool) -> Kind:
         return Kind.BOXES
     colours = first.ndim == 3 and (first.shape[0] in COLOURS or first.shape[2] in COLOURS)
     return Kind.IMAGE if colours or first.dtype == np.uint8 else Kind.SEQUENCE
+
+
+def _of_numbers(values: list[Any], label: bool) -> Kind:
+    """Single numbers among other things."""
+    numbers = [value for value in values if isinstance(value, (bool, int, float, np.number))]
+    plain = [value for value in numbers if isinstance(value, (bool, int)) or float(value.real).is_integer()]
+    few = len(plain) == len(numbers) and len(set(plain)) <= max(2, len(numbers) // 2)
+    return Kind.CLASS if label and few else Kind.NUMBER
 
 
 def _of_label(values: np.ndarray[Any, Any], shape: tuple[int, ...], whole: bool) -> Kind:

@@ -113,7 +113,9 @@ def as_classes(values: Values) -> list[Any]:
 def _one(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return int(value.argmax()) if value.size > 1 else _one(value.item()) if value.size else None
-    if isinstance(value, np.generic):
+    if isinstance(value, np.floating):
+        return _one(float(value))
+    if isinstance(value, np.generic) and not isinstance(value, (str, bytes, np.void)):
         return _one(value.item())
     if isinstance(value, bool):
         return int(value)
