@@ -20,6 +20,7 @@ from ...scan.doubles import lines
 from ...scan.doubles.chance import RARE
 from ...scan.doubles.within import SPLITS, Doubles
 from ...scan.kinds import Kind
+from ...scan.near.copies import Copies, near_train, near_val
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,9 +35,9 @@ SHARE = 0.1
 @check.run
 def run(bench: Bench) -> Finding:
     found: list[Finding] = []
-    for split, measure in zip(("train", "val"), SPLITS, strict=True):
+    for split, measure, near in zip(("train", "val"), SPLITS, (near_train, near_val), strict=True):
         try:
-            found.append(_judged(bench, split, bench.once(measure)))
+            found.append(_judged(bench, split, bench.once(measure), bench.once(near)))
         except Missing:
             if split == "train":
                 raise
@@ -44,9 +45,11 @@ def run(bench: Bench) -> Finding:
     return min(found, key=lambda finding: order[finding.verdict.value])
 
 
-def _judged(bench: Bench, split: str, seen: Doubles) -> Finding:
+def _judged(bench: Bench, split: str, seen: Doubles, near: Copies) -> Finding:
     name, rows = seen.table.name, len(seen.table)
-    numbers = _numbers(seen, name)
+    numbers = {**_numbers(seen, name), "near copies": len(near.pairs)}
+    if seen.counted < 0.5 and near.pairs:
+        return _nearly(seen, near, numbers)
     if not seen.extra:
         return ok(f"each of **{rows}** rows of `{name}` stands there once", **numbers)
     if seen.counted < 0.5:
@@ -57,7 +60,7 @@ def _judged(bench: Bench, split: str, seen: Doubles) -> Finding:
         )
     message = (
         f"{_count(seen)} of {rows} rows of `{name}` (**{number(100 * seen.share, 3)} %**) are copies of an earlier "
-        f"one: {_told(seen)}"
+        f"one: {_told(seen)}" + (f"; **{len(near.pairs)}** more are nearly one" if near.pairs else "")
     )
     excuse = _excuse(seen)
     fix = "Drop the copies before anything is split or trained."
@@ -65,6 +68,15 @@ def _judged(bench: Bench, split: str, seen: Doubles) -> Finding:
     if excuse:
         return hint(message, fix=fix, code=code, why=excuse, **numbers)
     return bad(message, fix=fix, code=code, why=_cause(seen), **numbers)
+
+
+def _nearly(seen: Doubles, near: Copies, numbers: Seen) -> Finding:
+    few = ", ".join(f"row {pair.second} and row {pair.first} differ in {pair.told}" for pair in near.pairs[:3])
+    return hint(
+        f"**{len(near.pairs)}** of {len(seen.table)} rows of `{seen.table.name}` are nearly an earlier one: {few}",
+        fix="Look at these pairs, and keep both of a pair on one side of a split.",
+        **{**numbers, "near pairs": [[pair.first, pair.second] for pair in near.pairs[:5]]},
+    )
 
 
 def _count(seen: Doubles) -> str:

@@ -22,6 +22,7 @@ from ...scan.doubles import lines
 from ...scan.doubles.across import Overlap, overlap
 from ...scan.doubles.chance import RARE
 from ...scan.doubles.within import train_doubles
+from ...scan.near.copies import Copies, near_both
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,8 +42,10 @@ def run(bench: Bench) -> Finding:
             f"`{names[1]}` is `{names[0]}`: what is scored is what was trained on",
             fix="Hold rows out that are not trained on, unless learning these by heart is what you want to see.",
         )
-    seen = bench.once(overlap)
-    rows, numbers = len(seen.val), _numbers(seen)
+    seen, near = bench.once(overlap), bench.once(near_both)
+    rows, numbers = len(seen.val), {**_numbers(seen), "near copies": len(near.pairs)}
+    if seen.counted < 0.5 and near.pairs:
+        return _nearly(seen, near, numbers)
     if not seen.met:
         return ok(f"none of **{rows}** rows of `{seen.val.name}` stands in `{seen.train.name}`", **numbers)
     if seen.counted < 0.5:
@@ -50,16 +53,35 @@ def run(bench: Bench) -> Finding:
     share = seen.counted / rows
     message = (
         f"**{round(seen.counted)}** of {rows} rows of `{seen.val.name}` (**{number(100 * share, 3)} %**) stand in "
-        f"`{seen.train.name}`: {_told(seen)}"
+        f"`{seen.train.name}`: {_told(seen)}" + (f"; **{len(near.pairs)}** more do nearly" if near.pairs else "")
     )
     fix = "Drop the rows that stand twice, then split; or split by what the copies have in common."
     code = lines.without_train(bench, seen.train.scan, seen.val.scan)
     excuse = _excuse(bench, seen)
-    if share * (1 - ACCURACY) <= math.sqrt(ACCURACY * (1 - ACCURACY) / rows):
+    if not _moves(share, rows):
         excuse = excuse or f"too few to move a score over {rows} rows by more than its standard error"
     if excuse:
         return hint(message, fix=fix, code=code, why=excuse, **numbers)
     return bad(message, fix=fix, code=code, why=_cause(bench, seen), **numbers)
+
+
+def _moves(share: float, rows: int) -> bool:
+    """Whether so many known rows move an accuracy by more than its standard error."""
+    return share * (1 - ACCURACY) > math.sqrt(ACCURACY * (1 - ACCURACY) / rows)
+
+
+def _nearly(seen: Overlap, near: Copies, numbers: Seen) -> Finding:
+    """Near copies are worth a look; a fault where they are many, and each far nearer than any third row."""
+    rows, few = len(seen.val), near.pairs[:3]
+    train, val = seen.train.name, seen.val.name
+    told = ", ".join(f"`{train}` row {pair.first} and `{val}` row {pair.second} differ in {pair.told}" for pair in few)
+    message = f"**{len(near.pairs)}** of {rows} rows of `{val}` nearly stand in `{train}`: {told}"
+    fix = "Keep rows that were made from one another on one side of the split: split by what they come from."
+    numbers = {**numbers, "near pairs": [[pair.first, pair.second] for pair in near.pairs[:5]]}
+    stream = seen.train.streams or seen.val.streams
+    if stream or not _moves(near.sole / rows, rows):
+        return hint(message, fix=fix, **numbers)
+    return bad(message, fix=fix, why="each is far nearer to its copy than to any third row", **numbers)
 
 
 def _few_bits(seen: Overlap, numbers: Seen) -> Finding:

@@ -28,6 +28,8 @@ Array = np.ndarray[Any, Any]
 def bits(plan: Plan, sample: Block, rows: Block) -> Array:
     """Bits of each of the rows, seen against those of a sample of the data."""
     total = np.zeros(len(rows))
+    if not len(rows):
+        return total
     step = max(1, len(sample) // ROWS)
     for name, kind in plan.inputs.items():
         if name in rows.columns and name in sample.columns:

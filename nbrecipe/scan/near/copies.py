@@ -1,0 +1,165 @@
+"""Near copies inside a split and across splits: candidates by their keys, verified on the rows themselves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...bench import Bench
+from ..block import Block, size_of
+from ..doubles.bits import bits
+from ..doubles.chance import needed
+from ..doubles.tables import Table, read_rows, train_table, val_table
+from ..kinds import Kind
+from ..plan import Plan
+from ..sample import picked
+from ..sources.arrays import Arrays
+from .alike import PAIRS, REFERENCES, Looks, certainly, differing
+from .keys import Keys, column_of
+from .pairs import candidates
+
+#: pairs that are read again, at most: where rows are read one by one, and else as many as these bytes hold
+LOOKED, BYTES = 500, 256 << 20
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Two rows that are nearly equal, and in what they differ."""
+
+    first: int
+    second: int
+    told: str
+    #: whether no third row is nearly as near
+    sole: bool = False
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Near copies: of each row that has one, the nearest by row."""
+
+    pairs: tuple[Alike, ...] = ()
+    #: candidates, and how many of them were read again
+    candidates: int = 0
+    looked: int = 0
+
+    @property
+    def sole(self) -> int:
+        """Rows whose near copy is far nearer than any third row."""
+        return sum(pair.sole for pair in self.pairs)
+
+
+def near_train(bench: Bench) -> Copies:
+    """Rows of train that are nearly another one. Raises Missing and BadInput as a scan does."""
+    return near_within(bench.once(train_table))
+
+
+def near_val(bench: Bench) -> Copies:
+    """Rows of validation that are nearly another one; raises the same."""
+    return near_within(bench.once(val_table))
+
+
+def near_both(bench: Bench) -> Copies:
+    """Validation rows (second) that are nearly one of train (first); raises the same."""
+    return near_across(bench.once(train_table), bench.once(val_table))
+
+
+def near_within(table: Table) -> Copies:
+    """Rows of a table that are nearly an earlier one."""
+    rows, keys, equal = _keys(table)
+    if len(rows) < 2:
+        return Copies()
+    pairs = candidates(keys, equal)
+    return _verified(table, table, rows[pairs[:, 0]], rows[pairs[:, 1]])
+
+
+def near_across(train: Table, val: Table) -> Copies:
+    """Rows of `val` (second) that are nearly one of `train` (first)."""
+    ours, mine, equal = _keys(train)
+    theirs, yours, alike = _keys(val)
+    if not len(ours) or not len(theirs):
+        return Copies()
+    first, second, outline = (np.concatenate(both) for both in zip(mine, yours, strict=True))
+    side = np.repeat([0, 1], [len(ours), len(theirs)])
+    pairs = candidates((first, second, outline), np.concatenate([equal, alike]), side)
+    return _verified(train, val, ours[pairs[:, 0]], theirs[pairs[:, 1] - len(ours)])
+
+
+def _keys(table: Table) -> tuple[Array, Keys, Array]:
+    """The rows of a table whose keys were kept, their keys, and what is equal for equal rows."""
+    rows, (first, second, outline) = table.scan.part.near.table()
+    there = np.flatnonzero(np.isin(rows, table.rows))
+    equal = table.inputs[np.searchsorted(table.rows, rows[there])]
+    return rows[there], (first[there], second[there], outline[there]), equal
+
+
+def _verified(one: Table, other: Table, first: Array, second: Array) -> Copies:
+    found = len(first)
+    most = _most(one, other)
+    first, second = first[:most], second[:most]
+    if not len(first):
+        return Copies()
+    ours, theirs = read_rows(one.scan, np.unique(first)), read_rows(other.scan, np.unique(second))
+    good = np.isin(first, ours.rows) & np.isin(second, theirs.rows)
+    first, second = first[good], second[good]
+    plan, sample = one.scan.plan, one.scan.part.sample.block()
+    rows = len(one) + (len(other) if other is not one else 0)
+    near = _told(plan, sample, _lined(ours, first), _lined(theirs, second), rows)
+    met: dict[int, Alike] = {}
+    for a, b, (told, sole) in zip(first.tolist(), second.tolist(), near, strict=True):
+        if told and (b not in met or sole > met[b].sole):
+            met[b] = Alike(a, b, told, sole)
+    return Copies(tuple(met[row] for row in sorted(met)), found, len(first))
+
+
+def _most(one: Table, other: Table) -> int:
+    kept = one.scan.part.sample.block()
+    size = sum(map(size_of, kept.columns.values())) // max(len(kept), 1) + 1
+    kept_whole = all(len(table) <= len(table.scan.part.sample.block()) for table in (one, other))
+    at_once = isinstance(one.scan.source, Arrays) and isinstance(other.scan.source, Arrays)
+    return BYTES // size if kept_whole or at_once else min(LOOKED, BYTES // size)
+
+
+def _lined(block: Block, rows: Array, at: Array | None = None) -> Block:
+    at = np.searchsorted(block.rows, rows) if at is None else at
+    return Block(rows, {name: picked(values, at) for name, values in block.columns.items()})
+
+
+def _told(plan: Plan, sample: Block, first: Block, second: Block, rows: int) -> list[tuple[str, bool]]:
+    """In what the rows of each pair differ, "" where they are no near copies, and whether no third is as near."""
+    name = column_of(plan)
+    left, right = first.columns[name], second.columns[name]
+    others = [_same(first, second, column) for column in plan.inputs if column != name]
+    equal = np.all(others, axis=0) if others else np.ones(len(first), bool)
+    alone = Plan({name: plan.kinds[name]}, None, plan.most)
+    if plan.kinds[name] is Kind.TEXT:
+        sure = equal & (bits(alone, sample, first) > needed(rows))
+        return [("case, spaces or signs" if good else "", bool(good)) for good in sure]
+    if not (isinstance(left, np.ndarray) and isinstance(right, np.ndarray) and left.shape == right.shape):
+        return [("", False)] * len(first)
+    size = int(np.prod(left.shape[1:]))
+    changed = np.where(equal, differing(left, right), -1)
+    few = np.flatnonzero(changed >= 0)
+    held = bits(alone, sample, _lined(first, first.rows[few], few))
+    changed[few] = np.where(certainly(changed[few], size, held, needed(rows)), changed[few], -1)
+    known, sole = sample.columns.get(name), np.zeros(len(first), bool)
+    if plan.kinds[name] is Kind.IMAGE and isinstance(known, np.ndarray) and known.shape[1:] == left.shape[1:]:
+        looks = Looks(known[:: max(1, len(known) // REFERENCES)], rows)
+        sole = equal & (looks.chance(left, right) < PAIRS)
+    return [
+        (_values(c, size) if c >= 0 else "compression or brightness" if s else "", s)
+        for c, s in zip(changed.tolist(), sole.tolist(), strict=True)
+    ]
+
+
+def _values(changed: int, size: int) -> str:
+    if not changed:
+        return "digits behind the third"
+    return f"{changed} of {size} values"
+
+
+def _same(first: Block, second: Block, column: str) -> Array:
+    left, right = first.columns[column], second.columns[column]
+    return np.array([np.array_equal(np.asarray(a), np.asarray(b)) for a, b in zip(left, right, strict=True)], bool)

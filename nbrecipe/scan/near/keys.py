@@ -1,0 +1,174 @@
+"""Keys of a row that stay when the row is changed a little; they are kept by row while a data set is read.
+
+Of an image and of a row of numbers a hash of either half, numbers to three digits: what changes one value leaves a
+half. Of an image also its outline, 64 bits that say where it grows brighter to the right (difference hash, Krawetz
+2013), which compression and brightness leave. Of a text a hash of its letters and digits alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from ..block import Block, Values
+from ..copies import hashes
+from ..kinds import COLOURS, Kind
+from ..plan import Plan
+from ..sample import places
+
+#: rows whose keys are kept, 32 bytes each; of more rows a uniform part
+MOST = 4_000_000
+#: bits of a fraction that stand for three digits
+DIGITS = 10
+#: cells of an outline, and the share of the whole contrast by which one has to outshine the next
+TALL, WIDE, MARGIN = 8, 9, 0.05
+#: letters of a text that are left out
+_SIGNS = bytes(c for c in range(128) if not chr(c).isalnum() and c)
+_ONE = xxhash.xxh3_64_intdigest
+Array = np.ndarray[Any, Any]
+#: (first half, second half, outline)
+Keys = tuple[Array, Array, Array]
+
+
+@dataclass
+class Near:
+    """Keys by row; they merge."""
+
+    most: int = MOST
+    #: rows are kept the hash of whose number is below this
+    limit: int = 1 << 64
+    _parts: list[tuple[Array, Keys]] = field(default_factory=list)
+
+    def add(self, block: Block, plan: Plan) -> None:
+        """Take the keys of a block."""
+        name = column_of(plan)
+        if name not in block.columns or not len(block):
+            return
+        kind, values = plan.kinds[name], block.columns[name]
+        self._parts.append(self._kept(block.rows, _KEYS[kind](values)))
+        self._thin()
+
+    def merge(self, other: Near) -> None:
+        """Take the keys of other rows."""
+        self.most, self.limit = min(self.most, other.most), min(self.limit, other.limit)
+        self._parts = [self._kept(*part) for part in (*self._parts, *other._parts)]
+        self._thin()
+
+    def table(self) -> tuple[Array, Keys]:
+        """The rows, in order, and their keys."""
+        if not self._parts:
+            none = np.empty(0, np.uint64)
+            return np.empty(0, np.int64), (none, none, none)
+        rows = np.concatenate([part[0] for part in self._parts])
+        order = np.argsort(rows, kind="stable")
+        first, second, outline = (np.concatenate([part[1][i] for part in self._parts])[order] for i in range(3))
+        return rows[order], (first, second, outline)
+
+    def _kept(self, rows: Array, keys: Keys) -> tuple[Array, Keys]:
+        if self.limit == 1 << 64:
+            return rows, keys
+        chosen = places(rows) < np.uint64(self.limit)
+        return rows[chosen], (keys[0][chosen], keys[1][chosen], keys[2][chosen])
+
+    def _thin(self) -> None:
+        while sum(len(rows) for rows, _ in self._parts) > self.most:
+            self.limit //= 2
+            self._parts = [self._kept(*part) for part in self._parts]
+
+
+def column_of(plan: Plan) -> str:
+    """The column whose near copies are looked for: images before texts before rows of numbers; "" for none."""
+    for kind in _KEYS:
+        for name, theirs in plan.inputs.items():
+            if theirs is kind:
+                return name
+    return ""
+
+
+def coarse(values: Array) -> Array:
+    """Numbers to three digits; whole ones as they are."""
+    if values.dtype.kind != "f":
+        return values
+    bits: Array = (np.asarray(values, np.float32) + np.float32(0)).view(np.uint32)  # -0.0 and 0.0 are equal
+    bits += np.uint32(1 << (22 - DIGITS))
+    bits &= np.uint32(0xFFFFFFFF - (1 << (23 - DIGITS)) + 1)
+    return bits
+
+
+def outlines(images: Array) -> Array:
+    """64 bits of each of (N, H, W): where its cells grow brighter to the right."""
+    tall, wide = max(1, images.shape[1] // 64), max(1, images.shape[2] // 72)
+    small = images[:, ::tall, ::wide].astype(np.float32)
+    count, height, width = small.shape
+    across = small.reshape(-1, width) @ _cells(width, WIDE)
+    cells = across.reshape(count, height, WIDE).transpose(0, 2, 1).reshape(-1, height) @ _cells(height, TALL)
+    flat = cells.reshape(count, WIDE * TALL)
+    least = MARGIN * (flat.max(1) - flat.min(1))
+    brighter = (flat[:, TALL:] - flat[:, :-TALL]) > least[:, None]
+    out: Array = np.packbits(brighter, axis=1).view(np.uint64)[:, 0]
+    return out
+
+
+def plane(values: Array) -> Array:
+    """One colour of images as (N, H, W): the green one where there are three."""
+    if values.ndim == 2:
+        side = round(values.shape[1] ** 0.5)
+        return values.reshape(-1, side, side)
+    if values.ndim == 3:
+        return values
+    first = values.shape[1] in COLOURS and values.shape[3] not in COLOURS
+    colour = 1 if values.shape[1 if first else 3] >= 3 else 0
+    return values[:, colour] if first else values[..., colour]
+
+
+def plain_text(text: Any) -> bytes:
+    """The letters and digits of a text, in small letters."""
+    return str(text).lower().encode("utf-8", "surrogatepass").translate(None, _SIGNS)
+
+
+def _cells(size: int, cells: int) -> Array:
+    """(size, cells): the mean over each of so many equal stretches."""
+    edges = np.linspace(0, size, cells + 1)
+    low, high = edges[:-1][None], edges[1:][None]
+    at = np.arange(size)[:, None]
+    share = np.clip(np.minimum(at + 1, high) - np.maximum(at, low), 0, None)
+    out: Array = (share / share.sum(0)).astype(np.float32)
+    return out
+
+
+def _of_images(values: Values) -> Keys:
+    if not isinstance(values, np.ndarray):
+        each = [_of_images(image[None]) for image in values]
+        first, second, outline = (np.concatenate([keys[i] for keys in each]) for i in range(3))
+        return first, second, outline
+    first, second, _ = _of_rows(values)
+    return first, second, outlines(plane(values))
+
+
+def _of_rows(values: Values) -> Keys:
+    table = np.stack(values) if isinstance(values, list) else values
+    flat = np.ascontiguousarray(coarse(table).reshape(len(table), -1))
+    half = flat.shape[1] // 2
+    if not half:
+        none = np.zeros(len(flat), np.uint64)
+        return none, none, none
+    first, second = hashes(flat[:, :half]), hashes(flat[:, half:])
+    return first, second, np.zeros(len(flat), np.uint64)
+
+
+def _of_texts(values: Values) -> Keys:
+    whole = "\0".join(map(str, values)).lower().encode("utf-8", "surrogatepass").translate(None, _SIGNS).split(b"\0")
+    plain = whole if len(whole) == len(values) else [plain_text(text) for text in values]
+    keys = np.fromiter(map(_ONE, plain), np.uint64, count=len(values))
+    return keys, keys, np.zeros(len(values), np.uint64)
+
+
+_KEYS: dict[Kind, Callable[[Values], Keys]] = {
+    Kind.IMAGE: _of_images,
+    Kind.TEXT: _of_texts,
+    Kind.TABLE: _of_rows,
+}
