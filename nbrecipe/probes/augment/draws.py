@@ -37,6 +37,8 @@ class Draws:
     random: bool = False
     #: the generators ("torch") that each reading leaves in the same state, wherever they stood: it seeds them
     seeded: tuple[str, ...] = ()
+    #: what was worked out of pairs of draws
+    memo: dict[tuple[int, int], Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def distinct(self) -> int:

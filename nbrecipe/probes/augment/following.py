@@ -45,23 +45,37 @@ class Pair:
 
 def pairs(example: Draws, references: int = REFERENCES) -> list[Pair]:
     """Every pair of draws whose images differ, for every mask and all boxes; empty where there is none of these."""
-    place = next((i for i, part in enumerate(example.drawn[0]) if not part.target and part.kind == "image"), None)
     targets = [i for i, part in enumerate(example.drawn[0]) if part.kind in ("mask", "boxes")]
-    if place is None or not targets:
-        return []
-    images = [as_image(part) if part.kind == "image" else None for part in example.column(place)]
-    greys = [None if image is None else grey(image) for image in images]
     found: list[Pair] = []
-    for i, j in combinations(range(len(images)), 2):
-        first, second, a, b = images[i], images[j], greys[i], greys[j]
-        if i >= references or first is None or second is None or a is None or b is None:
-            continue
-        if example.drawn[i][place].digest == example.drawn[j][place].digest:
-            continue
-        seen = motions(a, b)
-        for target in targets:
-            found += _judged(example, (i, j), target, seen, first, second)
+    for i, j in combinations(range(len(example.drawn)), 2):
+        if not targets or i >= references:
+            break
+        seen, first, second = between(example, i, j), image_of(example, i), image_of(example, j)
+        if seen is not None and first is not None and second is not None:
+            for target in targets:
+                found += _judged(example, (i, j), target, seen, first, second)
     return found
+
+
+def between(example: Draws, i: int, j: int) -> Motions | None:
+    """How the image of one draw lies in that of an earlier one; None where they are the same, or cannot be compared."""
+    if (i, j) not in example.memo:
+        first, second = image_of(example, i), image_of(example, j)
+        same = first is None or second is None or _equal(first, second)
+        a, b = (None if same or image is None else grey(image) for image in (first, second))
+        example.memo[i, j] = None if a is None or b is None else motions(a, b)
+    found: Motions | None = example.memo[i, j]
+    return found
+
+
+def _equal(first: Tensor, second: Tensor) -> bool:
+    return first.shape == second.shape and first.dtype == second.dtype and torch.equal(first, second)
+
+
+def image_of(example: Draws, k: int) -> Tensor | None:
+    """The first input of a draw that is an image, as (C, H, W)."""
+    part = next((part for part in example.drawn[k] if not part.target and part.kind == "image"), None)
+    return None if part is None else as_image(part)
 
 
 def _judged(

@@ -106,9 +106,7 @@ def grey(image: Tensor) -> Tensor | None:
 
 def motions(first: Tensor, second: Tensor) -> Motions:
     """Every motion that may have made the second grey image from the first."""
-    tables = {
-        turn: _shifted(moved, second) for turn in range(8) if (moved := turned(first, turn)).shape == second.shape
-    }
+    tables = _shifted(first, second)
     unmoved = _correlation(first, second) if first.shape == second.shape else 0.0
     top = max((float(table.amax()) for table in tables.values()), default=0.0)
     if top < ALIKE:
@@ -154,39 +152,55 @@ def _agreeing(first: Tensor, second: Tensor, motion: Motion) -> float:
     if moved.shape != second.shape:
         return 0.0
     down, right = round(motion.down * height), round(motion.right * width)
-    a = moved[max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)]
-    b = second[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)]
-    flat = [FLAT * float(values.amax() - values.amin()) for values in (first, second)]
-    alike = []
-    for rows in zip(a.tensor_split(BLOCKS, 0), b.tensor_split(BLOCKS, 0), strict=True):
-        for one, other in zip(*(part.tensor_split(BLOCKS, 1) for part in rows), strict=True):
-            if float(one.std(correction=0)) > flat[0] or float(other.std(correction=0)) > flat[1]:
-                alike.append(_correlation(one, other) >= LOCAL)
-    return sum(alike) / len(alike) if len(alike) >= FEWEST else 0.0
+    a = _blocks(moved[max(0, -down) : height + min(0, -down), max(0, -right) : width + min(0, -right)])
+    b = _blocks(second[max(0, down) : height + min(0, down), max(0, right) : width + min(0, right)])
+    one, other = a.square().mean(-1).sqrt(), b.square().mean(-1).sqrt()
+    vary = (one > FLAT * (first.amax() - first.amin())) | (other > FLAT * (second.amax() - second.amin()))
+    alike = (a * b).mean(-1) >= LOCAL * one * other
+    alike &= (one > 0) & (other > 0)
+    count = int(vary.sum())
+    return int((alike & vary).sum()) / count if count >= FEWEST else 0.0
 
 
-def _shifted(first: Tensor, second: Tensor) -> Tensor:
-    """The correlation of the overlap for each shift of the first image; no shift stands in the middle."""
+def _blocks(values: Tensor) -> Tensor:
+    """(h, w) cut into (BLOCKS * BLOCKS, n), each block about its own mean; what is left at the ends goes."""
+    down, across = max(1, values.shape[0] // BLOCKS), max(1, values.shape[1] // BLOCKS)
+    cut = values[: down * BLOCKS, : across * BLOCKS].unfold(0, down, down).unfold(1, across, across).flatten(2)
+    blocks = cut.flatten(0, 1)
+    return blocks - blocks.mean(-1, keepdim=True)
+
+
+def _shifted(first: Tensor, second: Tensor) -> dict[int, Tensor]:
+    """For each symmetry the correlation of the overlap for each shift of the first image; none is in the middle."""
+    whole = {turn: made for turn in range(8) if (made := turned(first - first.mean(), turn)).shape == second.shape}
+    if not whole:
+        return {}
     height, width = second.shape
-    size = (2 * height, 2 * width)
-    here = torch.fft.rfft2(torch.stack([first, first.square(), torch.ones_like(first)]), size)
-    there = torch.fft.rfft2(torch.stack([second, second.square(), torch.ones_like(second)]), size)
+    down, right = int(height * REACH), int(width * REACH)
+    size = (height + down, width + right)  # further shifts come round and are not looked at
+    here, there = (_transformed(values, size) for values in (torch.stack([*whole.values()]), second - second.mean()))
 
     def crossed(a: int, b: int) -> Tensor:
-        whole: Tensor = torch.fft.irfft2(here[a].conj() * there[b], size)
-        return whole
+        made: Tensor = torch.fft.irfft2(here[a].conj() * there[b], size)
+        return made
 
-    count = crossed(2, 2).round().clamp_min(1)
+    count = crossed(2, 2)[:1].round().clamp_min(1)
     sum1, sum2 = crossed(0, 2), crossed(2, 0)
     above = crossed(0, 0) - sum1 * sum2 / count
     power1 = (crossed(1, 2) - sum1.square() / count).clamp_min(0)
     power2 = (crossed(2, 1) - sum2.square() / count).clamp_min(0)
-    least = 1e-9 * max(1e-300, float(first.square().sum() * second.square().sum()) ** 0.5)
-    table = torch.where((power1 > least) & (power2 > least), above / (power1 * power2).sqrt().clamp_min(least), 0.0)
-    down, right = int(height * REACH), int(width * REACH)
+    least = [1e-9 * float((values - values.mean()).square().sum()) for values in (first, second)]
+    varies = (power1 > least[0]) & (power2 > least[1])
+    table = torch.where(varies, above / (power1 * power2).sqrt().clamp_min(1e-300), 0.0)
     rows = torch.arange(-down, down + 1) % size[0]
     columns = torch.arange(-right, right + 1) % size[1]
-    return table[rows][:, columns]
+    return dict(zip(whole, table[:, rows][:, :, columns], strict=True))
+
+
+def _transformed(values: Tensor, size: tuple[int, int]) -> Tensor:
+    """The transforms of values, of their squares, and of where they are."""
+    made: Tensor = torch.fft.rfft2(torch.stack([values, values.square(), torch.ones_like(values)]), size)
+    return made
 
 
 def _correlation(first: Tensor, second: Tensor) -> float:

@@ -18,8 +18,7 @@ from ..batch import pixels, plotted
 from ..batch.normalisation import Scale
 from ..batch.worded import TOKENS, Speller
 from .draws import Draws, stacked
-from .following import Pair, pairs
-from .motion import grey, motions
+from .following import Pair, between, image_of, pairs
 from .parts import Part, as_image, as_mask
 from .varying import variations
 
@@ -186,18 +185,11 @@ def _moves(example: Draws) -> Iterator[str]:
     "" where the image does not move, or where nobody can say.
     """
     went = {pair.second: pair for pair in pairs(example, references=1)}
-    place = next((i for i, part in enumerate(example.drawn[0]) if not part.target and part.kind == "image"), None)
-    images = [] if place is None else [as_image(part) for part in example.column(place)]
-    first = grey(images[0]) if images and images[0] is not None else None
     for k in range(len(example.drawn)):
-        image = images[k] if k < len(images) else None
-        here = None if image is None else grey(image)
-        if not k or first is None or here is None or image is None:
-            yield ""
-            continue
-        seen = motions(first, here)
-        best = seen.best
-        told = best.told(image.shape[-2:]) if seen.moved and best is not None else ""
+        seen, image = between(example, 0, k) if k else None, image_of(example, k)
+        told = ""
+        if seen is not None and image is not None and seen.moved and seen.best is not None:
+            told = seen.best.told(image.shape[-2:])
         yield ", ".join(filter(None, (told, _went(went.get(k)) if told else "")))
 
 
