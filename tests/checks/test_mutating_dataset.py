@@ -57,6 +57,8 @@ def stored(value):
         return {str(key): stored(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, collections.deque)):
         return [stored(item) for item in value]
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
     if hasattr(value, "tobytes"):
         return (value.size, value.tobytes())
     return stored(vars(value)) if isinstance(value, Dataset) else repr(value)
@@ -167,7 +169,18 @@ def images():
     return [Image.fromarray(np.full((8, 8), 100, "u1")) for _ in range(ROWS)]
 
 
+def frame(data, i):
+    data.table.loc[i, "x"] *= 2
+    return torch.tensor(data.table.loc[i, "x"]), data.table.loc[i, "word"]
+
+
+def tables():
+    pd = pytest.importorskip("pandas")
+    return pd.DataFrame({"x": np.arange(1.0, ROWS + 1), "word": ["a"] * ROWS, "n": range(ROWS)})
+
+
 MUTATING = {
+    "frame": lambda: Rows(frame, table=tables()),
     "in_place_tensor": lambda: Rows(in_place_tensor, x=floats(6)),
     "in_place_array": lambda: Rows(in_place_array, x=floats(6).numpy()),
     "logarithm": lambda: Rows(logarithm, x=floats(6)),

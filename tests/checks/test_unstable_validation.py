@@ -1,6 +1,7 @@
 """Data sets of many styles, read twice: augmentation on validation is named, what is drawn by design is not."""
 
 import random
+import time
 from collections import UserDict
 from dataclasses import dataclass
 
@@ -293,6 +294,10 @@ class TwoCrops(Read):
         return torch.stack([crop(self.x[i]), crop(self.x[i])]), self.y[i]
 
 
+class Stacked(TwoCrops):
+    """The same, with nothing in its name."""
+
+
 def generated(i):
     return torch.randn(3, 8, 8) + i % 3, i % 3
 
@@ -317,6 +322,7 @@ MEANT = {
     "mixed_up": (TensorDataset(*images()), {"collate_fn": mixed_up}),
     "switched": (Switched(*images()), {}),
     "two_crops": (TwoCrops(*images()), {}),
+    "stacked": (Stacked(*images()), {}),
     "generated": (Pairs(generated), {}),
     "generated_one_label": (Pairs(lambda i: (torch.randn(8), 0)), {}),
     "captions": (Pairs(captions), {}),
@@ -401,13 +407,20 @@ def test_what_stays_is_right(data, more):
     assert told(given).verdict is Verdict.OK, told(given).message
 
 
-def test_a_switch_set_in_a_cell_is_heard():
-    data = Read(*images(), flip)
-    data.augment = True
-    assert told(bench(data)).verdict is Verdict.BAD
-    switched = told(bench(data).replace(cells=(Cell(3, "val_set.change = None\nevaluate(val_set)"),)))
-    assert switched.verdict is Verdict.HINT
-    assert "may be set otherwise" in switched.why
+@pytest.mark.parametrize(
+    ("source", "verdict"),
+    [
+        ("def validate(data):\n    data.change = None\n    return score(data)", Verdict.HINT),
+        ("for epoch in range(3):\n    val_set.change = None", Verdict.HINT),
+        ("val_set.change = flip", Verdict.BAD),  # it has run, and this is what it made
+        ("class Read:\n    def __init__(self, change):\n        self.change = change", Verdict.BAD),
+        ("%time f(\nval_set.change == 3", Verdict.BAD),
+    ],
+)
+def test_a_switch_that_is_set_again_in_a_cell_is_heard(source, verdict):
+    found = told(bench(Read(*images(), flip)).replace(cells=(Cell(3, source),)))
+    assert found.verdict is verdict
+    assert ("may be set otherwise" in found.why) == (verdict is Verdict.HINT)
 
 
 def test_what_the_user_owns_is_as_it_was():
@@ -452,3 +465,15 @@ def broken(i):
 )  # fmt: skip
 def test_what_cannot_be_read_twice_is_skipped(given, message):
     assert (told(given).verdict, told(given).message) == (Verdict.SKIPPED, message)
+
+
+def test_rows_that_take_long_are_not_read_many_times(monkeypatch):
+    monkeypatch.setattr("nbrecipe.probes.data.reading.SLOW", 0.01)
+
+    def slow(i):
+        time.sleep(0.02)
+        return torch.zeros(3), i
+
+    found = told(bench(Pairs(slow)))
+    assert found.verdict is Verdict.SKIPPED
+    assert found.message.startswith("reading one row of `val_set` takes")

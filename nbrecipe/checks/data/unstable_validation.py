@@ -79,6 +79,8 @@ def _excuse(bench: Bench, seen: Stability) -> str:
         return "no label of few values tells whether the example is still the same one"
     if len(seen.inputs) > 1:
         return "several inputs differ, as with views or pairs that are drawn"
+    if seen.stacked:
+        return "the input is a stack of pictures, which may be views that are drawn"
     if 0 < seen.largest < STEP:
         return "the difference is smaller than one step of eight bits"
     known = any(is_library_augmentation(thing.value) for thing in seen.things)

@@ -46,7 +46,9 @@ class Chance:
         """Start the global ones from a seed; with `own` the data set's as well."""
         random.seed(seed)
         np.random.seed(seed)
-        torch.default_generator.manual_seed(seed)  # that of the CPU alone
+        torch.default_generator.manual_seed(seed)  # `torch.manual_seed` would seed devices that nobody has begun to use
+        if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+            torch.cuda.manual_seed_all(seed)
         for thing in self.own if own else ():
             _seed(thing.value, seed)
 

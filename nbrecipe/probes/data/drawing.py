@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import dis
 import re
 import types
@@ -87,10 +88,11 @@ def says_meant(things: Iterable[Held], names: Iterable[str]) -> str:
 def switched(bench: Bench, things: Iterable[Held]) -> str:
     """An attribute of data sets and of what draws that is set after they are made, so that drawing may be switched off.
 
-    It is set by a method, or by a cell.
+    It is set by a method, or in a function or a loop of a cell, and so again when it is time to validate.
     """
     things = list(things)
     drawn = {id(thing.value) for thing in drawing(things)}
+    set_later = {name for cell in bench.cells for name in _set_in_functions(cell.source)}
     for thing in things:
         if id(thing.value) not in drawn and not isinstance(thing.value, Dataset):
             continue
@@ -103,10 +105,27 @@ def switched(bench: Bench, things: Iterable[Held]) -> str:
             if key in _stored(code)
         }
         for key in flags:
-            outside = re.compile(rf"(?<!self)\.{re.escape(key)}\s*=(?!=)")
-            if key in later or any(outside.search(cell.source) for cell in bench.cells):
+            if key in later or key in set_later:
                 return f"{thing.path}.{key}"
     return ""
+
+
+def _set_in_functions(source: str) -> set[str]:
+    """Attributes of other things than `self` that functions and loops of a cell set."""
+    plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())
+    try:
+        tree = ast.parse(plain)
+    except SyntaxError:
+        return set()
+    inner = [n for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.AsyncFunctionDef, ast.For, ast.While))]
+    return {
+        target.attr
+        for block in inner
+        for node in ast.walk(block)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Attribute) and not (isinstance(target.value, ast.Name) and target.value.id == "self")
+    }
 
 
 def _is_switch(value: Any) -> bool:

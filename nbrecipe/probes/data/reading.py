@@ -23,10 +23,10 @@ from .held import held
 from .source import Source
 from .stored import Stored, places_of
 
-#: rows read at most, and seconds that one reading of them may take
-ROWS, SECONDS = 32, 0.5
-#: containers in containers of an example that are looked into
-_DEEP = 5
+#: rows read at most, seconds that one reading of them may take, and seconds for one row from which on none is read
+ROWS, SECONDS, SLOW = 32, 0.5, 2.5
+#: containers in containers of an example that are looked into, and items of a list in it
+_DEEP, _LONG = 5, 1000
 
 #: parts of an example by their paths: `[0]`, `['image']`; arrays where they are numbers
 Parts = dict[str, Any]
@@ -64,8 +64,13 @@ class Reader:
         except BaseException:
             self.restore()
             raise
-        affordable = int(SECONDS / max(time.monotonic() - start, 1e-6))
+        took = time.monotonic() - start
         self.restore()
+        if took > SLOW:
+            raise BadInput(
+                f"reading one row of `{self.source.name}` takes {took:.0f} s, and it would be read many times"
+            )
+        affordable = int(SECONDS / max(took, 1e-6))
         self.rows = self.rows[: max(affordable, 2)]
         return self
 
@@ -141,7 +146,9 @@ def parts_of(example: Any, path: str = "", deep: int = 0) -> Parts:
     if deep < _DEEP and named is not None:
         return {k: v for key, item in named.items() for k, v in parts_of(item, f"{path}[{key!r}]", deep + 1).items()}
     if deep < _DEEP and isinstance(example, (tuple, list)):
-        return {k: v for i, item in enumerate(example) for k, v in parts_of(item, f"{path}[{i}]", deep + 1).items()}
+        return {
+            k: v for i, item in enumerate(example[:_LONG]) for k, v in parts_of(item, f"{path}[{i}]", deep + 1).items()
+        }
     if isinstance(example, (str, bytes, type(None))):
         return {path: example}
     inside = getattr(example, "__dict__", None)
@@ -162,7 +169,7 @@ def _array(value: Any) -> np.ndarray[Any, Any] | None:
         return None if array.dtype.hasobject or array.dtype.kind not in "biufc" else array
     if isinstance(value, list) and value and all(type(item) in (int, float, bool) for item in value):
         return np.array(value)
-    if hasattr(value, "getbands") and hasattr(value, "tobytes"):
+    if type(value).__module__.startswith("PIL.") and hasattr(value, "getbands"):
         return np.array(value)
     return None
 

@@ -58,7 +58,8 @@ def source(bench: Bench, split: str) -> Source:
 
 def is_plain(data: Any) -> bool:
     """Whether rows are handed out as they are stored, with no code of anybody's in between."""
-    return isinstance(data, (list, tuple, dict, str, Tensor, np.ndarray))
+    tables = type(data).__module__.split(".")[0] in ("pandas", "polars")
+    return tables or isinstance(data, (list, tuple, dict, str, Tensor, np.ndarray))
 
 
 def base_of(data: Any) -> Any:

@@ -13,8 +13,8 @@ from .held import Held
 from .reading import Parts, Reader, Reading, is_target, same
 from .source import Source, is_plain, source
 
-#: pairs of rows with one label that are compared
-PAIRS = 8
+#: pairs of rows with one label that are compared, and views of one picture that are stacked at most
+PAIRS, _VIEWS = 8, 10
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Stability:
     kept: bool = False
     #: whether a target has the shape of a differing input
     paired: bool = False
+    #: whether an input that differs is a stack of few pictures, as of several views
+    stacked: bool = False
     #: everything that the data set holds
     things: tuple[Held, ...] = field(default=(), repr=False)
 
@@ -108,7 +110,8 @@ def _compared(reader: Reader, first: Reading, second: Reading, again: Reading, b
     spread, largest = _apart(first.rows, second.rows, inputs)
     return Stability(
         reader.source, size, sum(map(bool, differing)), inputs, targets, by_collate, not _differing(first, again),
-        spread, largest, labels, paired=_is_paired(first.rows, inputs), things=things,
+        spread, largest, labels, paired=_is_paired(first.rows, inputs), stacked=_is_stacked(first.rows, inputs),
+        things=things,
     )  # fmt: skip
 
 
@@ -147,6 +150,11 @@ def _apart(one: tuple[Parts, ...], other: tuple[Parts, ...], paths: tuple[str, .
     deviation, reach = float(whole.std()), float(np.ptp(whole))
     mean = float(moved.mean()) if len(moved) else 0.0
     return mean / deviation if deviation else 0.0, float(apart.max()) / reach if reach else 0.0
+
+
+def _is_stacked(rows: tuple[Parts, ...], paths: tuple[str, ...]) -> bool:
+    parts = [row.get(path) for row in rows for path in paths]
+    return any(isinstance(part, np.ndarray) and part.ndim > 3 and 2 <= len(part) <= _VIEWS for part in parts)
 
 
 def _is_paired(rows: tuple[Parts, ...], paths: tuple[str, ...]) -> bool:

@@ -99,8 +99,10 @@ class Stored:
         elif isinstance(value, tuple):
             for place, item in self._items(value):
                 self._keep(f"{path}[{place}]", item, deep + 1, row or self._by_row(value))
-        elif hasattr(value, "tobytes") and hasattr(value, "im") and hasattr(value, "getbands"):
+        elif type(value).__module__.startswith("PIL.") and hasattr(value, "getbands"):
             self._picture(path, value)
+        elif type(value).__module__.split(".")[0] == "pandas" and hasattr(value, "iloc"):
+            self._frame(path, value)
 
     def _array(self, path: str, array: np.ndarray[Any, Any], deep: int, row: bool) -> None:
         if array.dtype.hasobject:
@@ -188,6 +190,21 @@ class Stored:
         for key in keys:
             self._keep(f"{path}[{key!r}]", table[key], deep + 1, row or self._by_row(table))
 
+    def _frame(self, path: str, frame: Any) -> None:
+        usage = frame.memory_usage()
+        size = int(usage.sum() if hasattr(usage, "sum") else usage)
+        if size > self._left or len(frame) > MANY or not hasattr(frame, "_mgr"):
+            return
+        self._left -= size
+        copy = frame.copy()
+
+        def back() -> None:
+            frame._mgr = copy.copy()._mgr
+
+        self.kept.append(
+            Kept(path, lambda: _of_frame(frame), back, of="rows", counter=False, moved=lambda: False)
+        )  # fmt: skip
+
     def _picture(self, path: str, image: Any) -> None:
         copy = image.copy()
 
@@ -196,6 +213,15 @@ class Stored:
 
         now = lambda: (image.size, image.mode, image.tobytes())  # noqa: E731
         self.kept.append(Kept(path, now, back, of="picture", counter=False, moved=lambda: False))
+
+
+def _of_frame(frame: Any) -> object:
+    columns = [frame[name] for name in frame.columns] if hasattr(frame, "columns") else [frame]
+    return [_of_column(column.to_numpy()) for column in columns]
+
+
+def _of_column(values: np.ndarray[Any, Any]) -> object:
+    return hash(tuple(map(str, values))) if values.dtype.hasobject else _digest(values)
 
 
 def _size(value: Any) -> int:
