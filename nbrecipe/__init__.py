@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from .twins.activations import activations as activations
+    from .twins.browse import browse as browse
     from .twins.chart_dependencies import chart_dependencies as chart_dependencies
     from .twins.check_grad import check_grad as check_grad
     from .twins.filters import filters as filters
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 #: where a verb lies that has a file of its own
 TWINS = {
+    "browse": ".twins.browse",
     "freeze": ".twins.freeze",
     "check_grad": ".twins.check_grad",
     "activations": ".twins.activations",
@@ -48,6 +50,7 @@ TWINS = {
 __all__ = [
     "activations",
     "bind",
+    "browse",
     "chart_dependencies",
     "check_grad",
     "check_init",

@@ -14,6 +14,7 @@ from IPython.core.magic import (
 from IPython.core.magic_arguments import argument, magic_arguments
 
 from .augmenting import AugmentMagics
+from .browsing import BrowseMagics
 from .charting import ChartMagics
 from .delivery import deliver, plainly
 from .front import EXPRESSIONS, Locals, expressions, family, shown
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
 
 
 @family
-class RecipeMagics(AugmentMagics, BatchMagics, ChartMagics, InsideMagics, InspectionMagics, RewriteMagics):
+class RecipeMagics(
+    AugmentMagics, BatchMagics, BrowseMagics, ChartMagics, InsideMagics, InspectionMagics, RewriteMagics
+):
     """The recipe for training neural networks, on the notebook's own model and data."""
 
     @no_var_expand

@@ -46,7 +46,7 @@ def views(
     pieces = [
         (name, tensor)
         for name, values in inputs.items()
-        if kinds.get(name) in ("table", "number") and (tensor := _tensor(values)) is not None and tensor.ndim
+        if kinds.get(name) in ("table", "number") and (tensor := tensor_of(values)) is not None and tensor.ndim
     ]
     if pieces and count:
         found.append(plotted.table(pieces, count, ()))
@@ -64,7 +64,7 @@ def views(
 
 def _of(name: str, values: Any, kind: str, scale: Scale | None, speller: Speller | None) -> Iterator[View]:
     if kind == "image":
-        images = _images(values)
+        images = images_of(values)
         if images is not None:
             shown, told = pixels.drawn(images, len(images), scale)
             yield Images(name, tuple(shown), told, len(shown))
@@ -75,13 +75,13 @@ def _of(name: str, values: Any, kind: str, scale: Scale | None, speller: Speller
         ids = [torch.as_tensor(np.asarray(row)).reshape(1, -1) for row in values]
         yield Texts(name, tuple(speller.rows(row)[0] for row in ids), "", len(ids))
     elif kind == "sequence":
-        tensor = _tensor(values)
+        tensor = tensor_of(values)
         series = None if tensor is None else plotted.series(name, tensor.float(), None, len(tensor))
         if series is not None:
             yield series
 
 
-def _images(values: Any) -> Tensor | list[Tensor] | None:
+def images_of(values: Any) -> Tensor | list[Tensor] | None:
     """(N, C, H, W), or a list of (C, H, W)."""
     if isinstance(values, np.ndarray):
         whole = torch.as_tensor(values)
@@ -94,7 +94,7 @@ def _images(values: Any) -> Tensor | list[Tensor] | None:
     return None if any(one is None for one in found) else [one[0] for one in found if one is not None]
 
 
-def _tensor(values: Any) -> Tensor | None:
+def tensor_of(values: Any) -> Tensor | None:
     """An array of numbers, or a list of arrays of one shape."""
     try:
         whole = np.stack([np.asarray(v) for v in values]) if isinstance(values, list) else values
@@ -107,7 +107,7 @@ def _labels(values: Any, count: int, names: Mapping[int, str], notes: Sequence[s
     if values is None:
         words: tuple[str, ...] = ("",) * count
     else:
-        tensor = _tensor(values)
+        tensor = tensor_of(values)
         words = captions(tensor if tensor is not None else list(values), count, names, count) or ("",) * count
     return tuple(" · ".join(filter(None, pair)) for pair in zip(words, notes or ("",) * count, strict=True))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,16 +73,25 @@ def neighbours(images: Tensor) -> tuple[float, float]:
 def drawn(images: Tensor | Sequence[Tensor], count: int, scale: Scale | None) -> tuple[list[np.ndarray], str]:
     """The first images as uint8 (H, W) or (H, W, 3), small enough to show, and how their values became colours."""
     whole = [images] if isinstance(images, Tensor) else list(images)
+    keep, told = colouring(whole, scale)
     channels = whole[0].shape[-3]
-    ends = _ends(whole)
-    fitting = scale if scale is not None and scale.fits(channels) else None
-    keep, told = _colouring(ends, fitting, whole[0].dtype is torch.uint8)
     shown = [_array(image) for image in (images[:count] if isinstance(images, Tensor) else whole[:count])]
     if channels not in COLOURS:
         told += f"; channel 1 of {channels}"
     if isinstance(images, Tensor) and images.ndim == 5 and len(shown[0]) < images.shape[1]:
         told += f"; {len(shown[0])} of {images.shape[1]} frames"
     return [_strip(keep(image)) for image in shown], told
+
+
+def colouring(whole: Sequence[Tensor], scale: Scale | None) -> tuple[Callable[[Any], Any], str]:
+    """What turns the values of such images into 0 to 255, and how that is said."""
+    fitting = scale if scale is not None and scale.fits(whole[0].shape[-3]) else None
+    return _colouring(_ends(whole), fitting, whole[0].dtype is torch.uint8)
+
+
+def painted(image: Tensor, colours: Callable[[Any], Any], side: int = SIDE) -> np.ndarray:
+    """One image (C, H, W), or a video (F, C, H, W), as uint8, at most about `side` pixels a side."""
+    return _strip(colours(_array(image)), side)
 
 
 def _ends(whole: Sequence[Tensor]) -> np.ndarray:
@@ -133,17 +142,17 @@ def _array(image: Tensor) -> np.ndarray:
     return values
 
 
-def _strip(image: np.ndarray) -> np.ndarray:
+def _strip(image: np.ndarray, side: int = SIDE) -> np.ndarray:
     """Pixels of one image, or of the frames of one video side by side."""
-    frames = [_small(frame) for frame in (image if image.ndim == 4 else image[None])]
+    frames = [_small(frame, side) for frame in (image if image.ndim == 4 else image[None])]
     gap = np.full((frames[0].shape[0], 2, *frames[0].shape[2:]), 128, np.uint8)
     parts = [part for frame in frames for part in (gap, frame)][1:]
     return np.concatenate(parts, axis=1)
 
 
-def _small(image: np.ndarray) -> np.ndarray:
+def _small(image: np.ndarray, side: int) -> np.ndarray:
     image = image[:3] if image.shape[0] in (3, 4) else image[:1]
-    down, across = strides(image.shape[-2:])
+    down, across = strides(image.shape[-2:], side)
     if down * across > 1:
         height, width = image.shape[-2] // down, image.shape[-1] // across
         cut = image[:, : height * down, : width * across]
@@ -152,9 +161,9 @@ def _small(image: np.ndarray) -> np.ndarray:
     return pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0))
 
 
-def strides(shape: Sequence[int]) -> tuple[int, int]:
+def strides(shape: Sequence[int], side: int = SIDE) -> tuple[int, int]:
     """Pixels that become one, down and across: as many both ways, but in what is much longer one way."""
-    down, across = (max(1, -(-length // SIDE)) for length in shape)
+    down, across = (max(1, -(-length // side)) for length in shape)
     return (down, across) if max(shape) > LONG * min(shape) else (max(down, across),) * 2
 
 

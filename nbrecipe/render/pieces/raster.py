@@ -66,3 +66,20 @@ def _bytes(image: Image) -> tuple[bytes, str]:
         return out.getvalue(), "png"
     image.save(out, format="jpeg", quality=82, optimize=True)
     return out.getvalue(), "jpeg"
+
+
+def thumbnail(pixels: np.ndarray, mask: np.ndarray | None, side: int) -> tuple[str, int, int]:
+    """A data URI of at most `side` pixels a side, made quickly, and whole times its width and height on the page."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(blended(pixels, mask) if mask is not None else pixels))
+    out, small = io.BytesIO(), max(image.size) <= side
+    if small:
+        image.save(out, format="png", compress_level=6)
+    else:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+        image.save(out, format="jpeg", quality=80)
+    times = max(1, side // max(image.size))
+    encoded = base64.b64encode(out.getvalue()).decode()
+    uri = f"data:image/{'png' if small else 'jpeg'};base64,{encoded}"
+    return uri, image.width * times, image.height * times

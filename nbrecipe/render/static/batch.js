@@ -1,7 +1,7 @@
 // Batches to leaf through: the first stands in the page already, others come packed, and where a kernel runs it reads on.
 import { h } from "./marks.js";
 import { unpacked } from "./packing.js";
-import { CHANGED, wires } from "./wires.js";
+import { CHANGED, follow, wires } from "./wires.js";
 
 // batches from the kernel that are kept, and milliseconds without an answer after which that is said
 const KEPT = 32, PATIENCE = 1500;
@@ -32,16 +32,6 @@ function kept(still) {
     // how many there are from the first without a gap
     get count() { return Math.max(...pages.keys()) + 1; },
   };
-}
-
-// tells a view that is still on some page that a kernel came or went
-function follow(root) {
-  const held = new WeakRef(root), hear = () => {
-    const view = held.deref();
-    if (view) view.dispatchEvent(new Event(CHANGED));
-    else document.removeEventListener(CHANGED, hear);
-  };
-  document.addEventListener(CHANGED, hear);
 }
 
 export async function snapshot(root, packed) {

@@ -1,11 +1,12 @@
-// Between a page and its kernel, without a view of its own: `ask(number, hear)` fetches one batch.
+// Between a page and its kernel, without a view of its own: `ask(number, hear)` fetches one batch, `ask(number, hear,
+// question)` an answer to something else, under a number of its own.
 import { told, wires } from "./wires.js";
 
 export default () => ({
   initialize({ model }) {
     const name = model.get("name"), asked = new Map();
-    const ask = (number, hear) => {
-      if (!asked.has(number)) model.send({ kind: "batch", number }); // throws where the kernel is gone
+    const ask = (number, hear, question = { kind: "batch" }) => {
+      if (!asked.has(number)) model.send({ ...question, number }); // throws where the kernel is gone
       asked.set(number, [...(asked.get(number) ?? []), hear]);
     };
     const heard = ({ number, ...answer }) => {

@@ -1,0 +1,147 @@
+"""Makes cards of examples: each by itself, all of them with the same colours."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...finding import number
+from ...pictures.browse import Card
+from ..batch import pixels, plotted
+from ..batch.examples import images_of, tensor_of
+from ..batch.normalisation import Scale
+from ..batch.worded import Speller, captions
+
+#: letters, numbers and pixels a side of a card among others, and of an example by itself
+LETTERS, CELLS, SIDE = 240, 6, 160
+WHOLE_LETTERS, WHOLE_CELLS, WHOLE_SIDE, WHOLE_TOKENS = 20_000, 240, 512, 4096
+#: tokens that are spelled at once
+_AT_ONCE = 64
+_MARKS = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n"})
+Example = Mapping[str, Any]
+
+
+class Cards:
+    """What is known of a data set that its single examples do not tell: kinds, names, colours."""
+
+    def __init__(
+        self,
+        kinds: Mapping[str, str],
+        label: str | None,
+        *,
+        names: Mapping[int, str] | None = None,
+        scale: Scale | None = None,
+        speller: Speller | None = None,
+        like: Sequence[Example] = (),
+    ) -> None:
+        """`kinds` as for `examples.views`; `like` are examples by whose values pixels are coloured."""
+        self._kinds = {name: kind for name, kind in kinds.items() if name != label}
+        self._label, self._names, self._speller = label, names or {}, speller
+        self._mask = label if label is not None and kinds[label] == "mask" else None
+        #: the column that is shown, "" where small numbers are
+        self.shown, self.kind = self._chosen()
+        #: how values became colours
+        self.told = ""
+        self._colours: Callable[[Any], Any] | None = None
+        if self.kind == "image":
+            images = [image for one in like if (image := self._image(one)) is not None]
+            if images:
+                self._colours, self.told = pixels.colouring(images, scale)
+
+    def _chosen(self) -> tuple[str, str]:
+        for wanted in ("image", "text", "tokens", "sequence"):
+            for name, kind in self._kinds.items():
+                if kind == wanted:
+                    return name, kind
+        return "", "cells"
+
+    def card(self, row: int, example: Example, *, whole: bool = False) -> Card:
+        """One example; `whole` as it is shown by itself."""
+        value = example.get(self.shown)
+        text, line, drawn, mask = "", None, None, None
+        if self.kind == "image":
+            drawn, mask = self._drawn(example, whole)
+        elif self.kind == "text":
+            text = _cut(str(value), whole)
+        elif self.kind == "tokens":
+            text = _cut(self._spelled(value, whole), whole)
+        elif self.kind == "sequence":
+            line = _line(value)
+        cells = tuple(self._cells(example, WHOLE_CELLS if whole else CELLS)) if whole or self.kind == "cells" else ()
+        return Card(row, self._worded(example), drawn, mask, text, line, cells)
+
+    def _worded(self, example: Example) -> str:
+        if self._label is None or self._label not in example:
+            return ""
+        value = example[self._label]
+        one = tensor_of(np.asarray(value)[None]) if not isinstance(value, (str, dict, list)) else None
+        words = captions(one if one is not None else [value], 1, self._names, 1)
+        return words[0] if words else ""
+
+    def _image(self, example: Example) -> Tensor | None:
+        value = example.get(self.shown)
+        if not isinstance(value, np.ndarray):
+            return None
+        found = images_of(value[None]) if value.ndim == 1 else images_of([value])
+        return None if found is None else found[0]
+
+    def _drawn(self, example: Example, whole: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
+        image = self._image(example)
+        if image is None:
+            return None, None
+        colours = self._colours if self._colours is not None else pixels.colouring([image], None)[0]
+        mask = None
+        if self._mask is not None and image.ndim == 3:
+            given = tensor_of(np.asarray(example[self._mask])[None])
+            found = None if given is None else pixels.masks(given, 1, (image.shape[-2], image.shape[-1]))
+            mask = found[0] if found else None
+        side = WHOLE_SIDE if whole and mask is None else SIDE
+        return pixels.painted(image, colours, side), mask
+
+    def _spelled(self, value: Any, whole: bool) -> str:
+        ids = np.asarray(value).reshape(-1)[: WHOLE_TOKENS if whole else _AT_ONCE].astype(np.int64)
+        if self._speller is None or not self._speller.known:
+            return " ".join(map(str, ids.tolist()))
+        words: list[str] = []
+        for low in range(0, len(ids), _AT_ONCE):
+            (tokens,) = self._speller.rows(torch.as_tensor(ids[low : low + _AT_ONCE]).reshape(1, -1))
+            words += [token.text + (f" ×{token.count}" if token.count > 1 else "") for token in tokens]
+        close = any(mark in word for word in words for mark in "Ġ▁") or sum(map(len, words)) < 1.2 * len(words)
+        return ("".join(words).translate(_MARKS) if close else " ".join(words)).strip()
+
+    def _cells(self, example: Example, most: int) -> list[tuple[str, str]]:
+        """Numbers, and short texts, by name."""
+        found: list[tuple[str, str]] = []
+        for name, kind in self._kinds.items():
+            if name == self.shown or name not in example or len(found) >= most:
+                continue
+            if kind == "text":
+                found.append((name, _cut(str(example[name]), most > CELLS)))
+            elif kind in ("number", "table", "flags"):
+                flat = np.asarray(example[name]).reshape(-1)[: most - len(found)]
+                several = np.size(example[name]) > 1
+                found += [(f"{name}[{i}]" if several else name, _value(v)) for i, v in enumerate(flat.tolist())]
+        return found
+
+
+def _value(value: Any) -> str:
+    if value is None or value != value:
+        return "missing"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e9 else number(float(value), 4)
+
+
+def _line(value: Any) -> np.ndarray | None:
+    given = tensor_of(np.asarray(value)[None])
+    shown = None if given is None else plotted.series("", given.float(), None, 1)
+    return None if shown is None else shown.values[0]
+
+
+def _cut(text: str, whole: bool) -> str:
+    most = WHOLE_LETTERS if whole else LETTERS
+    return text if len(text) <= most else f"{text[:most]}…"

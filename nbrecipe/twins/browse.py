@@ -1,0 +1,182 @@
+"""`browse`, the Python twin of `%browse`: every row of a data set, to be looked at, sorted, filtered and tagged."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import verbs
+from ..batches import BadInput
+from ..bench import Bench
+from ..guard import Untouched
+from ..pictures.browse import Browser
+from ..probes.batch.normalisation import scale_of
+from ..probes.batch.worded import Speller, class_names
+from ..probes.data.cards import Cards
+from ..render.data import browse as drawn
+from ..scan import held
+from ..scan.sources.opening import open_source
+from ..scan.sources.source import Source
+from ..scan.table.columns import Table, read_table
+from ..scan.table.selection import Ask
+from ..verbs import Shown
+from .browsing import Browsing
+
+UNCHANGED = "your data are as they were"
+#: rows that stand in a saved page, and rows by whose values pixels are coloured
+ROWS, LIKE = 60, 64
+#: what is called after each block with the name of the data, the rows read and the rows in all
+Progress = Callable[[str, int, int | None], None]
+
+
+@dataclass
+class Browsed(Shown):
+    """A data set row by row, and the tags that were given to its rows."""
+
+    browsing: Browsing | None = field(default=None, repr=False, compare=False)
+    ask: Ask = field(default_factory=Ask)
+    #: by what name a page that a kernel stands behind asks for rows, "" where it cannot
+    wire: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return drawn.text_of(self, self._shown(drawn.LINES))
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return drawn.html_of(self, self._shown(ROWS), self.wire)
+
+    @property
+    def tags(self) -> dict[int, list[str]]:
+        """The tags of each row that has one: {17: ["bad label"]}."""
+        return {row: list(tags) for row, tags in sorted(self._open.table.tags.items())}
+
+    def tagged(self, name: str | None = None) -> list[int]:
+        """The rows that have this tag, or any, rising."""
+        return [row for row, tags in self.tags.items() if name is None or name in tags]
+
+    def tag(self, rows: Any, name: str, *, on: bool = True) -> None:
+        """Give a row, or several, a tag; `on=False` takes it. Raises LookupError for a row that was not read."""
+        for row in np.atleast_1d(np.asarray(rows, dtype=np.int64)).tolist():
+            self._open.tag(row, name, on)
+
+    def rows(self, filter: str = "", *, search: str = "", sort: str = "", descending: bool = False) -> list[int]:
+        """Numbers of the rows that a filter lets through, in order. Raises BadInput, in one sentence."""
+        places = self._open.places(Ask(filter, search, sort, descending))
+        return [int(row) for row in self._open.table.rows[places]]
+
+    @property
+    def columns(self) -> dict[str, np.ndarray[Any, Any]]:
+        """What rows can be sorted and filtered by: one number for each row that was read."""
+        return {name: column.values for name, column in self._open.table.columns.items()}
+
+    def follow(self, tagging: Callable[[], None]) -> None:
+        """What is called after each tag that is given or taken."""
+        self._open.tagging = tagging
+
+    def tag_bundle(self) -> dict[str, str]:
+        """The tags and their rows, as text and as HTML."""
+        tags, name = self._open.tagged(), self._open.table.source.name
+        plain = "\n".join(f"{tag}: rows {', '.join(map(str, rows))}" for tag, rows in tags.items())
+        return {"text/plain": plain, "text/html": drawn.tag_line(tags, name)}
+
+    @property
+    def _open(self) -> Browsing:
+        assert self.browsing is not None
+        return self.browsing
+
+    def _shown(self, rows: int) -> Browser:
+        return self._open.browser(self.ask, rows)
+
+
+def browse(
+    data: Any = None,
+    *,
+    labels: Any = None,
+    sort: str = "",
+    descending: bool = False,
+    filter: str = "",
+    rows: int | None = None,
+    names: Mapping[str, str] | None = None,
+    **given: Any,
+) -> Browsed:
+    """Measure every row of a data set, and show the first of those that are asked for.
+
+    `data` is a data set, loader, array or frame; without it, the training data that are bound. `labels` is the name of
+    the column that holds the label, or the labels row by row. `filter` and `sort` are expressions over columns:
+    `brightness > 200 and label == "cat"`. At most `rows` rows are read. With model= (and loss=) the model's predictions
+    and losses are columns too. Takes what `bind` takes for the rest. Raises BadInput, in one sentence.
+    """
+    bench = verbs.bench_of(**given)
+    bench = bench.replace(names={**bench.names, **(names or {})})
+    return browse_of(bench, data, labels=labels, ask=Ask(filter, "", sort, descending), rows=rows)
+
+
+def browse_of(
+    bench: Bench,
+    data: Any = None,
+    *,
+    labels: Any = None,
+    ask: Ask | None = None,
+    rows: int | None = None,
+    judge: bool = False,
+    progress: Progress = lambda name, rows, total: None,
+    wired: Callable[[Browsing], str] | None = None,
+) -> Browsed:
+    """The same for a bench; `wired` may take what answers a page, and returns the wire's name."""
+    start = time.perf_counter()
+    if rows is not None and rows < 1:
+        raise BadInput(f"`rows` is a number of rows, 1 or more; {rows} was given")
+    bench, data, name = _named(bench, data)
+    with Untouched([data]):
+        source = open_source(data, name, label=labels)
+        _refuse_stream(source)
+        table = read_table(
+            source, names=class_names(bench), most=rows, seen=lambda count: progress(name, count, source.length)
+        )
+        cards = _cards(bench, table)
+    browsing = Browsing(table, cards, [data])
+    browsing.places(ask or Ask())  # what is wrong with it is said at once
+    stopped = f"`{name}` {table.stopped}: {table.extent}" if table.stopped else ""
+    return Browsed(
+        f"Browse `{name}`",
+        {},
+        note="; ".join(filter(None, [stopped, UNCHANGED])),
+        seconds=time.perf_counter() - start,
+        browsing=browsing,
+        ask=ask or Ask(),
+        wire=wired(browsing) if wired is not None else "",
+    )
+
+
+def _named(bench: Bench, data: Any) -> tuple[Bench, Any, str]:
+    """The bench with what was given as its training data, which names and normalisation are looked for in."""
+    if data is not None:
+        bench = bench.replace(train_data=data, train_loader=None)
+    elif bench.train_loader is None and bench.train_data is None:
+        raise BadInput("no data here: name them (`%browse train_set`), or bind a loader (`%bind train=loader`)")
+    return bench, *held.given_data(bench, "train")
+
+
+def _refuse_stream(source: Source) -> None:
+    if source.length is None:
+        raise BadInput(
+            f"`{source.name}` can be read only from its start, and browsing needs rows by number; "
+            f"give some of it: `list(itertools.islice({source.name}, 10000))`"
+        )
+
+
+def _cards(bench: Bench, table: Table) -> Cards:
+    like = []
+    for row in table.rows[np.linspace(0, len(table) - 1, min(LIKE, len(table))).astype(int)].tolist():
+        try:
+            like.append(table.source.example(row))
+        except Exception:  # a row that raises has no colours
+            continue
+    kinds = {name: str(kind) for name, kind in table.plan.kinds.items()}
+    known: dict[str, Any] = {"names": class_names(bench), "scale": scale_of(bench), "speller": Speller.of(bench)}
+    return Cards(kinds, table.plan.label, like=like, **known)
