@@ -148,6 +148,31 @@ def test_texts_that_differ_in_case_and_signs_are_found_and_no_others():
     assert found(words(500, 2) + [text.upper() for text in words(500, 2)]) == set(), "two words have few bits"
 
 
+def test_texts_of_which_a_word_was_changed_are_found_and_no_others():
+    texts, g = words(1500, 30), np.random.default_rng(0)
+    again = []
+    for text in texts[:100]:
+        parts = text.split()
+        parts[g.integers(0, 30)] = "another"
+        again.append(" ".join(parts))
+    planted = {(i, 1500 + i) for i in range(100)}
+    pairs = found(texts + again)
+    across = found(texts, again)
+    print(f"one word of 30: recall {len(pairs & planted) / 100:.2f}, {len(pairs - planted)} others")
+    assert len(pairs & planted) >= 90
+    assert pairs <= planted
+    assert len(across & {(i, i) for i in range(100)}) >= 90
+    assert across <= {(i, i) for i in range(100)}
+
+
+def test_sentences_from_a_template_are_no_near_copies():
+    g = np.random.default_rng(0)
+    slots = [["film", "book", "play"], ["really", "hardly"], [f"adjective{i}" for i in range(30)]]
+    told = [tuple(str(g.choice(slot)) for slot in slots) for _ in range(400)]
+    texts = [f"I have to say that the {a} was {b} {c} in the end, as far as I can tell you today" for a, b, c in told]
+    assert found(texts) == set()
+
+
 def test_rows_of_numbers_that_were_rounded_or_changed_in_one_place_are_found():
     g = np.random.default_rng(0)
     x = g.standard_normal((2000, 20))
@@ -159,6 +184,17 @@ def test_rows_of_numbers_that_were_rounded_or_changed_in_one_place_are_found():
     print(f"rows of numbers: recall {len(pairs & planted) / 200:.2f}, {len(pairs - planted)} others")
     assert len(pairs & planted) >= 0.95 * 200
     assert pairs <= planted
+
+
+def test_rows_of_a_frame_are_compared_over_all_its_numbers():
+    pandas = pytest.importorskip("pandas")
+    g = np.random.default_rng(0)
+    frame = pandas.DataFrame(g.standard_normal((800, 12)), columns=[f"x{i}" for i in range(12)])
+    again = frame[:40] * (1 + 1e-6)
+    pairs = found(pandas.concat([frame, again]))
+    assert len(pairs) >= 38
+    assert pairs <= {(i, 800 + i) for i in range(40)}
+    assert found(pandas.DataFrame(g.integers(0, 3, (800, 6)))) == set()
 
 
 def test_three_digits_are_kept_and_a_sign_of_zero_is_not():

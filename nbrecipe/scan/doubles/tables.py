@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from ..sample import end_to_end, places, taken
 from ..sources.arrays import Arrays
 from ..sources.datasets import Stream
 
+#: seconds for reading rows again one by one
+SECONDS = 3.0
 Array = np.ndarray[Any, Any]
 
 
@@ -101,11 +104,11 @@ def drawn(bench: Bench, split: str) -> Array | None:
 
 
 def read_rows(scan: Scan, rows: Array) -> Block:
-    """These rows again, by column; of a stream those that the sample kept."""
+    """These rows again, by column, in this order; of what is read from its start alone those that the sample kept."""
     kept = scan.part.sample.block()
     at = np.minimum(np.searchsorted(kept.rows, rows), max(len(kept) - 1, 0))
     there = kept.rows[at] == rows if len(kept) else np.zeros(len(rows), bool)
-    if there.all() or isinstance(scan.source, Stream):
+    if there.all() or scan.source.length is None:
         return taken(kept, at[there])
     if isinstance(scan.source, Arrays):
         return Block(rows, end_to_end(list(scan.source.picked(rows).blocks())).columns)
@@ -113,18 +116,20 @@ def read_rows(scan: Scan, rows: Array) -> Block:
 
 
 def _one_by_one(scan: Scan, rows: Array) -> Block:
-    good: list[int] = []
-    examples: list[dict[str, Any]] = []
-    for row in rows.tolist():
+    """As many of the rows as the time allows, drawn without a preference."""
+    examples: dict[int, dict[str, Any]] = {}
+    end, names = time.monotonic() + SECONDS, set(scan.plan.kinds)
+    for row in rows[np.argsort(places(rows))].tolist():
         try:
             example = scan.source.example(row)
         except Exception:  # it could be read before; what changes from one reading to the next is no copy
             continue
-        if not examples or example.keys() == examples[0].keys():
-            good.append(row)
-            examples.append(example)
-    columns = {name: packed([e[name] for e in examples]) for name in (examples[0] if examples else ())}
-    return Block(np.array(good, np.int64), columns)
+        if names <= example.keys():
+            examples[row] = example
+        if time.monotonic() > end:
+            break
+    columns = {name: packed([examples[row][name] for row in sorted(examples)]) for name in names if examples}
+    return Block(np.array(sorted(examples), np.int64), columns)
 
 
 def some(rows: Array, most: int) -> Array:

@@ -14,11 +14,12 @@ from ..doubles.chance import needed
 from ..doubles.tables import Table, read_rows, train_table, val_table
 from ..kinds import Kind
 from ..plan import Plan
-from ..sample import picked
+from ..sample import picked, taken
 from ..sources.arrays import Arrays
 from .alike import PAIRS, REFERENCES, Looks, certainly, differing
-from .keys import Keys, column_of
+from .keys import Keys, columns_of, values_of
 from .pairs import candidates
+from .reworded import reworded
 
 #: pairs that are read again, at most: where rows are read one by one, and else as many as these bytes hold
 LOOKED, BYTES = 500, 256 << 20
@@ -72,7 +73,7 @@ def near_within(table: Table) -> Copies:
     if len(rows) < 2:
         return Copies()
     pairs = candidates(keys, equal)
-    return _verified(table, table, rows[pairs[:, 0]], rows[pairs[:, 1]])
+    return _with_words(_verified(table, table, rows[pairs[:, 0]], rows[pairs[:, 1]]), table, table)
 
 
 def near_across(train: Table, val: Table) -> Copies:
@@ -84,7 +85,30 @@ def near_across(train: Table, val: Table) -> Copies:
     first, second, outline = (np.concatenate(both) for both in zip(mine, yours, strict=True))
     side = np.repeat([0, 1], [len(ours), len(theirs)])
     pairs = candidates((first, second, outline), np.concatenate([equal, alike]), side)
-    return _verified(train, val, ours[pairs[:, 0]], theirs[pairs[:, 1] - len(ours)])
+    return _with_words(_verified(train, val, ours[pairs[:, 0]], theirs[pairs[:, 1] - len(ours)]), train, val)
+
+
+def _with_words(copies: Copies, one: Table, other: Table) -> Copies:
+    """The same, and of texts also those of the samples that differ in a few words."""
+    plan, names = one.scan.plan, columns_of(one.scan.plan)
+    if len(names) != 1 or plan.kinds[names[0]] is not Kind.TEXT or len(plan.inputs) > 1:
+        return copies
+    ours, theirs = (_kept(table) for table in (one, other))
+    pairs = reworded(ours, None if one is other else theirs, names[0])
+    firsts = np.array([first for first, _, _ in pairs], np.int64)
+    held = bits(plan, ours, _lined(ours, firsts)) if len(pairs) else np.empty(0)
+    rows = len(one) + (len(other) if other is not one else 0)
+    met = {pair.second: pair for pair in copies.pairs}
+    for (first, second, share), enough in zip(pairs, held, strict=True):
+        if share * enough > needed(rows):
+            met.setdefault(second, Alike(first, second, f"{100 * (1 - share):.0f} % of their words"))
+    return Copies(tuple(met[row] for row in sorted(met)), copies.candidates + len(pairs), copies.looked + len(pairs))
+
+
+def _kept(table: Table) -> Block:
+    """The rows of the sample that the table has."""
+    sample = table.scan.part.sample.block()
+    return taken(sample, np.flatnonzero(np.isin(sample.rows, table.rows)))
 
 
 def _keys(table: Table) -> tuple[Array, Keys, Array]:
@@ -104,6 +128,8 @@ def _verified(one: Table, other: Table, first: Array, second: Array) -> Copies:
     ours, theirs = read_rows(one.scan, np.unique(first)), read_rows(other.scan, np.unique(second))
     good = np.isin(first, ours.rows) & np.isin(second, theirs.rows)
     first, second = first[good], second[good]
+    if not len(first):
+        return Copies((), found, 0)
     plan, sample = one.scan.plan, one.scan.part.sample.block()
     rows = len(one) + (len(other) if other is not one else 0)
     near = _told(plan, sample, _lined(ours, first), _lined(theirs, second), rows)
@@ -129,12 +155,13 @@ def _lined(block: Block, rows: Array, at: Array | None = None) -> Block:
 
 def _told(plan: Plan, sample: Block, first: Block, second: Block, rows: int) -> list[tuple[str, bool]]:
     """In what the rows of each pair differ, "" where they are no near copies, and whether no third is as near."""
-    name = column_of(plan)
-    left, right = first.columns[name], second.columns[name]
-    others = [_same(first, second, column) for column in plan.inputs if column != name]
+    names = columns_of(plan)
+    kind = plan.kinds[names[0]]
+    left, right = values_of(first, names), values_of(second, names)
+    others = [_same(first, second, column) for column in plan.inputs if column not in names]
     equal = np.all(others, axis=0) if others else np.ones(len(first), bool)
-    alone = Plan({name: plan.kinds[name]}, None, plan.most)
-    if plan.kinds[name] is Kind.TEXT:
+    alone = Plan({name: plan.kinds[name] for name in names}, None, plan.most)
+    if kind is Kind.TEXT:
         sure = equal & (bits(alone, sample, first) > needed(rows))
         return [("case, spaces or signs" if good else "", bool(good)) for good in sure]
     if not (isinstance(left, np.ndarray) and isinstance(right, np.ndarray) and left.shape == right.shape):
@@ -144,8 +171,8 @@ def _told(plan: Plan, sample: Block, first: Block, second: Block, rows: int) -> 
     few = np.flatnonzero(changed >= 0)
     held = bits(alone, sample, _lined(first, first.rows[few], few))
     changed[few] = np.where(certainly(changed[few], size, held, needed(rows)), changed[few], -1)
-    known, sole = sample.columns.get(name), np.zeros(len(first), bool)
-    if plan.kinds[name] is Kind.IMAGE and isinstance(known, np.ndarray) and known.shape[1:] == left.shape[1:]:
+    known, sole = sample.columns.get(names[0]), np.zeros(len(first), bool)
+    if kind is Kind.IMAGE and isinstance(known, np.ndarray) and known.shape[1:] == left.shape[1:]:
         looks = Looks(known[:: max(1, len(known) // REFERENCES)], rows)
         sole = equal & (looks.chance(left, right) < PAIRS)
     return [

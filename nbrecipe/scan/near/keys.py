@@ -22,6 +22,8 @@ from ..sample import places
 
 #: rows whose keys are kept, 32 bytes each; of more rows a uniform part
 MOST = 4_000_000
+#: columns of one number from which on they are taken together as a row
+NUMBERS = 4
 #: bits of a fraction that stand for three digits
 DIGITS = 10
 #: cells of an outline, and the share of the whole contrast by which one has to outshine the next
@@ -45,11 +47,11 @@ class Near:
 
     def add(self, block: Block, plan: Plan) -> None:
         """Take the keys of a block."""
-        name = column_of(plan)
-        if name not in block.columns or not len(block):
+        names = columns_of(plan)
+        if not names or not len(block) or not all(name in block.columns for name in names):
             return
-        kind, values = plan.kinds[name], block.columns[name]
-        self._parts.append(self._kept(block.rows, _KEYS[kind](values)))
+        keys = _KEYS.get(plan.kinds[names[0]], _of_rows)(values_of(block, names))
+        self._parts.append(self._kept(block.rows, keys))
         self._thin()
 
     def merge(self, other: Near) -> None:
@@ -80,13 +82,22 @@ class Near:
             self._parts = [self._kept(*part) for part in self._parts]
 
 
-def column_of(plan: Plan) -> str:
-    """The column whose near copies are looked for: images before texts before rows of numbers; "" for none."""
+def columns_of(plan: Plan) -> tuple[str, ...]:
+    """What near copies are told by: an image, else a text, else a row of numbers, else all columns of one number."""
     for kind in _KEYS:
         for name, theirs in plan.inputs.items():
             if theirs is kind:
-                return name
-    return ""
+                return (name,)
+    numbers = tuple(name for name, theirs in plan.inputs.items() if theirs is Kind.NUMBER)
+    return numbers if len(numbers) >= NUMBERS else ()
+
+
+def values_of(block: Block, names: tuple[str, ...]) -> Values:
+    """These columns as one."""
+    if len(names) == 1:
+        return block.columns[names[0]]
+    columns = [np.asarray(block.columns[name], np.float32).reshape(len(block), -1)[:, 0] for name in names]
+    return np.stack(columns, axis=1)
 
 
 def coarse(values: Array) -> Array:
