@@ -134,7 +134,7 @@ def _weighted(loader: DataLoader[Any], sampler: Any, data: Any) -> Told:
         if _repeats(data, len(weights)):
             return None
         labels = labels_of(data)
-        count = 0 if labels is None else len(set(labels.tolist()))
+        count = 0 if labels is None else len(_distinct(labels))
         way = "few" if labels is None or len(weights) not in (count, int(labels.max()) + 1) else "classes"
         left = {"never": rows - len(weights), "first": len(weights), "given": len(weights)}
         return {"way": way, **left}
@@ -149,7 +149,7 @@ def _without_weight(weights: Tensor, data: Any) -> Told:
     labels = labels_of(data)
     if labels is None or len(labels) != len(weights):
         return {"way": "part", "never": int(none.sum())}
-    lost = [k for k in sorted(set(labels.tolist())) if bool(none[labels == k].all())]
+    lost = [int(k) for k in _distinct(labels) if bool(none[labels == k].all())]
     gone = sum(int((labels == k).sum()) for k in lost)
     if not lost:
         return {"way": "part", "never": int(none.sum())}
@@ -159,14 +159,16 @@ def _without_weight(weights: Tensor, data: Any) -> Told:
 def _subset(loader: DataLoader[Any], sampler: Any, data: Any) -> Told:
     if not isinstance(sampler, SubsetRandomSampler):
         return None
-    positions, rows = [int(i) for i in sampler.indices], len(data)
-    told = {"given": len(positions), "never": rows - len(set(positions) & set(range(rows)))}
+    positions, rows = np.asarray(sampler.indices, "i8").ravel(), len(data)
+    drawn = np.zeros(rows, bool)
+    drawn[positions[(positions >= 0) & (positions < rows)]] = True
+    told: dict[str, Any] = {"given": len(positions), "never": rows - int(drawn.sum())}
+    last = int(positions.max()) if len(positions) else -1
     indices = getattr(data, "indices", None)
-    whole = set(positions) == set(range(rows))
-    if indices is not None and not whole and sorted(map(int, indices)) == sorted(positions):
-        return {"way": "positions", "first": max(positions), **told}
-    if positions and max(positions) >= rows and _fails(data, max(positions)):
-        return {"way": "beyond", "first": max(positions), **told}
+    if indices is not None and told["never"] and np.array_equal(np.sort(indices), np.sort(positions)):
+        return {"way": "positions", "first": last, **told}
+    if last >= rows and _fails(data, last):
+        return {"way": "beyond", "first": last, **told}
     return {"way": "part", **told} if told["never"] else None
 
 
@@ -268,6 +270,12 @@ def _alone(reader: Reader, row: int) -> Parts:
     return found
 
 
+def _distinct(labels: Tensor) -> Tensor:
+    """Every value once; by sorting, because numpy's hash table is slow where most values differ."""
+    ordered = labels.sort().values
+    return ordered[torch.cat([torch.ones(1, dtype=torch.bool), ordered.diff() != 0])]
+
+
 def labels_of(data: Any) -> Tensor | None:
     """Whole numbers that label rows, of all where they are kept in one place, else of as many as are read in a moment.
 
@@ -286,5 +294,5 @@ def labels_of(data: Any) -> Tensor | None:
             labels = torch.tensor([float(parts[0].item()) for parts in read])
         labels = labels.flatten() if labels.ndim == 2 and labels.shape[1] == 1 else labels
         if labels.ndim == 1 and not bool((labels % 1 != 0).any()):
-            return labels.long()
+            return labels.long().cpu()
     return None
