@@ -329,6 +329,38 @@ def noise_images() -> Bench:
     return split(g.integers(0, 256, (500, 3, 16, 16)).astype("u1"), g.integers(0, 5, 500))
 
 
+def a_film() -> Bench:
+    """Pictures of which each is nearly the one before; the last of them are for validation."""
+    g = np.random.default_rng(0)
+    wide = g.random((1, 60, 460)).astype("f4").cumsum(2)
+    x = np.stack([wide[:, 10:42, i : i + 32] for i in range(400)])
+    return bench(tensors(x[:300], np.arange(300) % 4), tensors(x[340:], np.arange(60) % 4))
+
+
+def a_slow_series() -> Bench:
+    """Readings that hardly move from one to the next, and later ones for validation."""
+    t = np.arange(2000)[:, None] / 300
+    x = np.sin(t * np.arange(1, 9)).astype("f4")
+    return bench(tensors(x[:1600], np.arange(1600) % 2), tensors(x[1600:], np.arange(400) % 2))
+
+
+def shapes_in_noise() -> Bench:
+    """Five pictures, each with noise of its own."""
+    g = np.random.default_rng(0)
+    y = g.integers(0, 5, 600)
+    x = g.random((5, 1, 16, 16))[y] + 0.05 * g.standard_normal((600, 1, 16, 16))
+    return split(x.astype("f4"), y)
+
+
+def shapes_with_specks() -> Bench:
+    """Five pictures in greys, in each of which a pixel or two are wrong."""
+    g = np.random.default_rng(0)
+    y = g.integers(0, 5, 600)
+    x = g.integers(0, 256, (5, 1, 20, 20))[y]
+    x[np.arange(600), 0, g.integers(0, 20, 600), g.integers(0, 20, 600)] = g.integers(0, 256, 600)
+    return split(x.astype("u1"), y)
+
+
 def two_inputs() -> Bench:
     """One picture with many questions."""
     x, _ = numbers(100)
@@ -343,6 +375,7 @@ RIGHT: tuple[Callable[[], Bench], ...] = (
     three_judges, replicates, rare_class_repeated_inside_train, rare_class_drawn_again_inside_train,
     everything_ten_times, bootstrap, one_data_set_two_samplers, one_loader_for_both, one_batch_for_both, folds,
     a_stream_in_rounds, overlapping_windows, a_chorus, sums, a_few_copies, noise_images, two_inputs,
+    a_film, a_slow_series, shapes_in_noise, shapes_with_specks,
 )  # fmt: skip
 
 
@@ -404,6 +437,22 @@ def one_data_set_two_loaders() -> Bench:
     return bench(DataLoader(data, batch_size=32, shuffle=True), DataLoader(data, batch_size=32))
 
 
+def recased_texts_in_validation() -> Bench:
+    g = np.random.default_rng(0)
+    words = [f"word{i}" for i in range(800)]
+    rows = [(" ".join(g.choice(words, 15)), int(g.integers(2))) for _ in range(800)]
+    return bench(Listed(rows), Listed([(text.upper() + "!", label) for text, label in rows[:200]]))
+
+
+def dimmed_images_in_validation() -> Bench:
+    """Copies of train that went through another brightness before they came to validation."""
+    data = load_digits()
+    x = np.kron(data.images, np.ones((3, 3))).astype("f4") / 16
+    return bench(tensors(x[:1500, None], data.target[:1500]),
+                 tensors(0.9 * x[:300, None] + 0.05, data.target[:300]))  # fmt: skip
+
+
+NEARLY: tuple[Callable[[], Bench], ...] = (recased_texts_in_validation, dimmed_images_in_validation)
 LEAKS: tuple[Callable[[], Bench], ...] = (
     digits_doubled, moons_doubled, titanic_doubled, texts_doubled, oversampled_before_the_split,
     validation_left_in_train, half_of_validation_left_in_train, folds_that_overlap, one_data_set_two_loaders,

@@ -35,6 +35,24 @@ def test_rows_on_both_sides_of_a_split_are_found(program):
     assert finding.seen["known"] > 0.3 * finding.seen["rows"]
 
 
+@pytest.mark.parametrize("program", copied.NEARLY, ids=lambda program: program.__name__)
+def test_rows_that_came_to_validation_changed_a_little_are_found(program):
+    finding = found("train-val-overlap", program())
+    assert finding.verdict is Verdict.BAD, finding.message
+    assert finding.seen["near copies"] > 0.9 * finding.seen["rows"]
+    assert all(ours == theirs for ours, theirs in finding.seen["near pairs"])
+
+
+def test_a_few_near_copies_are_a_hint():
+    x, y = copied.numbers(1000)
+    bench = copied.bench(copied.tensors(np.concatenate([x, x[:3] * (1 + 1e-6)]), np.r_[y, y[:3]]))
+    finding = found("duplicate-examples", bench)
+    assert finding.verdict is Verdict.HINT
+    assert finding.message.startswith(
+        "**3** of 1003 rows of `train_loader` are nearly an earlier one: row 1000 and row 0"
+    )
+
+
 def test_the_pairs_that_are_named_are_equal():
     bench = copied.digits_doubled()
     x, z = bench.train_loader.dataset.tensors[0], bench.val_loader.dataset.tensors[0]
