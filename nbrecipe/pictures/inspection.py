@@ -71,6 +71,28 @@ class Axis:
 
 
 @dataclass(frozen=True)
+class Habit:
+    """Something that texts are written with, and how often."""
+
+    what: str
+    rows: int
+    share: float
+    #: the first rows that have it
+    first: tuple[int, ...]
+    #: what one may do about it
+    advice: str
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The texts of a column: their words in a sentence, their habits the most frequent first."""
+
+    name: str
+    told: str
+    habits: tuple[Habit, ...] = ()
+
+
+@dataclass(frozen=True)
 class Inspection:
     """Everything that is shown of the data, but for the findings."""
 
@@ -80,4 +102,6 @@ class Inspection:
     balance: Balance | None = None
     #: examples drawn at random, then those that lie furthest out
     views: tuple[View, ...] = ()
+    #: texts of the first split
+    writings: tuple[Writing, ...] = ()
     notes: tuple[str, ...] = ()

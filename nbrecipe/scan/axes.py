@@ -9,6 +9,7 @@ import numpy as np
 
 from .block import Values
 from .kinds import COLOURS, Kind
+from .letters import BEYOND, BROKEN, SPACE, SYMBOL, letters
 
 #: (rows, axes) with a name for each axis; NaN where an example has no such number
 Table = tuple[tuple[str, ...], np.ndarray[Any, Any]]
@@ -28,6 +29,8 @@ def _measured(kind: Kind, values: Values) -> Table:
     if isinstance(values, np.ndarray) or kind not in _FITS:
         return measure(values)
     fits = _FITS[kind]
+    if kind is Kind.TEXT and set(map(type, values)) == {str}:
+        return measure(values)
     there = [i for i, value in enumerate(values) if fits(value)]
     if len(there) == len(values):
         return measure(values)
@@ -118,18 +121,11 @@ def sides(image: np.ndarray[Any, Any]) -> tuple[int, int]:
 
 
 def _text(values: Values) -> Table:
-    rows = [(len(text), text.count(" ") + 1 if text else 0, _odd(text)) for text in values]
-    return ("characters", "words", "symbols"), np.array(rows, dtype=np.float64).reshape(-1, 3)
-
-
-def _odd(text: str) -> float:
-    """Share of characters that are no ASCII letter, digit or space."""
-    if not text:
-        return 0.0
-    return 1.0 - sum(map(len, text.encode("ascii", "ignore").translate(None, _SYMBOLS).split(b"\0"))) / len(text)
-
-
-_SYMBOLS = bytes(c for c in range(128) if not (chr(c).isalnum() or chr(c).isspace()))
+    """Letters, words, and the share of letters that are no ASCII letter, digit or space."""
+    seen = letters(list(values))
+    words = np.where(seen.lengths > 0, seen.count(SPACE) + 1, 0)
+    odd = seen.count(SYMBOL | BEYOND | BROKEN) / np.maximum(seen.lengths, 1)
+    return ("characters", "words", "symbols"), np.stack([seen.lengths, words, odd], axis=1).astype(np.float64)
 
 
 def _length(values: Values) -> Table:

@@ -7,6 +7,7 @@ right.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import dataclass, field
 from typing import Any
@@ -86,6 +87,9 @@ def hashes(values: Values) -> Array:
     """A 64-bit hash of each entry; 1 and 1.0 are one number, and so are short rows of them."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufc":
         return _of_rows(_plain(np.ascontiguousarray(values).reshape(len(values), int(np.prod(values.shape[1:])))))
+    if isinstance(values, list) and set(map(type, values)) == {str}:
+        with contextlib.suppress(UnicodeEncodeError):  # half a letter that stands alone
+            return np.fromiter(map(_ONE, map(str.encode, values)), np.uint64, count=len(values))
     return np.fromiter((_ONE(_bytes(value)) for value in values), np.uint64, count=len(values))
 
 

@@ -8,11 +8,13 @@ from .axes import axes_of
 from .block import Block, Unread
 from .copies import Copies
 from .fitting import fitted
+from .kinds import Kind
 from .labels import Labels
 from .near.keys import Near
 from .plan import Plan
 from .sample import Sample
 from .spread import Spread
+from .words import Words
 
 #: examples that could not be read and are named
 NAMED = 50
@@ -28,6 +30,7 @@ class Part:
     unread: int = 0
     named: list[Unread] = field(default_factory=list)
     spreads: dict[str, Spread] = field(default_factory=dict)
+    words: dict[str, Words] = field(default_factory=dict)
     labels: Labels | None = None
     copies: Copies = field(default_factory=Copies)
     near: Near = field(default_factory=Near)
@@ -51,6 +54,8 @@ class Part:
             names, table = axes_of(name, kind, block.columns[name])
             if names:
                 self.spreads.setdefault(name, Spread(names)).add(table, block.rows)
+            if kind is Kind.TEXT:
+                self.words.setdefault(name, Words()).add(block.columns[name], block.rows)
         given = block.columns.get(self.plan.label or "")
         if self.labels is not None and given is not None:
             self.labels.add(given, block.rows)
@@ -67,6 +72,8 @@ class Part:
                 self.spreads[name].merge(spread)
             else:
                 self.spreads[name] = spread
+        for name, words in later.words.items():
+            self.words.setdefault(name, Words()).merge(words)
         if self.labels is not None and later.labels is not None:
             self.labels.merge(later.labels)
         self.copies.merge(later.copies)

@@ -14,9 +14,12 @@ from .axes import axes_of
 from .kinds import Kind
 from .reading import Scan
 from .spread import Spread
+from .writing import few_values, fills, writings
 
 #: bars of a histogram; labels that are listed; axes that are shown
 BARS, LABELS, AXES = 24, 24, 64
+#: values that are told of for standing far from all others
+NOTES = 8
 #: share of the rows beyond either end of the bars
 BEYOND = 0.005
 Array = np.ndarray[Any, Any]
@@ -33,8 +36,9 @@ def inspection(scans: Sequence[Scan], names: Mapping[Any, str] | None = None) ->
         splits=tuple(_split(scan) for scan in scans),
         columns=tuple(_column(first, name) for name in first.plan.kinds),
         axes=tuple(axes),
-        balance=_balance(scans, names or {}),
-        notes=notes,
+        balance=_balance(scans, names or first.source.names),
+        writings=writings(first),
+        notes=(*fills(first)[:NOTES], *notes),
     )
 
 
@@ -53,6 +57,8 @@ def _column(scan: Scan, name: str) -> Column:
         told += f", {' × '.join(map(str, shape))} of {values.dtype}" if shape else f", {values.dtype}"
     elif values and isinstance(values[0], np.ndarray):
         told += f", of different shapes, {values[0].dtype}"
+    if values is not None and len(values) and name != scan.plan.label:
+        told += few_values(kind, values)
     return Column(name, told, name == scan.plan.label)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from ...pictures.inspection import Axis, Inspection, Split
+from ...pictures.inspection import Axis, Habit, Inspection, Split, Writing
 from ...report import Report
 from ..batches.batch import spoken_view
 from ..batches.samples import Detail, brief, view
 from ..findings import html, text
 from ..pieces import table
 from ..pieces.fragment import fragment, image, rich, static
-from ..pieces.words import sentence
+from ..pieces.words import readable, sentence
 from .still import png
 
 __all__ = ["html_of", "png", "text_of"]
@@ -31,9 +31,10 @@ def html_of(report: Report, shown: Inspection, drawn: bytes | None) -> str:
     if shown.balance is not None and shown.balance.guess:
         parts.append(f'<div class="nbr-place">{rich(sentence(shown.balance.guess))}</div>')
     parts.append(f'<div class="nbr-part">{html.rows(report, fold=True)}</div>')
+    parts += [_writing(each) for each in shown.writings]
     parts += [f'<div class="nbr-fed nbr-part">{view(each, DETAIL)}</div>' for each in shown.views]
     parts.append(_axes(shown))
-    parts += [f'<div class="nbr-place">{rich(sentence(note))}</div>' for note in (*shown.notes, _alike(shown)) if note]
+    parts += [f'<div class="nbr-place">{rich(sentence(note))}</div>' for note in _notes(shown)]
     return fragment(style + "".join(filter(None, parts)))
 
 
@@ -65,6 +66,18 @@ def _columns(shown: Inspection) -> str:
     return f'<div class="nbr-place">{rich("; ".join(told))}</div>'
 
 
+def _writing(writing: Writing) -> str:
+    """The words of a column, and what its texts are written with."""
+    lines = [f"`{writing.name}`: {writing.told}", *(f"**{h.what}** {_habit(h)}" for h in writing.habits)]
+    return f'<div class="nbr-part">{"".join(f"<div class=nbr-place>{rich(line)}</div>" for line in lines)}</div>'
+
+
+def _habit(habit: Habit) -> str:
+    first = ", ".join(map(str, habit.first))
+    rows = f"row {first}" if habit.rows == 1 else f"{habit.rows} rows ({habit.share:.1%}), first {first}"
+    return f"{rows} · {habit.advice}"
+
+
 def _axes(shown: Inspection) -> str:
     if not shown.axes:
         return ""
@@ -85,6 +98,10 @@ def _table(shown: Inspection) -> tuple[list[str], list[list[str]]]:
 
 def _varying(shown: Inspection) -> list[Axis]:
     return [axis for axis in shown.axes if axis.outermost or any(axis.missing)]
+
+
+def _notes(shown: Inspection) -> list[str]:
+    return [note for note in (*shown.notes, _alike(shown)) if note]
 
 
 def _alike(shown: Inspection) -> str:
@@ -117,9 +134,13 @@ def text_of(report: Report, shown: Inspection) -> str:
         head, rows = _table(shown)
         left = len(rows) - LINES
         parts.append(table.text_of(head, rows[:LINES]) + (f"\n  … and {left} more axes" if left > 0 else ""))
-    parts += [text.wrap(f"  {sentence(_alike(shown))}", "    ") if _alike(shown) else ""]
+    for writing in shown.writings:
+        told = text.wrap(f"  {writing.name}: {writing.told.replace('`', '')}", "    ")
+        habits = [text.wrap(f"    {h.what}: {_habit(h).replace('`', '')}", "      ") for h in writing.habits]
+        parts.append("\n".join([told, *habits]))
+    parts.append("\n".join(text.wrap(f"  {sentence(n).replace('`', '')}", "    ") for n in _notes(shown)))
     parts += ["\n".join(spoken_view(each)) for each in shown.views]
-    return "\n\n".join(filter(None, [*parts, *text.rows(report, fold=True)]))
+    return readable("\n\n".join(filter(None, [*parts, *text.rows(report, fold=True)])))
 
 
 def _labels(shown: Inspection) -> Iterator[str]:

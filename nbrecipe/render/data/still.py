@@ -9,6 +9,7 @@ import numpy as np
 
 from ...pictures.inspection import Axis, Balance, Inspection
 from ..pieces.figure import EXPECTED, WRONG, YOURS, encoded, few_colours, styled
+from ..pieces.words import readable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -105,5 +106,6 @@ def _axis(ax: Axes, axis: Axis) -> None:
 
 
 def _plain(told: str, letters: int = LETTERS) -> str:
-    cut = told if len(told) <= letters else told[: letters - 1] + "…"
+    plain = readable(told)
+    cut = plain if len(plain) <= letters else plain[: letters - 1] + "…"
     return cut.replace("$", r"\$")

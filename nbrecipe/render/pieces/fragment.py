@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 
 from ...report import State
-from .words import MARKS, WORDS, spans
+from .words import MARKS, WORDS, readable, spans
 
 STATIC = Path(__file__).parent.parent / "static"
 IMPORT = re.compile(r"^import .* from \"./(.*)\";$", re.MULTILINE)
@@ -42,7 +42,7 @@ def _alone(name: str, hidden: bool) -> str:
 def fragment(body: str) -> str:
     """The body with what it needs to stand in any page: the style, and the script that adds copy buttons."""
     script = f"<script>{static('copy.js')}</script>" if "nbr-code" in body else ""
-    return f'<style>{static("nbr.css")}</style><div class="nbr">{body}{script}</div>'
+    return readable(f'<style>{static("nbr.css")}</style><div class="nbr">{body}{script}</div>')
 
 
 def rich(message: str) -> str:

@@ -63,6 +63,11 @@ def sentence(message: str) -> str:
     return message[:at] + first.upper() + message[at + 1 :] if first.isalpha() else message
 
 
+def readable(text: str) -> str:
+    """The text with halves of letters that stand alone spelled out: no file can hold them."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
+
+
 def counted(report: Report) -> list[str]:
     """How many findings of each verdict there are: ["1 fault", "2 hints", "6 hold"]."""
     counts = ((len(report.of(verdict)), *names) for verdict, names in COUNTED.items())

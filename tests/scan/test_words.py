@@ -1,0 +1,134 @@
+"""The words of texts and the habits they are written with: counted, merged, told."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+
+import nbrecipe
+from nbrecipe.scan.letters import SPACE, SYMBOL, letters
+from nbrecipe.scan.reading import scan
+from nbrecipe.scan.sources.opening import open_source
+from nbrecipe.scan.words import Words
+from nbrecipe.scan.writing import fills, writings
+
+TEXTS = [
+    "see http://a.b  x", " lead", "<b>x</b> &amp;", "SHOUTING LOUD", "", "   ", "é", "\ud800", "tab\t\tx",
+    "a <b and c> d", "fine", "AT&T; x", "<unk> <s>", "line <br/> end", "<a href='x'>", "x\u200by", "OK", "www.example.org",
+]  # fmt: skip
+
+
+def counted(texts, cuts=()):
+    whole = Words()
+    for low, high in zip([0, *cuts], [*cuts, len(texts)], strict=True):
+        part = Words()
+        part.add(list(texts[low:high]), np.arange(low, high))
+        whole.merge(pickle.loads(pickle.dumps(part)) if low else part)
+    return whole
+
+
+def test_habits_are_counted_with_the_rows_that_have_them():
+    words = counted(TEXTS)
+    assert words.named == {
+        "empty": [4, 5],
+        "URLs": [0, 17],
+        "HTML tags": [2, 13, 14],
+        "HTML entities": [2],
+        "capitals only": [3],
+        "space at an end": [1],
+        "repeated spaces": [0, 8],
+        "invisible or broken letters": [7, 15],
+        "letters beyond ASCII": [6, 7, 15],
+    }
+    assert words.habits == {habit: len(rows) for habit, rows in words.named.items()}
+    assert words.rows == len(TEXTS)
+
+
+def test_letters_are_counted_by_row_as_one_by_one():
+    texts = ["", "a b", "ab!", "é x?", "\ud800", "日本 語"] * 3
+    seen = letters(texts)
+    assert seen.lengths.tolist() == [len(text) for text in texts]
+    assert seen.count(SPACE).tolist() == [sum(letter == " " for letter in text) for text in texts]
+    assert seen.count(SYMBOL).tolist() == [sum(letter in "!?" for letter in text) for text in texts]
+
+
+@pytest.mark.parametrize("vocabulary", [50, 60_000])
+def test_sketches_merge_to_the_same_numbers_however_the_reading_was_shared_out(vocabulary):
+    generator = np.random.default_rng(0)
+    drawn = np.minimum(generator.zipf(1.2, (20_000, 8)), vocabulary)
+    texts = [" ".join(f"w{i}" for i in row) for row in drawn]
+    one, several = counted(texts), counted(texts, (1, 7000, 12_000, 19_999))
+    distinct = len(np.unique(drawn))
+    assert one.distinct == several.distinct
+    assert one.distinct == pytest.approx(distinct, rel=0.03)
+    assert one.words == several.words == drawn.size
+    exact = np.bincount(drawn.reshape(-1))
+    assert [count for _, count in one.most(3)] == pytest.approx(np.sort(exact)[::-1][:3].tolist(), rel=1e-3)
+    assert one.most(5) == several.most(5)
+
+
+def test_what_the_sketches_keep_is_bounded():
+    words = Words()
+    for start in range(0, 400_000, 4000):
+        words.add([f"word{i}" for i in range(start, start + 4000)], np.arange(start, start + 4000))
+    assert words.distinct == pytest.approx(400_000, rel=0.03)
+    assert len(pickle.dumps(words)) < 2 << 20
+
+
+def test_texts_are_told_of_and_short_lists_of_names_are_not():
+    texts = ["<b>so</b> it is", "dull  and long", "fine"] * 40
+    scanned = scan(
+        open_source({"text": [f"{t} {i}" for i, t in enumerate(texts)], "colour": ["red", "blue"] * 60}, "x")
+    )
+    (told,) = writings(scanned)
+    assert told.name == "text"
+    assert told.told.startswith("480 words, 128 different; most often `b` 16.7%")
+    assert [(habit.what, habit.rows, habit.first[:2]) for habit in told.habits] == [
+        ("HTML tags", 40, (0, 3)),
+        ("repeated spaces", 40, (1, 4)),
+    ]
+    shown = str(nbrecipe.inspect_data({"colour": ["red", "<i>"] * 60}))
+    assert "2 different: `red` 50%, `<i>` 50%" in shown
+
+
+def test_values_that_stand_often_and_far_from_all_others_are_named():
+    generator = np.random.default_rng(0)
+    age = np.where(np.arange(1000) % 25 == 3, -999, generator.integers(18, 80, 1000))
+    (told,) = fills(scan(open_source({"age": age}, "x")))
+    assert told == (
+        "`age` is -999 in 4.0% of the rows (row 3, row 28, row 53), far from all other values: "
+        "does it stand for what is missing?"
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.random.default_rng(0).normal(size=2000),
+        np.random.default_rng(0).poisson(3, 2000),
+        np.minimum(np.random.default_rng(0).exponential(20, 2000), 50),  # cut off at 50, as prices are
+        np.where(np.random.default_rng(0).random(2000) < 0.7, 0, np.random.default_rng(1).exponential(5, 2000)),
+        np.random.default_rng(0).integers(0, 2, 2000),
+        np.random.default_rng(0).integers(0, 12, 2000) * 30.5,
+        np.random.default_rng(0).lognormal(0, 2, 2000),
+        np.full(2000, np.nan),
+    ],
+    ids=["normal", "counts", "cut off", "zero inflated", "flags", "levels", "long tail", "missing"],
+)
+def test_values_that_belong_to_the_others_are_not(values):
+    assert fills(scan(open_source({"x": values}, "x"))) == ()
+
+
+def test_every_text_is_escaped_and_can_be_written(tmp_path):
+    nasty = ["<script>alert(1)</script>", "\ud800 half", "**bold** `code`", "&lt;"] * 30
+    shown = nbrecipe.inspect_data(
+        {"<img src=x>": [f"{t}{i}" for i, t in enumerate(nasty)], "label": ["<b>", "\udfff"] * 60}
+    )
+    shown.save_html(tmp_path / "x.html")
+    page = (tmp_path / "x.html").read_text("utf-8")
+    assert "<script>alert" not in page
+    assert "<img src=x>" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    str(shown).encode()
