@@ -173,7 +173,7 @@ REGULARISE = Stage(
             "Karpathy",
             "4 Regularize",
             ("get more data", "More real data is the best regulariser."),
-            ("data augment", "Half-fake data is next best; creative fakes may help too."),
+            ("data augment", "Half-fake data is next best; creative fakes may help too.", "%show_augment"),
             (
                 "pretrain",
                 "A pretrained network rarely hurts; see that it really was loaded.",

@@ -49,6 +49,9 @@ def run(train_data: Any, bench: Bench) -> Finding:
             f"{what} moved with the image in all **{counts['follows']}** pairs of draws in which it is seen to move",
             pairs=len(found), follows=counts["follows"],
         )  # fmt: skip
+    if counts["unclear"] and counts["unmoved"]:
+        told = f"in the **{counts['unmoved']}** of {len(found)} pairs of draws of `{seen.name}` of which it can be told"
+        return ok(f"{told}, the image keeps its place", pairs=len(found), unmoved=counts["unmoved"])
     if counts["unclear"]:
         return skipped("how the images move from draw to draw cannot be told, or their targets would look the same")
     if not seen.varies:
