@@ -11,11 +11,10 @@ from ...batches import BadInput
 from ...bench import Bench
 from ...scan import held
 from ...scan.block import Block
-from ...scan.reading import Scan
-from ...scan.sample import end_to_end, places, taken
+from ...scan.sample import end_to_end
 from .linear import indicators, predicted
 from .neighbours import nearest, votes
-from .rows import MOST, prepared
+from .rows import prepared, some
 
 Array = np.ndarray[Any, Any]
 
@@ -42,7 +41,7 @@ def across(bench: Bench) -> Across:
     train, val = bench.once(held.train_scan), bench.once(held.val_scan)
     if train.plan.kinds != val.plan.kinds or train.plan.label != val.plan.label:
         raise BadInput(f"`{train.name}` and `{val.name}` do not hold the same columns")
-    first, second = _some(train), _some(val)
+    first, second = some(train), some(val)
     count = len(first)
     joined = end_to_end([first, Block(second.rows, second.columns)])
     numbered = Block(np.arange(len(joined)), joined.columns)
@@ -63,13 +62,6 @@ def across(bench: Bench) -> Across:
     np.add.at(counts, (labels[~rest], told), 1)
     guess = float(np.bincount(rows.labels[inside]).max() / inside.sum())
     return Across(rows.classes, counts, right[best], guess, int(inside.sum()), best)
-
-
-def _some(scan: Scan) -> Block:
-    block = scan.part.sample.block()
-    if len(block) <= MOST:
-        return block
-    return taken(block, np.sort(np.argpartition(places(block.rows), MOST - 1)[:MOST]))
 
 
 def _linear(features: Array, labels: Array, asked: Array, classes: int) -> Array:

@@ -16,8 +16,10 @@ from .libraries import vectorizers
 Array = np.ndarray[Any, Any]
 #: pixels a side; features of texts and of token ids; standard deviations at which a column is cut
 SIDE, WORDS, LETTERS, IDS, FAR = 16, 640, 384, 512, 8.0
-#: stretches of a sequence that are summed up one by one
-STRETCHES = 8
+#: stretches of a sequence that are summed up one by one, and channels of which all is told
+STRETCHES, CHANNELS = 8, 32
+#: features from which on they are projected to as many
+WIDE = 1024
 
 
 def features_of(columns: Mapping[str, Values], kinds: Mapping[str, Kind]) -> Array:
@@ -27,7 +29,19 @@ def features_of(columns: Mapping[str, Values], kinds: Mapping[str, Kind]) -> Arr
     if not tables:
         told = ", ".join(sorted({str(kind) for kind in kinds.values()})) or "nothing"
         raise BadInput(f"no simple features are known for such inputs ({told})")
-    return np.ascontiguousarray(np.concatenate(tables, axis=1), dtype=np.float32)
+    return _narrowed(np.ascontiguousarray(np.concatenate(tables, axis=1), dtype=np.float32))
+
+
+def _narrowed(table: Array) -> Array:
+    """Wide tables by a random projection, which keeps distances (Johnson and Lindenstrauss 1984)."""
+    if table.shape[1] <= WIDE:
+        return table
+    random = np.random.default_rng(0)
+    told = np.zeros((len(table), WIDE), np.float32)
+    for low in range(0, table.shape[1], WIDE):
+        part = table[:, low : low + WIDE]
+        told += part @ random.normal(size=(part.shape[1], WIDE)).astype(np.float32)
+    return np.asarray(told / WIDE**0.5)
 
 
 def standardised(table: Array) -> Array:
@@ -136,15 +150,22 @@ def _sequence(values: Values) -> Array:
 def _summary(series: Array) -> Array:
     """Level, spread, ends, roughness and spectrum of (T,) or (T, C), over all of it and by stretches."""
     series = np.nan_to_num(series.reshape(len(series), -1)) if series.size else np.zeros((1, 1))
-    steps = np.diff(series, axis=0) if len(series) > 1 else np.zeros_like(series)
-    per = [series.mean(0), series.std(0), series.min(0), series.max(0), np.abs(steps).mean(0), series[0], series[-1]]
-    per.append((np.diff(np.sign(series - series.mean(0)), axis=0) != 0).mean(0) if len(series) > 1 else series[0] * 0)
+    if 8 * series.shape[0] < series.shape[1]:  # channels come first
+        series = series.T
     mean = series.mean(1)
-    stretches = np.array([[part.mean(), part.std()] if len(part) else [0.0, 0.0]
-                          for part in np.array_split(mean, STRETCHES)]).ravel()  # fmt: skip
-    power = np.log1p(np.abs(np.fft.rfft(mean - mean.mean())))
-    bands = np.array([band.mean() if len(band) else 0.0 for band in np.array_split(power[1:], STRETCHES)])
-    return np.concatenate([np.stack(per).ravel(), stretches, bands, [float(len(series))]])
+    if series.shape[1] > CHANNELS:
+        per = [series.mean(0), series.std(0)]
+    else:
+        steps = np.diff(series, axis=0, prepend=series[:1])
+        per = [series.mean(0), series.std(0), series.min(0), series.max(0), np.abs(steps).mean(0), series[0]]
+        per += [series[-1], (np.diff(np.sign(series - series.mean(0)), axis=0, prepend=0) != 0).mean(0)]
+    edges = np.arange(STRETCHES) * len(mean) // STRETCHES
+    widths = np.maximum(np.diff(edges, append=len(mean)), 1)
+    stretches = np.add.reduceat(mean, edges) / widths
+    squares = np.sqrt(np.maximum(np.add.reduceat(np.square(mean), edges) / widths - np.square(stretches), 0))
+    power = np.log1p(np.abs(np.fft.rfft(mean - mean.mean(), 2 * STRETCHES if len(mean) < 2 * STRETCHES else None)))[1:]
+    bands = np.add.reduceat(power, np.arange(STRETCHES) * len(power) // STRETCHES)
+    return np.concatenate([np.stack(per).ravel(), stretches, squares, bands, [float(len(series))]])
 
 
 _MAKERS: dict[Kind, Callable[[Values], Array]] = {

@@ -128,4 +128,4 @@ def _of_numbers(table: Array, labels: Array, classes: int) -> tuple[float, float
         return 0.0, 0.0, 1 / math.sqrt(len(labels)), 1.0
     score = float(np.corrcoef(told, labels)[0, 1])
     positive, deviation = max(score, 0.0), 1 / math.sqrt(len(labels))
-    return positive, 0.0, deviation, math.erfc(positive / deviation / math.sqrt(2))
+    return positive, 0.0, deviation, max(math.erfc(positive / deviation / math.sqrt(2)), 1e-300)

@@ -14,8 +14,10 @@ from .neighbours import nearest, votes
 from .rows import Rows
 
 Array = np.ndarray[Any, Any]
-#: passes of the logistic regression; weight of a vote beside the prior; columns up to which trees are tried
-PASSES, PRIOR, NARROW = 100, 1.0, 64
+#: passes of the logistic regression; weight of the frequencies of the classes beside the votes of the neighbours
+PASSES, PRIOR = 50, 1.0
+#: rows times columns times classes of a fit, seconds of work; columns that are kept anyway
+WORK, LEAST = 6_000_000, 64
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def out_of_fold(rows: Rows, seed: int = 0) -> OutOfFold:
 def _logistic(features: Array, labels: Array, fold: Array, classes: int) -> Array:
     maker = sklearn("linear_model").LogisticRegression
     table = np.zeros((len(labels), classes))
+    features = _fewer(features, WORK // (len(labels) * classes))
     scale = 1 / max(float(np.sqrt(np.square(features).sum(1).mean())), 1e-12)  # a row has length 1 in the mean
     for one in range(FOLDS):
         inside = fold == one
@@ -65,6 +68,15 @@ def _logistic(features: Array, labels: Array, fold: Array, classes: int) -> Arra
             model.fit(features[~inside] * scale, labels[~inside])
         table[np.ix_(inside, model.classes_)] = model.predict_proba(features[inside] * scale)
     return table
+
+
+def _fewer(features: Array, most: int) -> Array:
+    """The directions in which rows differ most, where there are more than so many."""
+    most = max(most, LEAST)
+    if features.shape[1] <= most:
+        return features
+    centred = features - features.mean(0)
+    return np.asarray(centred @ np.linalg.eigh(centred.T @ centred)[1][:, -most:])
 
 
 def _neighbours(features: Array, labels: Array, classes: int) -> Array:

@@ -60,14 +60,25 @@ def val_rows(bench: Bench) -> Rows:
 
 def rows_of(scan: Scan) -> Rows:
     """What the sample of a scan holds; of a large one, rows drawn by a hash of their number."""
+    return prepared(some(scan), scan.plan, scan.rows)
+
+
+def some(scan: Scan) -> Block:
+    """At most `MOST` rows of the sample of a scan."""
     block = scan.part.sample.block()
     if len(block) > MOST:
         block = taken(block, np.sort(np.argpartition(places(block.rows), MOST - 1)[:MOST]))
-    return prepared(block, scan.plan, scan.rows)
+    return block
 
 
 def prepared(block: Block, plan: Plan, read: int) -> Rows:
     """A block as features and labels. Raises BadInput where there are no classes or numbers to predict."""
+    chosen, labels, classes = labelled(block, plan)
+    return Rows(chosen.rows, features_of(chosen.columns, plan.inputs), labels, classes, plan.inputs, read)
+
+
+def labelled(block: Block, plan: Plan) -> tuple[Block, Array, tuple[Any, ...]]:
+    """The rows of a block that have a label, their labels by number, and the classes; raises the same."""
     if plan.label is None:
         raise BadInput("no column is known to be the label")
     if not plan.inputs:
@@ -79,9 +90,7 @@ def prepared(block: Block, plan: Plan, read: int) -> Rows:
     keep = np.flatnonzero(labels >= 0 if classes else np.isfinite(labels))
     if not len(keep):
         raise BadInput("no row has a label of a class that occurs often enough")
-    chosen = taken(block, keep) if len(keep) < len(block) else block
-    features = features_of(chosen.columns, plan.inputs)
-    return Rows(chosen.rows, features, labels[keep], classes, plan.inputs, read)
+    return taken(block, keep) if len(keep) < len(block) else block, labels[keep], classes
 
 
 def _coded(values: Values) -> tuple[Array, tuple[Any, ...]]:

@@ -23,7 +23,7 @@ from ...scan.sources.opening import open_source
 from ...scan.sources.source import Source
 from .linear import folds, indicators, out_of_fold
 from .neighbours import nearest, votes
-from .rows import MOST, Rows, prepared
+from .rows import MOST, Rows, prepared, train_rows
 
 Array = np.ndarray[Any, Any]
 #: shifts that are tried, each way; rows this near are no neighbours; seconds that reading may take
@@ -94,6 +94,8 @@ def in_order(bench: Bench) -> Rows:
     if not isinstance(inner, Subset):
         scan = bench.once(held.train_scan)
         block = scan.part.sample.block()
+        if len(block) == scan.rows <= MOST:
+            return bench.once(train_rows)
         if len(block) == scan.rows:
             few = Block(block.rows[:MOST], {key: values[:MOST] for key, values in block.columns.items()})
             return prepared(few, scan.plan, scan.rows)

@@ -20,15 +20,15 @@ from ...scan.labels import as_classes
 from ...scan.reading import Scan
 from .features import standardised
 from .linear import folds, indicators, out_of_fold
-from .rows import prepared
+from .rows import labelled, some
 
 Array = np.ndarray[Any, Any]
 #: columns that are looked at; share of the variance that rounding may leave; levels into which a column is cut
 COLUMNS, ROUNDING, LEVELS = 4096, 1e-9, 32
 #: columns that are judged one by one
 SINGLE = 256
-#: rows used to judge the other columns, and the most columns among them
-ROWS, OTHERS = 4000, 1024
+#: the most columns that are judged together
+OTHERS = 1024
 
 
 @dataclass(frozen=True)
@@ -59,27 +59,23 @@ class Single:
 
 def single(scan: Scan) -> Single:
     """Look at the sample of a scan. Raises BadInput where no input has columns, or the label is no class or number."""
-    block = scan.part.sample.block()
-    rows = prepared(block, scan.plan, scan.rows)
-    keep = np.searchsorted(block.rows, rows.rows)
-    table, names = _columns({name: block.columns[name] for name in scan.plan.inputs}, scan.plan.inputs, keep)
-    classes = len(rows.classes)
-    exact, how = _of_classes(table, rows.labels, classes) if classes else _of_numbers(table, rows.labels)
-    step = max(1, len(rows) // ROWS)
-    some, labels = table[::step], rows.labels[::step]
-    told = _alone(some, labels, classes)
+    block, labels, names_of_classes = labelled(some(scan), scan.plan)
+    table, names = _columns({name: block.columns[name] for name in scan.plan.inputs}, scan.plan.inputs)
+    classes = len(names_of_classes)
+    exact, how = _of_classes(table, labels, classes) if classes else _of_numbers(table, labels)
+    told = _alone(table, labels, classes)
     best = int(np.argmin(told))
     others = np.setdiff1d(np.arange(table.shape[1]), exact if len(exact) else [best])
     guess = 1 - np.bincount(labels).max() / len(labels) if classes else 1.0
     return Single(
         tuple(names[i] for i in exact), how, names[best], float(told[best]),
         float(told[others].min(initial=guess)),
-        _together(some[:, others[:OTHERS]], labels, classes) if len(others) else float(guess), float(guess),
-        table.shape[1], len(rows), classes,
+        _together(table[:, others[:OTHERS]], labels, classes) if len(others) else float(guess), float(guess),
+        table.shape[1], len(labels), classes,
     )  # fmt: skip
 
 
-def _columns(inputs: dict[str, Values], kinds: Any, keep: Array) -> tuple[Array, list[str]]:
+def _columns(inputs: dict[str, Values], kinds: Any) -> tuple[Array, list[str]]:
     """(rows, columns) as float64, and what each is called."""
     parts, names = [], []
     for name, values in inputs.items():
@@ -91,7 +87,7 @@ def _columns(inputs: dict[str, Values], kinds: Any, keep: Array) -> tuple[Array,
             continue
         if part is None or part.shape[1] > COLUMNS:
             continue
-        parts.append(part[keep].astype(np.float64))
+        parts.append(part.astype(np.float64))
         names += [name] if part.shape[1] == 1 else [f"{name}[{_place(values, i)}]" for i in range(part.shape[1])]
     if not parts:
         raise BadInput("the inputs have no columns of their own: nothing to look at one by one")
