@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,7 @@ from ..scan.sources.source import Source
 from ..scan.table.columns import Table, read_table
 from ..scan.table.selection import Ask
 from ..verbs import Shown
-from .browsing import Browsing
+from .browsing import LOSS, Browsing
 
 UNCHANGED = "your data are as they were"
 #: rows that stand in a saved page, and rows by whose values pixels are coloured
@@ -113,7 +113,8 @@ def browse(
     """
     bench = verbs.bench_of(**given)
     bench = bench.replace(names={**bench.names, **(names or {})})
-    return browse_of(bench, data, labels=labels, ask=Ask(filter, "", sort, descending), rows=rows)
+    ask = Ask(filter, "", sort, descending)
+    return browse_of(bench, data, labels=labels, ask=ask, rows=rows, judge=given.get("model") is not None)
 
 
 def browse_of(
@@ -127,11 +128,14 @@ def browse_of(
     progress: Progress = lambda name, rows, total: None,
     wired: Callable[[Browsing], str] | None = None,
 ) -> Browsed:
-    """The same for a bench; `wired` may take what answers a page, and returns the wire's name."""
+    """The same for a bench; with `judge` its model judges every row.
+
+    `wired` may take what answers a page, and returns the wire's name.
+    """
     start = time.perf_counter()
     if rows is not None and rows < 1:
         raise BadInput(f"`rows` is a number of rows, 1 or more; {rows} was given")
-    bench, data, name = _named(bench, data)
+    whole, (bench, data, name) = bench, _named(bench, data)
     with Untouched([data]):
         source = open_source(data, name, label=labels)
         _refuse_stream(source)
@@ -140,6 +144,10 @@ def browse_of(
         )
         cards = _cards(bench, table)
     browsing = Browsing(table, cards, [data])
+    if judge:
+        _judge(whole, browsing, data, lambda count: progress(f"{whole.name('model')} on {name}", count, len(table)))
+        if LOSS in table.columns and (ask is None or not ask.sort):
+            ask = replace(ask or Ask(), sort=LOSS, descending=True)
     browsing.places(ask or Ask())  # what is wrong with it is said at once
     stopped = f"`{name}` {table.stopped}: {table.extent}" if table.stopped else ""
     return Browsed(
@@ -160,6 +168,14 @@ def _named(bench: Bench, data: Any) -> tuple[Bench, Any, str]:
     elif bench.train_loader is None and bench.train_data is None:
         raise BadInput("no data here: name them (`%browse train_set`), or bind a loader (`%bind train=loader`)")
     return bench, *held.given_data(bench, "train")
+
+
+def _judge(bench: Bench, browsing: Browsing, data: Any, seen: Callable[[int], None]) -> None:
+    """Let the bench's model judge every row, and show the nearest training rows beside each."""
+    from .judging import Nearest, judge
+
+    judge(bench, browsing.table, data, class_names(bench), seen)
+    browsing.nearest = Nearest(bench, browsing.table, browsing.cards, data)
 
 
 def _refuse_stream(source: Source) -> None:

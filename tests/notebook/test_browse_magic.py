@@ -35,10 +35,18 @@ def test_tags_come_back_from_what_is_returned(notebook):
     assert notebook.user_ns["kept"].tags == {3: ["dull indeed"]}
 
 
+def test_a_model_judges_every_row(notebook):
+    answer, _ = do(notebook, "%browse --model net")
+    assert {"loss", "prediction", "wrong"} <= set(answer.columns)
+    assert answer.ask.sort == "loss"
+    assert "`net`, in eval mode" in answer._shown(3).notes[0]
+
+
 def test_what_cannot_be_browsed_is_refused_in_one_sentence(notebook):
     assert refused(notebook, "%browse trian_dl") == "there is no `trian_dl` here; did you mean `train_dl`?"
     assert refused(notebook, "%browse 5").startswith("`5` is of type int; what can be read is a Dataset")
     assert refused(notebook, "%browse x --rows 0") == "--rows is a number of rows, 1 or more; 0 was given"
+    assert refused(notebook, "%browse x --model y").startswith("`y` is of type Tensor; model takes")
     told = refused(notebook, '%browse table --filter "agee > 3"')
     assert told == "there is no column `agee`; did you mean `age`?"
 
