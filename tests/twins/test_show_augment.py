@@ -219,6 +219,40 @@ def test_a_hugging_face_data_set_with_a_transform():
     assert parts(answer) == {"x": ("values", 8), "label": ("label", 1)}
 
 
+@pytest.mark.parametrize(
+    ("example", "kinds"),
+    [
+        (None, ["text"]),
+        ((), ["values"]),
+        (3.5, ["values"]),
+        ((torch.rand(4, dtype=torch.cfloat), 1), ["values", "label"]),
+        ((torch.eye(4).to_sparse(), 1), ["values", "label"]),
+        ((torch.rand(4, 3, 16, 16), 1), ["values", "label"]),
+        ((torch.rand(13, 32, 32), torch.zeros(32, 32).long()), ["image", "mask"]),
+        ((torch.full((3, 8, 8), torch.inf), 1), ["image", "label"]),
+        ({"input_ids": [*range(20)], "attention_mask": [1] * 20, "labels": [*range(20)]}, ["ids", "ids", "label"]),
+        ((torch.rand(3, 32, 32), {"boxes": torch.full((2, 4), torch.nan), "labels": ["a", "b"]}), None),
+        ((np.arange(5, dtype=">f4"), 1), ["values", "label"]),
+        ((np.zeros((16, 16), np.uint16), 1), ["values", "label"]),
+        ((np.array(["a", 1], dtype=object), 1), ["text", "label"]),
+        (([[1, 2], [3]], 1), ["text", "label"]),
+        (("half a pair: \ud800", "<script>alert(1)</script>"), ["text", "text"]),
+        ((torch.rand(1, 8, 4000), 1), ["image", "label"]),
+        ((object(), 1), ["text", "label"]),
+        ((torch.empty(0, 3), 1), ["values", "label"]),
+    ],
+)
+def test_whatever_an_example_is_made_of_is_shown(example, kinds):
+    answer = nbrecipe.show_augment([example] * 3, n=2)
+    found = [part.kind for part in answer.shown.examples[0].parts]
+    assert kinds is None or found == kinds
+    assert answer.shown.examples[0].distinct == 1, "an address is no difference"
+    assert "<script>alert" not in answer._repr_html_().encode().decode()
+    assert str(answer)
+    answer.picture()
+    assert all(str(result.verdict) != "crashed" for result in answer)
+
+
 def test_a_seed_gives_the_same_draws_and_without_it_they_go_on_from_here():
     data = augmented.Labelled(lambda x: x * torch.rand(()))
     same = [nbrecipe.show_augment(data, seed=s).shown.examples[0].views[0].pixels[0].sum() for s in (3, 3, 4)]
@@ -275,7 +309,10 @@ def test_a_data_set_that_is_slow_or_interrupted_shows_what_was_drawn(monkeypatch
     assert answer.note.startswith("interrupted")
     monkeypatch.setattr("nbrecipe.twins.show_augment.PATIENCE", 0.0)
     slow = nbrecipe.show_augment(augmented.Labelled(flips), index=[0, 1])
-    assert slow.note.startswith("examples come slowly: 2 draws in 0 s")
+    assert slow.note.startswith("examples come slowly: 2 of 16 draws")
+    monkeypatch.undo()
+    monkeypatch.setattr("nbrecipe.probes.augment.draws.LARGEST", 3 * 24 * 24 * 4 * 3)
+    assert nbrecipe.show_augment(augmented.Labelled(flips)).note.startswith("examples are large: 3 of 8 draws")
 
 
 class Stream(IterableDataset):

@@ -22,6 +22,8 @@ from .source import Source, source_in
 STARTS = 3
 #: draws of an example, examples that are judged, and seconds after which no further draw is made
 DRAWS, EXAMPLES, PATIENCE = 8, 4, 4.0
+#: bytes of draws from which on no further draw is kept
+LARGEST = 1 << 29
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ def drawing(bench: Bench) -> Drawing:
 
 def drawn(source: Source, places: Sequence[int], count: int, patience: float = PATIENCE) -> Drawing:
     """The same for any source; an interrupt, and time, end it with what was drawn, once the first example is there."""
-    until, examples, note = time.monotonic() + patience, list[Draws](), ""
+    until, examples, note, held_bytes = time.monotonic() + patience, list[Draws](), "", 0
     stored = _stored(source, places)
     try:
         for place in places:
@@ -94,7 +96,8 @@ def drawn(source: Source, places: Sequence[int], count: int, patience: float = P
                         writes = stored.now() != kept
                     if writes:  # the next reading is to start from what this one did
                         stored.put_back()
-                    if len(made) > 1 and time.monotonic() > until:
+                    held_bytes += sum(part.value.nbytes for part in one.parts if isinstance(part.value, Tensor))
+                    if len(made) > 1 and (time.monotonic() > until or held_bytes > LARGEST):
                         break
             except KeyboardInterrupt:
                 if len(made) < 2 and not examples:
@@ -103,8 +106,8 @@ def drawn(source: Source, places: Sequence[int], count: int, patience: float = P
             stored.put_back()
             if len(made) > 1:
                 examples.append(_example(source, place, made))
-            if note or time.monotonic() > until:
-                note = note or _slow(examples, places, count, patience)
+            if note or time.monotonic() > until or held_bytes > LARGEST:
+                note = note or _fewer(examples, places, count, held_bytes > LARGEST)
                 break
     finally:
         stored.put_back()
@@ -118,11 +121,9 @@ def _stored(source: Source, places: Sequence[int]) -> Stored:
     return Stored(held(source.data, source.name), {at for place in places for at in places_of(source.data, place)})
 
 
-def _slow(examples: Sequence[Draws], places: Sequence[int], count: int, patience: float) -> str:
-    made = sum(len(example.drawn) for example in examples)
-    if made == count * len(places):
-        return ""
-    return f"examples come slowly: {made} draws in {patience:.0f} s"
+def _fewer(examples: Sequence[Draws], places: Sequence[int], count: int, large: bool) -> str:
+    made, asked = sum(len(example.drawn) for example in examples), count * len(places)
+    return "" if made == asked else f"examples {'are large' if large else 'come slowly'}: {made} of {asked} draws"
 
 
 @dataclass(frozen=True)

@@ -86,16 +86,21 @@ def _plain(value: Any) -> Tensor | str:
     try:
         array = np.array(value)
         if array.dtype.kind in "biufc":
-            return torch.from_numpy(array)
+            return torch.from_numpy(_native(array))
     except (ValueError, TypeError):  # rows of several lengths
         pass
     return re.sub(r" at 0x[0-9a-f]+", "", repr(value))  # an address says nothing of the value
 
 
+def _native(array: np.ndarray) -> np.ndarray:
+    """The same numbers in a type that torch computes with."""
+    wider = {"u2": np.int32, "u4": np.int64}.get(array.dtype.str[1:])
+    return array.astype(wider if wider is not None else array.dtype.newbyteorder("="), copy=False)
+
+
 def _of_pil(image: Any) -> Tensor:
     """(C, H, W), or (H, W) for what has one value a pixel: a palette's numbers, grey, yes or no."""
-    array = np.array(image)
-    tensor = torch.from_numpy(array)
+    tensor = torch.from_numpy(_native(np.array(image)))
     return tensor.permute(2, 0, 1).contiguous() if tensor.ndim == 3 else tensor
 
 
@@ -197,6 +202,11 @@ def as_boxes(part: Part) -> Tensor:
     """(K, 4) of float64."""
     assert isinstance(part.value, Tensor)
     return part.value.double().reshape(-1, 4)
+
+
+def says_which(part: Part) -> bool:
+    """Whether a part only says which tokens count, and where they stand."""
+    return bool(_TOKENS.search(part.name))
 
 
 def _digest(value: Tensor | str) -> bytes:

@@ -19,7 +19,7 @@ from ..batch.normalisation import Scale
 from ..batch.worded import TOKENS, Speller
 from .draws import Draws, stacked
 from .following import Pair, between, image_of, pairs
-from .parts import Part, as_image, as_mask
+from .parts import Part, as_image, as_mask, says_which
 from .varying import variations
 
 #: views of one example, letters of a label, values of a label
@@ -43,7 +43,7 @@ def shown(example: Draws, reading: Reading) -> Example:
     found: list[View] = []
     rows: list[tuple[str, Tensor]] = []
     for place, part in enumerate(example.drawn[0]):
-        if part.target and part.kind != "image":
+        if (part.target and part.kind != "image") or says_which(part):
             continue
         column = example.column(place)
         view = _view(column, example, reading)
@@ -165,7 +165,8 @@ def _label(draw: Sequence[Part], reading: Reading) -> str:
 def _worded(part: Part, reading: Reading) -> str:
     value = part.value
     if isinstance(value, str):
-        return value if len(value) <= _LETTERS else value[: _LETTERS - 1] + "…"
+        told = _readable(value)
+        return told if len(told) <= _LETTERS else told[: _LETTERS - 1] + "…"
     whole = not value.is_floating_point() and not value.is_complex()
     if value.numel() == 1:
         only = value.reshape(-1)[0].item()
@@ -201,8 +202,13 @@ def _went(pair: Pair | None) -> str:
     return {"follows": f"and {what} too", "stays": f"{what} not", "strays": f"{what} otherwise"}[pair.outcome]
 
 
+def _readable(text: str) -> str:
+    """Text that can be written down: half a surrogate pair cannot."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _cut(text: str) -> tuple[Token, ...]:
     """The first words of a text."""
-    words = _WORDS.findall(text)
+    words = _WORDS.findall(_readable(text))
     left = len(words) - TOKENS
     return (*(Token(word) for word in words[:TOKENS]), *([Token(f"… {left} more", "more")] if left > 0 else []))
