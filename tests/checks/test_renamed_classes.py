@@ -89,6 +89,14 @@ def test_fresh_seeds_are_quiet(seed):
     assert run(CHECK, split(x, y, at=250)).finding.verdict is Verdict.OK
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_answers_by_chance_are_no_renaming(seed):
+    random = np.random.default_rng(seed)
+    x, y = toys.classify(rows=400, classes=4, seed=seed).train_data.tensors
+    blank = Bench(train_loader=loader(x[:250], y[:250]), val_loader=loader(random.normal(size=(100, 20)), y[250:350]))
+    assert run(CHECK, blank).finding.verdict is Verdict.OK
+
+
 def test_splits_that_do_not_compare_are_skipped():
     x, y = toys.classify(rows=300).train_data.tensors
     other = Bench(train_loader=loader(x, y), val_loader=loader(DIGITS.images, DIGITS.target))

@@ -12,6 +12,7 @@ from ...bench import Bench
 from ...scan import held
 from ...scan.block import Block
 from ...scan.sample import end_to_end
+from .libraries import library
 from .linear import indicators, predicted
 from .neighbours import nearest, votes
 from .rows import prepared, some
@@ -30,7 +31,15 @@ class Across:
     train_accuracy: float
     guess: float
     train_rows: int
+    #: classes, by place, that training has
+    known: tuple[int, ...]
     model: str
+
+    def matched(self) -> dict[int, int]:
+        """The answer that stands for each class, no answer for two, so that most rows are right. Needs SciPy."""
+        solve = library("scipy.optimize", "scikit-learn").linear_sum_assignment
+        rows, columns = solve(self.table, maximize=True)
+        return {int(i): int(j) for i, j in zip(rows, columns, strict=True)}
 
 
 def across(bench: Bench) -> Across:
@@ -61,7 +70,8 @@ def across(bench: Bench) -> Across:
     counts = np.zeros((len(rows.classes),) * 2, np.int64)
     np.add.at(counts, (labels[~rest], told), 1)
     guess = float(np.bincount(rows.labels[inside]).max() / inside.sum())
-    return Across(rows.classes, counts, right[best], guess, int(inside.sum()), best)
+    known = tuple(int(i) for i in np.unique(rows.labels[inside]))
+    return Across(rows.classes, counts, right[best], guess, int(inside.sum()), known, best)
 
 
 def _linear(features: Array, labels: Array, asked: Array, classes: int) -> Array:
