@@ -408,6 +408,23 @@ def texts_doubled() -> Bench:
     return bench(Listed([rows[i] for i in order[:960]]), Listed([rows[i] for i in order[960:]]))
 
 
+def fields_doubled() -> Bench:
+    """Examples as mappings, all of them twice."""
+    data = texts_doubled()
+    rows = [[{"text": text, "label": label} for text, label in loader.dataset.rows]
+            for loader in (data.train_loader, data.val_loader)]  # fmt: skip
+    return bench(*map(Listed, rows))
+
+
+def pairs_doubled() -> Bench:
+    """Examples of two inputs and a label, all of them twice."""
+    x, y = numbers(600)
+    x, y = torch.as_tensor(np.concatenate([x, x])), torch.as_tensor(np.concatenate([y, y]))
+    order = torch.randperm(1200, generator=toys.seeded())
+    data = TensorDataset(x[order, :10], x[order, 10:], y[order])
+    return bench(Subset(data, range(900)), Subset(data, range(900, 1200)))
+
+
 def oversampled_before_the_split() -> Bench:
     """A rare class drawn with replacement to the size of the other, and then a random split."""
     g = np.random.default_rng(0)
@@ -454,6 +471,7 @@ def dimmed_images_in_validation() -> Bench:
 
 NEARLY: tuple[Callable[[], Bench], ...] = (recased_texts_in_validation, dimmed_images_in_validation)
 LEAKS: tuple[Callable[[], Bench], ...] = (
-    digits_doubled, moons_doubled, titanic_doubled, texts_doubled, oversampled_before_the_split,
-    validation_left_in_train, half_of_validation_left_in_train, folds_that_overlap, one_data_set_two_loaders,
+    digits_doubled, moons_doubled, titanic_doubled, texts_doubled, fields_doubled, pairs_doubled,
+    oversampled_before_the_split, validation_left_in_train, half_of_validation_left_in_train, folds_that_overlap,
+    one_data_set_two_loaders,
 )  # fmt: skip

@@ -62,7 +62,10 @@ def test_the_pairs_that_are_named_are_equal():
         assert torch.equal(x[later], x[earlier])
 
 
-@pytest.mark.parametrize("program", [copied.digits_doubled, copied.texts_doubled, copied.validation_left_in_train])
+PASTED = [copied.digits_doubled, copied.texts_doubled, copied.fields_doubled, copied.pairs_doubled]
+
+
+@pytest.mark.parametrize("program", [*PASTED, copied.validation_left_in_train], ids=lambda program: program.__name__)
 def test_the_lines_to_paste_take_the_copies_out(program):
     bench = program()
     room = {"train_loader": bench.train_loader, "val_loader": bench.val_loader}

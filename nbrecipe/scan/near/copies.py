@@ -167,7 +167,8 @@ def _told(plan: Plan, sample: Block, first: Block, second: Block, rows: int) -> 
     if not (isinstance(left, np.ndarray) and isinstance(right, np.ndarray) and left.shape == right.shape):
         return [("", False)] * len(first)
     size = int(np.prod(left.shape[1:]))
-    changed = np.where(equal, differing(left, right), -1)
+    telling = equal if kind is Kind.IMAGE else equal & ~_whole(left)
+    changed = np.where(telling, differing(left, right), -1)
     few = np.flatnonzero(changed >= 0)
     held = bits(alone, sample, _lined(first, first.rows[few], few))
     changed[few] = np.where(certainly(changed[few], size, held, needed(rows)), changed[few], -1)
@@ -185,6 +186,13 @@ def _values(changed: int, size: int) -> str:
     if not changed:
         return "digits behind the third"
     return f"{changed} of {size} values"
+
+
+def _whole(table: Array) -> Array:
+    """Rows of whole numbers: counts, categories and ids, of which another is another thing."""
+    flat = table.reshape(len(table), -1)
+    out: Array = (flat == np.floor(flat)).all(1)
+    return out
 
 
 def _same(first: Block, second: Block, column: str) -> Array:
