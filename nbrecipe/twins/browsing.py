@@ -152,7 +152,10 @@ class Browsing:
             card = self._card(place, whole=True)
             if self.nearest is not None and not card.broken:
                 near = self.nearest(row, self._read(row))
-        return Whole(card, tuple(self._facts(place)), near)
+        facts = self._facts(place)
+        told = {fact.name for fact in facts}
+        cells = tuple(cell for cell in card.cells if cell[0] not in told)  # once is enough
+        return Whole(replace(card, cells=cells), tuple(facts), near)
 
     def _tag(self, question: Mapping[str, Any]) -> dict[str, Any]:
         row = _as_row(question.get("row"))

@@ -32,7 +32,7 @@ from .browsing import LOSS, PREDICTION
 #: examples that are judged at once where no loader says how many
 SIZE = 256
 #: training rows among which the nearest are looked for, seconds that reading them may take, and how many are shown
-AMONG, SECONDS, NEAR = 2000, 3.0, 4
+AMONG, SECONDS, NEAR = 2000, 3.0, 3
 
 
 def judge(bench: Bench, table: Table, data: Any, names: Mapping[int, str], seen: Callable[[int], None]) -> None:

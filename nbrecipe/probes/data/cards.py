@@ -43,6 +43,7 @@ class Cards:
         self._label, self._names, self._speller = label, names or {}, speller
         self._mask = label if label is not None and kinds[label] == "mask" else None
         #: the column that is shown, "" where small numbers are
+        self._kinds |= {name: "sequence" for name in self._kinds if self._kinds[name] == "table" and _flows(name, like)}
         self.shown, self.kind = self._chosen()
         #: how values became colours
         self.told = ""
@@ -136,8 +137,15 @@ def _value(value: Any) -> str:
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e9 else number(float(value), 4)
 
 
+def _flows(name: str, like: Sequence[Example]) -> bool:
+    """Whether the numbers of a row follow each other as those of a signal do."""
+    given = tensor_of([one[name] for one in like if name in one])
+    return given is not None and given.ndim == 2 and plotted.series(name, given.float(), None, len(given)) is not None
+
+
 def _line(value: Any) -> np.ndarray | None:
-    given = tensor_of(np.asarray(value)[None])
+    steps = np.asarray(value)
+    given = tensor_of((steps[:, None] if steps.ndim == 1 else steps)[None])
     shown = None if given is None else plotted.series("", given.float(), None, 1)
     return None if shown is None else shown.values[0]
 

@@ -96,7 +96,7 @@ def _whole_body(card: Card) -> str:
         )
     if card.text and not card.broken:
         return f'<div class="nbr-whole-text" tabindex="0" role="group" aria-label="text">{escape(card.text)}</div>'
-    return "" if card.cells and not card.broken else _body(card)
+    return _body(card) if card.broken or card.line is not None else ""
 
 
 def _verdict(card: Card) -> str:

@@ -41,7 +41,9 @@ class Column:
         """What a value stands for; "" where it is missing."""
         if value != value:
             return ""
-        return self.words.get(int(value), str(int(value)) if float(value).is_integer() else f"{value:.4g}")
+        if float(value).is_integer():
+            return self.words.get(int(value), str(int(value)))
+        return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
 
 
 @dataclass
@@ -133,12 +135,12 @@ class _Reading:
         self._unread |= {unread.row: unread.told for unread in block.unread}
         tables = self._measured(block)
         for name in {**self._axes, **tables}:
-            missing = np.full(len(rows), np.nan, np.float32)
-            if name in tables:
-                missing = missing.astype(np.promote_types(tables[name].dtype, np.float32))
-                missing[: len(block)] = tables[name]
-            before = [np.full(self.rows, np.nan, np.float32)] if self.rows else []
-            self._axes.setdefault(name, before).append(missing[order])
+            if name not in self._axes:
+                self._axes[name] = [_missing(self.rows)] if self.rows else []
+            values = tables.get(name, _missing(0))
+            if len(values) < len(rows):
+                values = np.concatenate([values, _missing(len(rows) - len(values))])[order]
+            self._axes[name].append(values)
         self._label(block, order)
         self._text(block, order)
         self._numbers.append(rows[order])
@@ -199,6 +201,10 @@ class _Reading:
         kept = min((len(texts) for texts in self._texts.values()), default=len(rows))
         made.notes += [f"texts of the first {kept} rows can be searched"] if kept < len(rows) else []
         return made
+
+
+def _missing(rows: int) -> Array:
+    return np.full(rows, np.nan, np.float32)
 
 
 def _held(values: Array) -> Array:
