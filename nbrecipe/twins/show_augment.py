@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
-from ..finding import Verdict
+from ..finding import Result, Verdict
 from ..guard import Untouched
 from ..pictures.augment import Augmented
 from ..pictures.batch import Batches, Page
@@ -30,9 +30,9 @@ from ..verbs import Shown
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-#: the checks that judge the draws, of training and of validation
+#: the checks that judge what is drawn, and those of the validation set, which need not vary
 CHECKS = ("unmoved-target", "frozen-augmentation", "mutating-dataset")
-OF_VALIDATION = ("unmoved-target", "unstable-validation", "mutating-dataset")
+OF_VALIDATION = ("unstable-validation",)
 #: draws that are shown at most, examples, and seconds after which no further draw is made
 MOST, EXAMPLES, PATIENCE = 64, 12, 20.0
 UNCHANGED = "your data are as they were"
@@ -112,7 +112,7 @@ def show_augment_of(
     """The same for a bench."""
     _check_numbers(n)
     start = time.perf_counter()
-    bench, source = _source(bench, asked or Asked())
+    given, (bench, source) = bench, _source(bench, asked or Asked())
     places = [source.place(i) for i in (index if isinstance(index, (list, tuple, range)) else [index])]
     if not 0 < len(places) <= EXAMPLES:
         raise BadInput(f"`index` is 1 to {EXAMPLES} examples; {len(places)} were given")
@@ -123,7 +123,7 @@ def show_augment_of(
         reading = Reading(scale_of(bench, mean, std), class_names(bench), Speller.of(bench))
         examples = tuple(shown(each, reading) for each in seen.examples)
         bench.know(draws.drawing, _more(source, seen))
-    results = verbs.SESSION.run([all_checks()[name] for name in _checks(bench)], bench)
+    results = _judged(bench, given)
     results = [result for result in results if result.verdict is not Verdict.SKIPPED or result.finding.code]
     single = len(places) == 1
     return ShownAugment(
@@ -145,7 +145,7 @@ def _source(bench: Bench, asked: Asked) -> tuple[Bench, Source]:
     data = asked.data
     if data is None and asked.transform is not None and asked.example is not None:
         source = transformed(asked.transform, asked.transform_name, None, asked.example)
-        return bench.replace(train_data=source, train_loader=None, val_data=None, val_loader=None), source
+        return bench.replace(train_data=source, train_loader=None), source
     if data is None:
         if asked.example is not None:
             raise BadInput("an example alone does not vary; give the transform that changes it as well")
@@ -176,22 +176,26 @@ def _with_data(bench: Bench) -> Bench:
 
 
 def _standing(bench: Bench, data: Any, name: str) -> Bench:
-    """The bench with this in the place of its training set; what is its validation set stays so."""
+    """The bench with this in the place of its training set."""
     loader = data if isinstance(data, DataLoader) else None
     rows = data if loader is None else loader.dataset
-    if rows is not bench.val_data and (loader is None or loader is not bench.val_loader):
-        own = bench.train_loader if isinstance(bench.train_loader, DataLoader) else None
-        kept = own if loader is None and own is not None and own.dataset is rows else loader
-        return bench.replace(train_data=rows, train_loader=kept, names={**bench.names, "train_data": name})
-    names = {**bench.names, "train_data": name, "val_data": name}
-    return bench.replace(train_data=rows, val_data=rows, train_loader=loader, names=names)
+    own = bench.train_loader if isinstance(bench.train_loader, DataLoader) else None
+    kept = own if loader is None and own is not None and own.dataset is rows else loader
+    name = name if loader is None else f"{name}.dataset"
+    return bench.replace(
+        train_data=rows, train_loader=kept, val_data=None, val_loader=None, names={**bench.names, "train_data": name}
+    )
 
 
-def _checks(bench: Bench) -> list[str]:
-    validation = bench.val_data is not None or bench.val_loader is not None
-    own = bench.train_data is bench.val_data and validation
-    names = OF_VALIDATION if own else (*CHECKS, *(OF_VALIDATION[1:2] if validation else ()))
-    return [name for name in names if name in all_checks()]
+def _judged(bench: Bench, given: Bench) -> list[Result]:
+    """What is found of the draws, and of the validation set that the user has beside them."""
+    validation = [data for data in (given.val_data, getattr(given.val_loader, "dataset", None)) if data is not None]
+    own = any(data is bench.train_data for data in validation)
+    names = [name for name in CHECKS if not (own and name == "frozen-augmentation")]
+    found = verbs.SESSION.run([all_checks()[name] for name in names if name in all_checks()], bench)
+    if not validation:
+        return found
+    return [*found, *verbs.SESSION.run([all_checks()[name] for name in OF_VALIDATION if name in all_checks()], given)]
 
 
 def _more(source: Source, seen: draws.Drawing) -> draws.Drawing:

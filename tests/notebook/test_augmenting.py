@@ -47,7 +47,7 @@ def test_data_draws_and_examples_are_chosen(notebook):
     assert drawn(do(notebook, "%show_augment --index range(3)")[0])[-1] == ("train_ds[2]", 8)
     do(notebook, "loader = DataLoader(train_ds, batch_size=4);")
     assert drawn(do(notebook, "%show_augment --train loader")[0]) == [("train_ds[0]", 8)]
-    assert drawn(do(notebook, "%show_augment loader")[0]) == [("loader[0]", 8)]
+    assert drawn(do(notebook, "%show_augment loader")[0]) == [("loader.dataset[0]", 8)]
 
 
 def test_a_transform_and_an_example(notebook):

@@ -334,7 +334,7 @@ ONLY = (
 REFUSED = [
     ((), {}, "no data here: name a data set or a DataLoader, or give a transform and an example to change"),
     ((Stream(),), {}, f"`data` {ONLY}"),
-    ((DataLoader(Stream()),), {}, f"`data` {ONLY}"),
+    ((DataLoader(Stream()),), {}, f"`data.dataset` {ONLY}"),
     ((iter([1, 2]),), {}, f"`data` {ONLY}"),
     ((3,), {}, "`data` is of type int; the same example is drawn from a data set, a DataLoader or a list"),
     (({"train": 1},), {}, "`data` is of type dict; a data set gives an example for each number"),

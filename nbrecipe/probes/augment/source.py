@@ -69,7 +69,7 @@ def source_of(data: Any, name: str, loader: Any = None) -> Source:
     Raises BadInput, in one sentence, for what cannot be asked for the same example twice.
     """
     if isinstance(data, DataLoader):
-        data, loader = data.dataset, data
+        data, loader, name = data.dataset, data, f"{name}.dataset"
     if isinstance(data, IterableDataset) or not hasattr(type(data), "__getitem__"):
         raise BadInput(_no_access(data, name))
     if isinstance(data, (str, bytes, Mapping)):
