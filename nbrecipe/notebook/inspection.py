@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 #: seconds between two lines of progress, and before the first
 EVERY = 0.5
+#: ends of names of files whose rows can be read
+FILES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".npy", ".gz")
 
 
 @family
@@ -30,11 +33,12 @@ class InspectionMagics(Front):
     @needs_local_scope
     @line_magic
     @magic_arguments()
-    @argument("data", nargs="?", metavar="TRAIN", help="the training data: a data set, loader, array or frame")
+    @argument("data", nargs="?", metavar="TRAIN", help="the training data: a data set, loader, array, frame or path")
     @argument("--val", metavar="EXPR", help="the validation data")
     @argument("--labels", metavar="EXPR", help="the name of the column with the labels, or the labels row by row")
     @argument("--rows", type=int, metavar="N", help="read at most so many rows of each (default all)")
     @argument("--max-errors", type=int, default=1000, metavar="N", help="examples that may fail (default 1000)")
+    @argument("--on", default="", metavar="CLUSTER", help="read by its workers: dask://HOST:PORT or ray://HOST:PORT")
     @expressions("model", "loss", "tokenizer")
     @shown
     def inspect_data(self, line: str, local_ns: Locals = None) -> Answer | None:
@@ -52,12 +56,12 @@ class InspectionMagics(Front):
             variables = Variables.of_shell(self.shell, local_ns)
             val, args.val = args.val, None
             bench = self._bench("%inspect_data", args, local_ns, board=True)
-            given = {name: variables.value(text) for name, text in (("train", args.data), ("val", val)) if text}
+            given = {name: _data(text, variables) for name, text in (("train", args.data), ("val", val)) if text}
             labels = _labels(args.labels, variables)
             bench = _called(bench, args.data, val)
             with _Progress() as progress:
                 answer = inspect_data_of(bench, **given, labels=labels, rows=args.rows, max_errors=args.max_errors,
-                                         progress=progress)  # fmt: skip
+                                         on=args.on, progress=progress)  # fmt: skip
         return deliver(self, answer, args)
 
 
@@ -65,6 +69,17 @@ def _called(bench: Bench, train: str | None, val: str | None) -> Bench:
     """The bench with the user's own names for what was given."""
     told = {f"{split}_data": text for split, text in (("train", train), ("val", val)) if text}
     return bench.replace(names={**bench.names, **told})
+
+
+def _data(text: str, variables: Any) -> Any:
+    """An expression, or else a path as it stands: of what exists, or of a file of a kind that is read."""
+    try:
+        return variables.value(text)
+    except UsageError:
+        path = Path(text).expanduser()
+        if path.exists() or (path.suffix in FILES and "(" not in text):
+            return text
+        raise
 
 
 def _labels(text: str | None, variables: Any) -> Any:

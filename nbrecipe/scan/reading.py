@@ -77,7 +77,7 @@ def scan(
                 if last:
                     done.part.merge(current)
                     current = Part(done.plan)
-            _refuse_errors(source, max_errors, done.part, current)
+            refuse_errors(source, max_errors, done.part, current)
             seen(done.rows + current.rows)
             if seconds is not None and time.monotonic() - start > seconds:
                 done.stopped = f"after {seconds:g} s"
@@ -122,7 +122,8 @@ def _blocks(source: Source, most: int | None) -> Iterator[tuple[Block, bool]]:
         yield Block(block.rows[:0], {}), True
 
 
-def _refuse_errors(source: Source, most: int, *parts: Part) -> None:
+def refuse_errors(source: Source, most: int, *parts: Part) -> None:
+    """Raise BadInput where more than `most` examples could not be read."""
     if sum(part.unread for part in parts) > most:
         first = next(unread for part in parts for unread in part.named)
         told = f"; it {source.changed()}" if source.changed() else ""

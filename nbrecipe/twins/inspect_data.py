@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from ..registry import all_checks
 from ..render.data import inspection as drawn
 from ..scan import held
 from ..scan.block import packed
+from ..scan.cluster import connected, scan_on
 from ..scan.reading import ERRORS, Scan, scan
 from ..scan.sample import places
 from ..scan.seen import inspection
@@ -68,18 +70,20 @@ def inspect_data(
     labels: Any = None,
     rows: int | None = None,
     max_errors: int = ERRORS,
+    on: str = "",
     names: Mapping[str, str] | None = None,
     **given: Any,
 ) -> Inspected:
     """Read the data once, from the first row to the last, and show what stands in them.
 
-    `train` and `val` are data sets, loaders, arrays or frames; without them, what is bound. `labels` is the name of the
-    column that holds the label, or the training labels row by row. At most `rows` rows of each are read, and at most
-    `max_errors` examples may fail. Takes what `bind` takes for the rest. Raises BadInput, in one sentence.
+    `train` and `val` are data sets, loaders, arrays, frames or paths; without them, what is bound. `labels` is the name
+    of the column that holds the label, or the training labels row by row. At most `rows` rows of each are read, and at
+    most `max_errors` examples may fail. `on` is a cluster that reads them, "dask://HOST:PORT" or "ray://HOST:PORT".
+    Takes what `bind` takes for the rest. Raises BadInput, in one sentence.
     """
     bench = verbs.bench_of(**given)
     bench = bench.replace(names={**bench.names, **(names or {})})
-    return inspect_data_of(bench, train, val, labels=labels, rows=rows, max_errors=max_errors)
+    return inspect_data_of(bench, train, val, labels=labels, rows=rows, max_errors=max_errors, on=on)
 
 
 def inspect_data_of(
@@ -90,6 +94,7 @@ def inspect_data_of(
     labels: Any = None,
     rows: int | None = None,
     max_errors: int = ERRORS,
+    on: str = "",
     progress: Progress = lambda name, rows, total: None,
 ) -> Inspected:
     """The same for a bench; what is given stands in for what it holds."""
@@ -97,7 +102,7 @@ def inspect_data_of(
     bench = _with(bench, train, val)
     scans: list[Scan] = []
     for split in ("train", "val"):
-        read = _scanned(bench, split, labels, rows, max_errors, progress)
+        read = _scanned(bench, split, labels, progress, on, most=rows, max_errors=max_errors)
         if read is not None:
             bench.know(held.train_scan if split == "train" else held.val_scan, read)
             scans.append(read)
@@ -130,9 +135,7 @@ def _named(bench: Bench, split: str) -> bool:
     return getattr(bench, f"{split}_loader") is not None or getattr(bench, f"{split}_data") is not None
 
 
-def _scanned(
-    bench: Bench, split: str, labels: Any, rows: int | None, max_errors: int, progress: Progress
-) -> Scan | None:
+def _scanned(bench: Bench, split: str, labels: Any, progress: Progress, on: str, **limits: Any) -> Scan | None:
     if not _named(bench, split):
         return None
     data, name = held.given_data(bench, split)
@@ -140,7 +143,8 @@ def _scanned(
         labels = None
     with Untouched([data]):
         source = open_source(data, name, label=labels)
-        return scan(source, most=rows, max_errors=max_errors, seen=lambda count: progress(name, count, source.length))
+        read = partial(scan_on, connected(on)) if on else scan
+        return read(source, seen=lambda count: progress(name, count, source.length), **limits)
 
 
 def _seen(bench: Bench, scans: list[Scan]) -> Inspection:

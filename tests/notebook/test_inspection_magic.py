@@ -2,11 +2,14 @@
 
 from shells import CLASSIFIER, do, refused
 
-CELL = CLASSIFIER + """
+CELL = (
+    CLASSIFIER
+    + """
 val_dl = DataLoader(TensorDataset(x[:24] + 0.5, y[:24]), batch_size=8)
 rows = [("a fine film", "pos"), ("a dull film", "neg")] * 30
 table = {"age": x[:, 0], "sold": y}
 """
+)
 
 
 def test_loaders_are_found_by_themselves(notebook):
@@ -32,3 +35,13 @@ def test_what_cannot_be_read_is_refused_in_one_sentence(notebook):
     assert refused(notebook, "%inspect_data 5").startswith("`5` is of type int; what can be read is a Dataset")
     assert refused(notebook, "%inspect_data x --rows 0") == "--rows is a number of rows, 1 or more; 0 was given"
     assert refused(notebook, "%inspect_data iter(rows)").startswith("`iter(rows)` is an iterator: reading it would use")
+    cluster = "a cluster is named as dask://HOST:PORT or ray://HOST:PORT; `here` was given"
+    assert refused(notebook, "%inspect_data x --on here") == cluster
+
+
+def test_a_path_is_read_as_it_stands(notebook, tmp_path):
+    (tmp_path / "n.csv").write_text("age,label\n" + "".join(f"{i % 50},{'ab'[i % 2]}\n" for i in range(200)))
+    answer, _ = do(notebook, f"%inspect_data {tmp_path / 'n.csv'}")
+    assert answer.shown.splits[0].rows == 200
+    assert [column.name for column in answer.shown.columns] == ["age", "label"]
+    assert refused(notebook, "%inspect_data gone.csv") == "there is no file or folder `gone.csv`"

@@ -16,7 +16,8 @@ from nbrecipe.scan.writing import fills, writings
 
 TEXTS = [
     "see http://a.b  x", " lead", "<b>x</b> &amp;", "SHOUTING LOUD", "", "   ", "é", "\ud800", "tab\t\tx",
-    "a <b and c> d", "fine", "AT&T; x", "<unk> <s>", "line <br/> end", "<a href='x'>", "x\u200by", "OK", "www.example.org",
+    "a <b and c> d", "fine", "AT&T; x", "<unk> <s>", "line <br/> end", "<a href='x'>", "x\u200by", "OK",
+    "www.example.org",
 ]  # fmt: skip
 
 
