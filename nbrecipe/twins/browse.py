@@ -19,6 +19,7 @@ from ..probes.batch.worded import Speller, class_names
 from ..probes.data.cards import Cards
 from ..render.data import browse as drawn
 from ..scan import held
+from ..scan.sources.kept import Kept
 from ..scan.sources.opening import open_source
 from ..scan.sources.source import Source
 from ..scan.table.columns import Table, read_table
@@ -137,11 +138,13 @@ def browse_of(
         raise BadInput(f"`rows` is a number of rows, 1 or more; {rows} was given")
     whole, (bench, data, name) = bench, _named(bench, data)
     with Untouched([data]):
-        source = open_source(data, name, label=labels)
-        _refuse_stream(source)
+        source, held_so = _by_number(
+            open_source(data, name, label=labels), rows, lambda count: progress(name, count, None)
+        )
         table = read_table(
             source, names=class_names(bench), most=rows, seen=lambda count: progress(name, count, source.length)
         )
+        table.notes += [held_so] if held_so else []
         cards = _cards(bench, table)
     browsing = Browsing(table, cards, [data])
     if judge:
@@ -178,12 +181,12 @@ def _judge(bench: Bench, browsing: Browsing, data: Any, seen: Callable[[int], No
     browsing.nearest = Nearest(bench, browsing.table, browsing.cards, data)
 
 
-def _refuse_stream(source: Source) -> None:
-    if source.length is None:
-        raise BadInput(
-            f"`{source.name}` can be read only from its start, and browsing needs rows by number; "
-            f"give some of it: `list(itertools.islice({source.name}, 10000))`"
-        )
+def _by_number(source: Source, rows: int | None, seen: Callable[[int], None]) -> tuple[Source, str]:
+    """The source itself, or the first rows of a stream held in memory, and a sentence that says so."""
+    if source.length is not None:
+        return source, ""
+    kept = Kept(source, rows, seen)
+    return kept, f"`{source.name}` can be read only from its start: its first {kept.length} rows are held in memory"
 
 
 def _cards(bench: Bench, table: Table) -> Cards:

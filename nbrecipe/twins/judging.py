@@ -23,6 +23,7 @@ from ..probes.passes.signal import evaluating
 from ..scan import held
 from ..scan.block import packed
 from ..scan.sources.arrays import Arrays
+from ..scan.sources.kept import Kept
 from ..scan.sources.opening import open_source
 from ..scan.sources.source import Source
 from ..scan.table.columns import Column, Table
@@ -86,10 +87,15 @@ def _keep(found: dict[str, np.ndarray[Any, Any]], one: Judged, places: np.ndarra
 def _batches(bench: Bench, table: Table, data: Any) -> Iterator[tuple[np.ndarray[Any, Any], Any]]:
     """Places of rows, and the batch that a loader would make of them; rows that cannot be read are left out."""
     loader = _loader(bench, data)
+    stacked = isinstance(table.source, Arrays) and isinstance(data, (tuple, list, dict, np.ndarray, Tensor))
+    if loader is None and not stacked and not _gives_examples(table.source, data):
+        kind = type(data).__name__
+        raise BadInput(
+            f"a model is run on what a Dataset or a DataLoader gives; `{table.source.name}` is of type {kind}"
+        )
     size = (loader.batch_size if loader is not None else None) or SIZE
     whole = loader.dataset if loader is not None else data
     collate = loader.collate_fn if loader is not None else default_collate
-    stacked = isinstance(table.source, Arrays) and isinstance(data, (tuple, list, dict, np.ndarray, Tensor))
     good = np.flatnonzero(~np.isin(table.rows, np.fromiter(table.unread, np.int64, len(table.unread))))
     for low in range(0, len(good), size):
         places = good[low : low + size]
@@ -103,6 +109,12 @@ def _loader(bench: Bench, data: Any) -> DataLoader[Any] | None:
         if isinstance(loader, DataLoader) and (loader is data or loader.dataset is data):
             return loader
     return None
+
+
+def _gives_examples(source: Source, data: Any) -> bool:
+    """Whether rows by number are examples as a loader would take them; those of paths, frames and streams are not."""
+    by_number = hasattr(data, "__getitem__") and not isinstance(data, (str, bytes, dict))
+    return by_number and not isinstance(source, Kept) and not hasattr(data, "columns")
 
 
 def _stacked(source: Source, rows: Sequence[int], data: Any) -> Any:

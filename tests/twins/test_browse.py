@@ -1,5 +1,6 @@
 """`browse` without a browser: what a page is answered, tags, what is refused, and what it leaves as it was."""
 
+import itertools
 import random
 
 import numpy as np
@@ -146,14 +147,29 @@ def test_texts_numbers_sequences_and_tokens_have_cards_of_their_own():
 
 class Endless(IterableDataset):
     def __iter__(self):
-        yield torch.zeros(3), 0
+        for i in itertools.count():
+            yield torch.full((3,), float(i)), i % 2
+
+
+def test_of_a_stream_the_first_rows_are_held_and_that_is_said():
+    seen = nbrecipe.browse(Endless(), rows=300)
+    assert seen.rows("label == 1 and row > 290") == [291, 293, 295, 297, 299]
+    assert ask(seen, "rows", **{"from": 200, "to": 201})["cards"][0]["cells"][0][1] == "200"
+    assert "train_data can be read only from its start: its first 300 rows are held in memory" in str(seen)
+
+
+def test_of_a_file_that_is_read_from_its_start_too(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "reviews.jsonl"
+    path.write_text("".join(f'{{"text": "film {i}", "label": {i % 2}}}\n' for i in range(40)))
+    seen = nbrecipe.browse(str(path))
+    assert seen.rows('"film 3" in text and label == 1') == [3, 31, 33, 35, 37, 39]
+    assert ask(seen, "rows", **{"from": 39, "to": 40})["cards"][0]["text"] == "film 39"
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ({"data": Endless()}, "`train_data` can be read only from its start, and browsing needs rows by number; give "
-                              "some of it: `list(itertools.islice(train_data, 10000))`"),
         ({}, "no data here: name them (`%browse train_set`), or bind a loader (`%bind train=loader`)"),
         ({"data": np.zeros((9, 3)), "rows": 0}, "`rows` is a number of rows, 1 or more; 0 was given"),
         ({"data": np.zeros((9, 3)), "filter": "rwo > 1"}, "there is no column `rwo`; did you mean `row`?"),

@@ -157,6 +157,19 @@ def test_a_model_that_does_not_fit_is_refused_in_one_sentence():
         nbrecipe.browse(TensorDataset(X, Y), model=nn.Linear(5, 3), loss=nn.CrossEntropyLoss())
     with pytest.raises(BadInput, match="neither losses nor predictions of single rows can be told of `model`"):
         nbrecipe.browse(TensorDataset(X), model=nn.LSTM(6, 3))
+    with pytest.raises(BadInput) as error:
+        nbrecipe.browse(iter_rows, model=net(), loss=nn.CrossEntropyLoss())
+    assert str(error.value) == "a model is run on what a Dataset or a DataLoader gives; `train_data` is of type Rows"
+
+
+class Rows:
+    """Examples that come one after the other."""
+
+    def __iter__(self):
+        return iter(zip(X, Y, strict=True))
+
+
+iter_rows = Rows()
 
 
 def test_an_interrupt_keeps_what_was_judged():
