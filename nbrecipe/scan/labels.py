@@ -44,14 +44,16 @@ class Labels:
             return
         if self.kind is not Kind.CLASS or self.many:
             return
+        if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "iu" and len(values):
+            self._whole(values)
+            return
         plain = as_classes(values)
         absent = [i for i, value in enumerate(plain) if value is None]
         self.missing += len(absent)
         self.missing_rows += [int(rows[i]) for i in absent[: 50 - len(self.missing_rows)]]
         self.counts.update(value for value in plain if value is not None)
         self._follow(plain)
-        if len(self.counts) > MOST:
-            self.many, self.counts = True, Counter()
+        self._refuse_many()
 
     def merge(self, later: Labels) -> None:
         """Count in what the labels of later rows are."""
@@ -91,10 +93,23 @@ class Labels:
                 self.missing += 1
                 self.missing_rows += [int(rows[i])][: 50 - len(self.missing_rows)]
 
-    def _follow(self, plain: list[Any]) -> None:
+    def _whole(self, values: np.ndarray[Any, Any]) -> None:
+        """Count whole numbers, all at once."""
+        kinds, counts = np.unique(values, return_counts=True)
+        self.counts.update(dict(zip(kinds.tolist(), counts.tolist(), strict=True)))
+        self.changes += int(np.count_nonzero(values[1:] != values[:-1]))
+        self._follow([int(values[0]), int(values[-1])], within=False)
+        self._refuse_many()
+
+    def _refuse_many(self) -> None:
+        if len(self.counts) > MOST:
+            self.many, self.counts = True, Counter()
+
+    def _follow(self, plain: list[Any], within: bool = True) -> None:
         if not plain:
             return
-        self.changes += sum(a != b for a, b in itertools.pairwise(plain))
+        if within:
+            self.changes += sum(a != b for a, b in itertools.pairwise(plain))
         if self.ends is not None:
             self.changes += self.ends[1] != plain[0]
         self.ends = (plain[0] if self.ends is None else self.ends[0], plain[-1])
