@@ -137,20 +137,15 @@ def browse_of(
     if rows is not None and rows < 1:
         raise BadInput(f"`rows` is a number of rows, 1 or more; {rows} was given")
     whole, (bench, data, name) = bench, _named(bench, data)
-    with Untouched([data]):
-        source, held_so = _by_number(
-            open_source(data, name, label=labels), rows, lambda count: progress(name, count, None)
-        )
-        table = read_table(
-            source, names=class_names(bench), most=rows, seen=lambda count: progress(name, count, source.length)
-        )
-        table.notes += [held_so] if held_so else []
-        cards = _cards(bench, table)
+    table, cards = _read(bench, data, name, labels, rows, progress)
     browsing = Browsing(table, cards, [data])
     if judge:
         _judge(whole, browsing, data, lambda count: progress(f"{whole.name('model')} on {name}", count, len(table)))
         if LOSS in table.columns and (ask is None or not ask.sort):
             ask = replace(ask or Ask(), sort=LOSS, descending=True)
+    elif whole.model is not None:
+        model = whole.name("model")
+        table.notes.append(f"`{model}` is here: with `--model {model}` come its losses and mistakes, the worst first")
     browsing.places(ask or Ask())  # what is wrong with it is said at once
     stopped = f"`{name}` {table.stopped}: {table.extent}" if table.stopped else ""
     return Browsed(
@@ -179,6 +174,17 @@ def _judge(bench: Bench, browsing: Browsing, data: Any, seen: Callable[[int], No
 
     judge(bench, browsing.table, data, class_names(bench), seen)
     browsing.nearest = Nearest(bench, browsing.table, browsing.cards, data)
+
+
+def _read(bench: Bench, data: Any, name: str, labels: Any, rows: int | None, progress: Progress) -> tuple[Table, Cards]:
+    """Every row measured, and what makes cards of them."""
+    with Untouched([data]):
+        opened = open_source(data, name, label=labels)
+        source, held_so = _by_number(opened, rows, lambda count: progress(name, count, None))
+        measured: Callable[[int], None] = lambda count: progress(name, count, source.length)  # noqa: E731
+        table = read_table(source, names=class_names(bench), most=rows, seen=measured)
+        table.notes += [held_so] if held_so else []
+        return table, _cards(bench, table)
 
 
 def _by_number(source: Source, rows: int | None, seen: Callable[[int], None]) -> tuple[Source, str]:

@@ -20,6 +20,9 @@ table = {"age": x[:, 0], "sold": y}
 def test_loaders_are_found_by_themselves_and_expressions_are_taken(notebook):
     answer, said = do(notebook, "%browse")
     assert str(answer).startswith("Browse `train_dl`: ")
+    assert "net is here: with --model net come its losses and mistakes, the worst first" in " ".join(
+        str(answer).split()
+    )
     assert said.outputs or said.stdout
     answer, _ = do(notebook, '%browse table --labels sold --filter "age > 0 and label == 2" --sort age --descending')
     assert answer.ask.descending

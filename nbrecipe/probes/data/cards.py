@@ -43,7 +43,11 @@ class Cards:
         self._label, self._names, self._speller = label, names or {}, speller
         self._mask = label if label is not None and kinds[label] == "mask" else None
         #: the column that is shown, "" where small numbers are
-        self._kinds |= {name: "sequence" for name in self._kinds if self._kinds[name] == "table" and _flows(name, like)}
+        for name, kind in self._kinds.items():
+            if kind == "table" and _flows(name, like):
+                self._kinds[name] = "sequence"
+            elif kind == "other" and any(_pictured(one.get(name)) is not None for one in like[:1]):
+                self._kinds[name] = "image"  # a video, or a volume, in slices
         self.shown, self.kind = self._chosen()
         #: how values became colours
         self.told = ""
@@ -73,7 +77,20 @@ class Cards:
         elif self.kind == "sequence":
             line = _line(value)
         cells = tuple(self._cells(example, WHOLE_CELLS if whole else CELLS)) if whole or self.kind == "cells" else ()
+        if drawn is None and line is None and not (text or cells):
+            text = self._shapes(example)
         return Card(row, self._worded(example), drawn, mask, text, line, cells)
+
+    def _shapes(self, example: Example) -> str:
+        """What there is to an example that cannot be drawn."""
+        told = (
+            f"{name}: {' × '.join(map(str, value.shape))} of {value.dtype}"
+            if isinstance(value, np.ndarray)
+            else f"{name}: {type(value).__name__}"
+            for name, value in example.items()
+            if name != self._label and not isinstance(value, str)
+        )
+        return "; ".join(told)
 
     def _worded(self, example: Example) -> str:
         if self._label is None or self._label not in example:
@@ -84,11 +101,7 @@ class Cards:
         return words[0] if words else ""
 
     def _image(self, example: Example) -> Tensor | None:
-        value = example.get(self.shown)
-        if not isinstance(value, np.ndarray):
-            return None
-        found = images_of(value[None]) if value.ndim == 1 else images_of([value])
-        return None if found is None else found[0]
+        return _pictured(example.get(self.shown))
 
     def _drawn(self, example: Example, whole: bool) -> tuple[np.ndarray | None, np.ndarray | None]:
         image = self._image(example)
@@ -135,6 +148,14 @@ def _value(value: Any) -> str:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return str(value)
     return str(int(value)) if float(value).is_integer() and abs(value) < 1e9 else number(float(value), 4)
+
+
+def _pictured(value: Any) -> Tensor | None:
+    """(C, H, W), or (F, C, H, W); None for what is no image."""
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "biuf":
+        return None
+    found = images_of(value[None]) if value.ndim == 1 else images_of([value]) if value.ndim <= 4 else None
+    return None if found is None else found[0]
 
 
 def _flows(name: str, like: Sequence[Example]) -> bool:
