@@ -100,6 +100,25 @@ def test_rows_that_only_a_sampler_draws_are_the_ones_compared():
     assert finding.message == "none of **100** rows of `val_loader` stands in `train_loader`"
 
 
+@pytest.mark.parametrize("rows", [6000, 30_000], ids=["within the sample", "beyond the sample"])
+@pytest.mark.parametrize("kind", ["text", "table", "example"])
+def test_many_rows_are_judged_as_few_are(kind, rows):
+    g = np.random.default_rng(0)
+    x, y = copied.numbers(rows)
+    if kind == "text":
+        words = np.array([f"word{i}" for i in range(2000)])
+        x = [" ".join(row) for row in words[g.integers(0, 2000, (rows, 12))]]
+    again = [*range(rows), *range(rows // 4)]
+    if kind == "table":
+        bench = copied.bench(copied.tensors(x[again], y[again]))
+    else:
+        bench = copied.bench(copied.Listed([(x[i], int(y[i])) for i in again]))
+    finding = found("duplicate-examples", bench)
+    assert finding.verdict is Verdict.BAD, finding.message
+    assert finding.seen["copies"] == rows // 4
+    assert finding.why == f"row i + {rows} equals row i: part of the rows was appended once more"
+
+
 class Broken(Dataset):
     """Rows of which some raise."""
 

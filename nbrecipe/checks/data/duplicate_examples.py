@@ -60,7 +60,7 @@ def _judged(bench: Bench, split: str, seen: Doubles, near: Copies) -> Finding:
         )
     message = (
         f"{_count(seen)} of {rows} rows of `{name}` (**{number(100 * seen.share, 3)} %**) are copies of an earlier "
-        f"one: {_told(seen)}" + (f"; **{len(near.pairs)}** more are nearly one" if near.pairs else "")
+        f"one: {_told(seen)}" + (f"; {near.count} more are nearly one" if near.pairs else "")
     )
     excuse = _excuse(seen)
     fix = "Drop the copies before anything is split or trained."
@@ -73,7 +73,7 @@ def _judged(bench: Bench, split: str, seen: Doubles, near: Copies) -> Finding:
 def _nearly(seen: Doubles, near: Copies, numbers: Seen) -> Finding:
     few = ", ".join(f"row {pair.second} and row {pair.first} differ in {pair.told}" for pair in near.pairs[:3])
     return hint(
-        f"**{len(near.pairs)}** of {len(seen.table)} rows of `{seen.table.name}` are nearly an earlier one: {few}",
+        f"{near.count} of {len(seen.table)} rows of `{seen.table.name}` are nearly an earlier one: {few}",
         fix="Look at these pairs, and keep both of a pair on one side of a split.",
         **{**numbers, "near pairs": [[pair.first, pair.second] for pair in near.pairs[:5]]},
     )

@@ -53,7 +53,7 @@ def run(bench: Bench) -> Finding:
     share = seen.counted / rows
     message = (
         f"**{round(seen.counted)}** of {rows} rows of `{seen.val.name}` (**{number(100 * share, 3)} %**) stand in "
-        f"`{seen.train.name}`: {_told(seen)}" + (f"; **{len(near.pairs)}** more do nearly" if near.pairs else "")
+        f"`{seen.train.name}`: {_told(seen)}" + (f"; {near.count} more do nearly" if near.pairs else "")
     )
     fix = "Drop the rows that stand twice, then split; or split by what the copies have in common."
     code = lines.without_train(bench, seen.train.scan, seen.val.scan)
@@ -75,7 +75,7 @@ def _nearly(seen: Overlap, near: Copies, numbers: Seen) -> Finding:
     rows, few = len(seen.val), near.pairs[:3]
     train, val = seen.train.name, seen.val.name
     told = ", ".join(f"`{train}` row {pair.first} and `{val}` row {pair.second} differ in {pair.told}" for pair in few)
-    message = f"**{len(near.pairs)}** of {rows} rows of `{val}` nearly stand in `{train}`: {told}"
+    message = f"{near.count} of {rows} rows of `{val}` nearly stand in `{train}`: {told}"
     fix = "Keep rows that were made from one another on one side of the split: split by what they come from."
     numbers = {**numbers, "near pairs": [[pair.first, pair.second] for pair in near.pairs[:5]]}
     stream = seen.train.streams or seen.val.streams

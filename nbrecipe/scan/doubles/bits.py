@@ -33,7 +33,7 @@ def bits(plan: Plan, sample: Block, rows: Block) -> Array:
     step = max(1, len(sample) // ROWS)
     for name, kind in plan.inputs.items():
         if name in rows.columns and name in sample.columns:
-            known = picked(sample.columns[name], slice(None, None, step)) if step > 1 else sample.columns[name]
+            known = picked(sample.columns[name], np.arange(0, len(sample), step)) if step > 1 else sample.columns[name]
             total += _of_column(kind, known, rows.columns[name])
     return total
 

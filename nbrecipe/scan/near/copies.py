@@ -18,8 +18,8 @@ from ..sample import picked, taken
 from ..sources.arrays import Arrays
 from .alike import PAIRS, REFERENCES, Looks, certainly, differing
 from .keys import Keys, columns_of, values_of
-from .pairs import candidates
-from .reworded import reworded
+from .pairs import MOST, candidates
+from .reworded import TEXTS, reworded
 
 #: pairs that are read again, at most: where rows are read one by one, and else as many as these bytes hold
 LOOKED, BYTES = 500, 256 << 20
@@ -45,6 +45,13 @@ class Copies:
     #: candidates, and how many of them were read again
     candidates: int = 0
     looked: int = 0
+    #: whether there may be more among rows that nobody looked at
+    partly: bool = False
+
+    @property
+    def count(self) -> str:
+        """How many rows are near copies, in words: "12", "at least 12"."""
+        return ("at least " if self.partly else "") + f"**{len(self.pairs)}**"
 
     @property
     def sole(self) -> int:
@@ -102,7 +109,9 @@ def _with_words(copies: Copies, one: Table, other: Table) -> Copies:
     for (first, second, share), enough in zip(pairs, held, strict=True):
         if share * enough > needed(rows):
             met.setdefault(second, Alike(first, second, f"{100 * (1 - share):.0f} % of their words"))
-    return Copies(tuple(met[row] for row in sorted(met)), copies.candidates + len(pairs), copies.looked + len(pairs))
+    partly = copies.partly or max(len(one), len(other)) > TEXTS
+    looked = copies.looked + len(pairs)
+    return Copies(tuple(met[row] for row in sorted(met)), copies.candidates + len(pairs), looked, partly)
 
 
 def _kept(table: Table) -> Block:
@@ -137,7 +146,7 @@ def _verified(one: Table, other: Table, first: Array, second: Array) -> Copies:
     for a, b, (told, sole) in zip(first.tolist(), second.tolist(), near, strict=True):
         if told and (b not in met or sole > met[b].sole):
             met[b] = Alike(a, b, told, sole)
-    return Copies(tuple(met[row] for row in sorted(met)), found, len(first))
+    return Copies(tuple(met[row] for row in sorted(met)), found, len(first), found > most or found >= MOST)
 
 
 def _most(one: Table, other: Table) -> int:
