@@ -116,7 +116,7 @@ def frozen(value: Any) -> Any:
 
 
 def is_named_after_its_file(check: Check, file: str) -> None:
-    assert re.fullmatch(r"[a-z]+(-[a-z]+)*", check.id), f"{check.id}: the id is words joined by hyphens"
+    assert re.fullmatch(r"[a-z]+(-[a-z0-9]+)*", check.id), f"{check.id}: the id is words joined by hyphens"
     assert file == check.id.replace("-", "_"), f"{check.id}: stands in {file}.py"
 
 
