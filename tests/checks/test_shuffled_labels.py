@@ -79,6 +79,8 @@ TOGETHER = [
     "df = df.sample(frac=1)",
     "perm = rng.permutation(len(x))\nx = x[perm]\nlabels = labels[perm]",
     "y = y[mask]",
+    "some = random.sample(labels, 5)",
+    "unlabeled = unlabeled[torch.randperm(len(unlabeled))]",
     "loader = DataLoader(data, shuffle=True)",
 ]
 

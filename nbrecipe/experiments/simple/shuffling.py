@@ -12,7 +12,7 @@ from ...bench import Cell
 #: names that labels go by
 LABELS = re.compile(r"^(y|ys|t|gt)(_?(train|val|valid|test|all|tr|te))?\d*$|label|target|class(es)?$|_y$", re.I)
 #: words in the name of labels that are meant to be wrong
-MEANT = re.compile(r"rand|shuf|perm|scrambl|nois|fake|wrong|corrupt", re.I)
+MEANT = re.compile(r"rand|shuf|perm|scrambl|nois|fake|wrong|corrupt|unlabel", re.I)
 #: calls that give an order, that give what they are given in another order, and that change the order in place
 ORDERS, COPIES, PLACES = {"randperm"}, {"permutation", "permuted", "sample", "shuffle"}, {"shuffle"}
 DRAWS = {"randint", "integers", "choice", "randn", "rand", "normal", "bernoulli", "choices", "random", "multinomial"}
@@ -85,7 +85,7 @@ class _Reader:
                 yield name, self.orders[index.id]
             elif name and isinstance(index, ast.Call) and (_called(index) in ORDERS | COPIES):
                 yield name, self._fresh()
-        elif isinstance(node, ast.Call) and _called(node) in COPIES | PLACES:
+        elif isinstance(node, ast.Call) and _called(node) in COPIES | PLACES and not _is_part(node):
             names = [name for name in map(_root, node.args) if name]
             own = _root(node.func.value) if isinstance(node.func, ast.Attribute) and _called(node) == "sample" else ""
             draw = self._fresh()
@@ -116,6 +116,11 @@ def _done(node: ast.AST) -> tuple[int, int]:
 
 def _called(call: ast.Call) -> str:
     return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+
+
+def _is_part(call: ast.Call) -> bool:
+    """`random.sample(labels, 5)`, `frame.sample(100)`: a few of them, and no order of all."""
+    return _called(call) == "sample" and not any(keyword.arg == "frac" for keyword in call.keywords)
 
 
 def _draws(call: ast.Call) -> bool:
