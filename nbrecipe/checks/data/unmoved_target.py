@@ -28,6 +28,9 @@ from ...probes.augment.motion import MIRROR, WORDS
 
 check = Check(__name__, tip="data augment")
 
+#: pairs of draws that make a fault; one or two may be something that was put on top of an image, and are a hint
+CERTAIN = 3
+
 
 @check.run
 def run(train_data: Any, bench: Bench) -> Finding:
@@ -81,7 +84,7 @@ def _told(wrong: list[tuple[str, Pair]], counts: Counter[Outcome], total: int) -
     what = _plural(pair)
     where = {"stays": f"its {what} stayed bit for bit where they were", "strays": f"its {what} moved in another way"}
     seldom = f"; in {counts['follows']} of {total} pairs of draws they did move with it" if counts["follows"] else ""
-    sure = pair.outcome == "stays" or pair.kind == "mask"
+    sure = (pair.outcome == "stays" or pair.kind == "mask") and len(certain) >= CERTAIN
     alike = f"correlation **{number(pair.motion.correlation, 3)}**, {number(pair.unmoved, 3)} without"
     return (bad if sure else hint)(
         f"in draw {pair.second} the image of `{example}` is that of draw {pair.first} {how} ({alike}), "

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .draws import Draws
-from .motion import Motion, Motions, grey, motions, turned
+from .motion import OTHERS, Motion, Motions, agreeing, grey, motions, turned
 from .parts import Part, as_boxes, as_image, as_mask
 
 #: follows: it moved as the image did; stays: bit for bit where it was; strays: it moved, but in another way; unmoved:
@@ -107,10 +107,17 @@ def _of_masks(before: Part, after: Part, seen: Motions, first: Tensor, second: T
     if before.digest == after.digest:
         return "stays"
     others = set(range(1, 8)) - {motion.turn for motion in seen.possible}
-    moved = [turned(there, turn) for turn in others]
-    if any(made.shape == here.shape and torch.equal(made, here) for made in moved):
-        return "strays"
+    for turn in others:
+        made = turned(there, turn)
+        if made.shape == here.shape and torch.equal(made, here):
+            return "unclear" if _goes_too(first, second, Motion(turn)) else "strays"
     return "unclear"
+
+
+def _goes_too(first: Tensor, second: Tensor, motion: Motion) -> bool:
+    """Whether a part of the image goes with its mask, and something else moved that lies on top."""
+    a, b = grey(first), grey(second)
+    return a is None or b is None or agreeing(a, b, motion) > OTHERS
 
 
 def _moved_mask(mask: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:

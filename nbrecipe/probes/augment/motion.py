@@ -117,7 +117,7 @@ def motions(first: Tensor, second: Tensor) -> Motions:
     still = any(motion.still for motion in possible)
     if any(_spread(tables[motion.turn] >= enough) for motion in possible) and not still:
         return _untold(first, second, unmoved)
-    if _agreeing(first, second, best) < MOST or not (still or _agreeing(first, second, Motion(IDENTITY)) <= OTHERS):
+    if agreeing(first, second, best) < MOST or not (still or agreeing(first, second, Motion(IDENTITY)) <= OTHERS):
         return _untold(first, second, unmoved)
     if unmoved >= enough and not still:
         possible.append(Motion(IDENTITY, correlation=unmoved))
@@ -126,7 +126,7 @@ def motions(first: Tensor, second: Tensor) -> Motions:
 
 def _untold(first: Tensor, second: Tensor, unmoved: float) -> Motions:
     """No motion that explains the second image; where half of it is as it was, it has not moved, but is covered."""
-    still = _agreeing(first, second, Motion(IDENTITY)) >= HALF
+    still = agreeing(first, second, Motion(IDENTITY)) >= HALF
     return Motions((Motion(IDENTITY, correlation=unmoved),) if still else (), unmoved)
 
 
@@ -146,7 +146,7 @@ def _spread(possible: Tensor) -> bool:
     return bool((places.amax(0) - places.amin(0) > 2 * NEAR).any())
 
 
-def _agreeing(first: Tensor, second: Tensor, motion: Motion) -> float:
+def agreeing(first: Tensor, second: Tensor, motion: Motion) -> float:
     """The share of blocks, of those in which anything varies, that a motion explains; 0 where there are too few."""
     moved, (height, width) = turned(first, motion.turn), second.shape
     if moved.shape != second.shape:
