@@ -231,3 +231,34 @@ def test_a_stream_is_skipped_in_one_sentence():
     finding = judged(Stream())
     assert finding.verdict is Verdict.SKIPPED
     assert finding.message.startswith("`train_data` can only be read from the start")
+
+
+def sprites(rows, seed):
+    """Rectangles on black, and a class for each."""
+    g = torch.Generator().manual_seed(seed)
+    images, masks = torch.zeros(rows, 3, 48, 48), torch.zeros(rows, 48, 48).long()
+    for image, mask in zip(images, masks, strict=True):
+        for k in (1, 2, 3):
+            (y, x), (h, w) = (
+                torch.randint(36, (2,), generator=g).tolist(),
+                torch.randint(4, 14, (2,), generator=g).tolist(),
+            )
+            image[:, y : y + h, x : x + w], mask[y : y + h, x : x + w] = torch.rand(3, 1, 1, generator=g), k
+    return images, masks
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("turns", [1, 4])
+def test_rectangles_that_cover_rectangles_are_at_most_a_hint(seed, turns):
+    images, masks = sprites(8, seed * 13 + 5)
+
+    def make(index):
+        image, mask = turn(int(torch.randint(turns, ())), images[index], masks[index])
+        y, x = torch.randint(32, (2,)).tolist()
+        image = image.clone()
+        image[:, y : y + 16, x : x + 16] = torch.rand(3, 1, 1)
+        return image, mask
+
+    torch.manual_seed(seed)
+    finding = judged(Made(make, rows=8))
+    assert finding.verdict is not Verdict.BAD, finding.message
