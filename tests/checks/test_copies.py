@@ -11,6 +11,7 @@ from nbrecipe.bench import Bench
 from nbrecipe.finding import Verdict
 from nbrecipe.registry import all_checks
 from nbrecipe.runner import run
+from nbrecipe.scan import held
 from nbrecipe.scan.doubles.chance import RARE, across_as_split, as_draws
 from tests.checks import copied
 
@@ -97,7 +98,14 @@ def test_a_class_that_is_repeated_inside_train_is_named():
 
 def test_rows_that_only_a_sampler_draws_are_the_ones_compared():
     finding = found("train-val-overlap", copied.one_data_set_two_samplers())
-    assert finding.message == "none of **100** rows of `val_loader` stands in `train_loader`"
+    assert finding.message == "none of **100 rows** of `val_loader` stands in `train_loader`"
+
+
+def test_what_was_not_read_is_said(monkeypatch):
+    monkeypatch.setattr(held, "ROWS", 600)
+    x, y = copied.numbers(500)
+    finding = found("duplicate-examples", copied.bench(copied.tensors(np.concatenate([x, x]), np.r_[y, y])))
+    assert finding.message.startswith("**100** of the first 600 of 1000 rows of `train_loader` (**16.7 %**)")
 
 
 @pytest.mark.parametrize("rows", [6000, 30_000], ids=["within the sample", "beyond the sample"])

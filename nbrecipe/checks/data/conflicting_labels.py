@@ -47,11 +47,13 @@ def run(bench: Bench) -> Finding:
     name, rows, numbers = seen.table.name, len(seen.table), _numbers(seen)
     if not seen.inputs:
         again = f"; {seen.several} inputs stand there more than once" if seen.several else ""
-        return ok(f"no two of **{rows}** rows of `{name}` have equal inputs and different labels{again}", **numbers)
+        return ok(
+            f"no two of **{seen.table.extent}** of `{name}` have equal inputs and different labels{again}", **numbers
+        )
     if seen.counted < 0.5:
         return ok(
-            f"**{seen.unfit}** of {rows} rows of `{name}` have the inputs of others and another label, as rows of few "
-            f"bits do: no model is right on more than {number(100 * (1 - seen.unfit / rows), 4)} %",
+            f"**{seen.unfit}** of {seen.table.extent} of `{name}` have the inputs of others and another label, "
+            f"as rows of few bits do: no model is right on more than {number(100 * (1 - seen.unfit / rows), 4)} %",
             **numbers,
         )
     message = (

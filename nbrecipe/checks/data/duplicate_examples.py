@@ -46,21 +46,22 @@ def run(bench: Bench) -> Finding:
 
 
 def _judged(bench: Bench, split: str, seen: Doubles, near: Copies) -> Finding:
-    name, rows = seen.table.name, len(seen.table)
+    name = seen.table.name
     numbers = {**_numbers(seen, name), "near copies": len(near.pairs)}
     if seen.counted < 0.5 and near.pairs:
         return _nearly(seen, near, numbers)
     if not seen.extra:
-        return ok(f"each of **{rows}** rows of `{name}` stands there once", **numbers)
+        return ok(f"each of **{seen.table.extent}** of `{name}` stands there once", **numbers)
     if seen.counted < 0.5:
         return ok(
-            f"**{seen.extra}** of {rows} rows of `{name}` equal an earlier one, as rows of few bits do by chance",
+            f"**{seen.extra}** of {seen.table.extent} of `{name}` equal an earlier one, "
+            "as rows of few bits do by chance",
             why="they repeat as independent draws do",
             **numbers,
         )
     message = (
-        f"{_count(seen)} of {rows} rows of `{name}` (**{number(100 * seen.share, 3)} %**) are copies of an earlier "
-        f"one: {_told(seen)}" + (f"; {near.count} more are nearly one" if near.pairs else "")
+        f"{_count(seen)} of {seen.table.extent} of `{name}` (**{number(100 * seen.share, 3)} %**) are copies of "
+        f"an earlier one: {_told(seen)}" + (f"; {near.count} more are nearly one" if near.pairs else "")
     )
     excuse = _excuse(seen)
     fix = "Drop the copies before anything is split or trained."
@@ -73,7 +74,7 @@ def _judged(bench: Bench, split: str, seen: Doubles, near: Copies) -> Finding:
 def _nearly(seen: Doubles, near: Copies, numbers: Seen) -> Finding:
     few = ", ".join(f"row {pair.second} and row {pair.first} differ in {pair.told}" for pair in near.pairs[:3])
     return hint(
-        f"{near.count} of {len(seen.table)} rows of `{seen.table.name}` are nearly an earlier one: {few}",
+        f"{near.count} of {seen.table.extent} of `{seen.table.name}` are nearly an earlier one: {few}",
         fix="Look at these pairs, and keep both of a pair on one side of a split.",
         **{**numbers, "near pairs": [[pair.first, pair.second] for pair in near.pairs[:5]]},
     )

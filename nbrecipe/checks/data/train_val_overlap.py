@@ -47,13 +47,13 @@ def run(bench: Bench) -> Finding:
     if seen.counted < 0.5 and near.pairs:
         return _nearly(seen, near, numbers)
     if not seen.met:
-        return ok(f"none of **{rows}** rows of `{seen.val.name}` stands in `{seen.train.name}`", **numbers)
+        return ok(f"none of **{seen.val.extent}** of `{seen.val.name}` stands in `{seen.train.name}`", **numbers)
     if seen.counted < 0.5:
         return _few_bits(seen, numbers) if not seen.same or seen.dealt >= RARE else _crossing(seen, numbers)
     share = seen.counted / rows
     message = (
-        f"**{round(seen.counted)}** of {rows} rows of `{seen.val.name}` (**{number(100 * share, 3)} %**) stand in "
-        f"`{seen.train.name}`: {_told(seen)}" + (f"; {near.count} more do nearly" if near.pairs else "")
+        f"**{round(seen.counted)}** of {seen.val.extent} of `{seen.val.name}` (**{number(100 * share, 3)} %**) stand "
+        f"in `{seen.train.name}`: {_told(seen)}" + (f"; {near.count} more do nearly" if near.pairs else "")
     )
     fix = "Drop the rows that stand twice, then split; or split by what the copies have in common."
     code = lines.without_train(bench, seen.train.scan, seen.val.scan)
@@ -75,7 +75,7 @@ def _nearly(seen: Overlap, near: Copies, numbers: Seen) -> Finding:
     rows, few = len(seen.val), near.pairs[:3]
     train, val = seen.train.name, seen.val.name
     told = ", ".join(f"`{train}` row {pair.first} and `{val}` row {pair.second} differ in {pair.told}" for pair in few)
-    message = f"{near.count} of {rows} rows of `{val}` nearly stand in `{train}`: {told}"
+    message = f"{near.count} of {seen.val.extent} of `{val}` nearly stand in `{train}`: {told}"
     fix = "Keep rows that were made from one another on one side of the split: split by what they come from."
     numbers = {**numbers, "near pairs": [[pair.first, pair.second] for pair in near.pairs[:5]]}
     stream = seen.train.streams or seen.val.streams
@@ -85,20 +85,21 @@ def _nearly(seen: Overlap, near: Copies, numbers: Seen) -> Finding:
 
 
 def _few_bits(seen: Overlap, numbers: Seen) -> Finding:
-    rows = len(seen.val)
     if not seen.same:
-        message = f"**{seen.met}** of {rows} rows of `{seen.val.name}` stand in `{seen.train.name}`, with other labels"
+        message = (
+            f"**{seen.met}** of {seen.val.extent} of `{seen.val.name}` stand in `{seen.train.name}`, with other labels"
+        )
         return ok(message, **numbers)
     return ok(
-        f"**{seen.met}** of {rows} rows of `{seen.val.name}` stand in `{seen.train.name}`, as rows of few bits do by "
-        f"chance: {number(seen.expected, 3)} are expected from how often rows of `{seen.train.name}` stand there again",
+        f"**{seen.met}** of {seen.val.extent} of `{seen.val.name}` stand in `{seen.train.name}`, as rows of few bits "
+        f"do by chance: {number(seen.expected, 3)} are expected from how often rows of `{seen.train.name}` stand there again",
         **numbers,
     )
 
 
 def _crossing(seen: Overlap, numbers: Seen) -> Finding:
     return hint(
-        f"**{seen.same}** of {len(seen.val)} rows of `{seen.val.name}` stand in `{seen.train.name}`, and "
+        f"**{seen.same}** of {seen.val.extent} of `{seen.val.name}` stand in `{seen.train.name}`, and "
         f"{number(seen.expected, 3)} are expected from how often rows of `{seen.train.name}` stand there again: "
         f"{_told(seen)}",
         fix="Look whether these rows are copies or alike by chance: they hold few bits.",

@@ -46,6 +46,14 @@ class Table:
         return self.scan.name
 
     @property
+    def extent(self) -> str:
+        """How many rows these are, in words: "5000 rows", "the first 5000 of 90000 rows"."""
+        length = self.scan.source.length
+        if self.scan.whole:
+            return f"{len(self)} rows"
+        return f"the first {len(self)}" + (f" of {length} rows" if length is not None else " rows")
+
+    @property
     def streams(self) -> bool:
         """Whether the rows come from a stream, which may repeat them on purpose."""
         return isinstance(self.scan.source, Stream)
