@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .batch import Box
+
 
 @dataclass(frozen=True)
 class Card:
@@ -20,6 +22,7 @@ class Card:
     pixels: np.ndarray | None = None
     #: (H, W) of class numbers
     mask: np.ndarray | None = None
+    boxes: tuple[Box, ...] = ()
     text: str = ""
     #: (lines, stretches of time, 2) least and greatest values
     line: np.ndarray | None = None
@@ -92,4 +95,6 @@ class Browser:
     judges: bool = False
     labelled: bool = False
     tags: Mapping[str, int] = field(default_factory=dict)
+    #: a filter that could be asked for
+    example: str = ""
     notes: tuple[str, ...] = ()

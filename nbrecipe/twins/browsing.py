@@ -118,8 +118,17 @@ class Browsing:
             judges=WRONG in table.columns,
             labelled=label is not None,
             tags={name: len(found) for name, found in self.tagged().items()},
+            example=self._example(),
             notes=tuple(self._notes()),
         )
+
+    def _example(self) -> str:
+        """A filter that lets half of the rows through."""
+        columns = self.table.columns
+        usual = [name for name in columns if plain(name).endswith((LOSS, "characters", "brightness", "length"))]
+        name = next((name for name in [*usual, *columns] if name != "row" and not columns[name].named), "row")
+        there = columns[name].values[np.isfinite(columns[name].values)]
+        return f"{plain(name)} > {float(np.median(there)):.3g}" if len(there) else ""
 
     def _notes(self) -> list[str]:
         table, told = self.table, self.cards.told

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 import nbrecipe
 from nbrecipe.batches import BadInput
+from nbrecipe.render.pieces.raster import with_boxes
 from nbrecipe.twins.browsing import CARDS
 
 
@@ -192,3 +193,20 @@ def test_the_page_stands_without_a_kernel_and_stays_small(digits, tmp_path):
     assert len(nbrecipe.browse((photos, np.arange(200) % 3))._repr_html_()) < 280_000
     assert digits.save_html(tmp_path / "page.html").read_text().startswith("<!doctype html>")
     assert "1000 rows · here stand the first 10" in str(digits)
+
+
+def test_masks_boxes_and_videos_are_drawn():
+    plain = torch.full((3, 40, 60), 0.5)
+    mask = torch.zeros(40, 60, dtype=torch.long)
+    mask[:, 30:] = 1
+    masked = nbrecipe.browse([(plain, mask)] * 20).browsing.cards_of([0])[0]
+    assert masked.mask.tolist() == mask.tolist()
+    box = {"boxes": torch.tensor([[15.0, 10.0, 45.0, 30.0]]), "labels": torch.tensor([1])}
+    boxed = nbrecipe.browse([(plain, box)] * 20)
+    (card,) = boxed.browsing.cards_of([0])
+    assert [(b.left, b.top, b.right, b.bottom) for b in card.boxes] == [(0.25, 0.25, 0.75, 0.75)]
+    drawn = with_boxes(card.pixels, card.boxes)
+    changed = np.abs(drawn.astype(int) - card.pixels).sum(-1) > 0
+    assert (changed[9:12, 16:44].any(0).all(), changed[20, 20:40].any(), changed[:8].any()) == (True, False, False)
+    videos = nbrecipe.browse([(torch.rand(4, 3, 16, 16), i % 2) for i in range(20)])
+    assert videos.browsing.cards_of([0])[0].pixels.shape == (16, 4 * 16 + 3 * 2, 3)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ...finding import number
+from ...pictures.batch import Box
 from ...pictures.browse import Card
 from ..batch import pixels, plotted
 from ..batch.examples import images_of, tensor_of
@@ -41,7 +42,8 @@ class Cards:
         """`kinds` as for `examples.views`; `like` are examples by whose values pixels are coloured."""
         self._kinds = {name: kind for name, kind in kinds.items() if name != label}
         self._label, self._names, self._speller = label, names or {}, speller
-        self._mask = label if label is not None and kinds[label] == "mask" else None
+        self._mask = label if label is not None and kinds.get(label) == "mask" else None
+        self._boxes = label if label is not None and kinds.get(label) == "boxes" else None
         #: the column that is shown, "" where small numbers are
         for name, kind in self._kinds.items():
             if kind == "table" and _flows(name, like):
@@ -79,7 +81,16 @@ class Cards:
         cells = tuple(self._cells(example, WHOLE_CELLS if whole else CELLS)) if whole or self.kind == "cells" else ()
         if drawn is None and line is None and not (text or cells):
             text = self._shapes(example)
-        return Card(row, self._worded(example), drawn, mask, text, line, cells)
+        boxes = self._boxed(example) if drawn is not None else ()
+        return Card(row, self._worded(example), drawn, mask, boxes, text, line, cells)
+
+    def _boxed(self, example: Example) -> tuple[Box, ...]:
+        image = self._image(example)
+        if self._boxes is None or image is None:
+            return ()
+        sides = [(image.shape[-2], image.shape[-1])]
+        found = pixels.boxes([example[self._boxes]], sides, self._names)
+        return found[0] if found else ()
 
     def _shapes(self, example: Example) -> str:
         """What there is to an example that cannot be drawn."""

@@ -68,7 +68,7 @@ def _carried(shown: Browser, wire: str) -> bytes:
     fields = [[field.name, field.plain] for field in shown.fields]
     known = {"wire": wire, "kind": shown.kind, "fields": fields, "ask": dict(shown.ask), "total": shown.total}
     known |= {"count": shown.count, "extent": shown.extent, "searches": shown.searches, "judges": shown.judges}
-    return deflated({**known, "labelled": shown.labelled, "tags": list(shown.tags)})
+    return deflated({**known, "labelled": shown.labelled, "example": shown.example, "tags": list(shown.tags)})
 
 
 def tag_line(tags: Mapping[str, Sequence[int]], name: str) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...pictures.browse import Card, Fact, Whole
 from ..batches.samples import brief
-from ..pieces.raster import encoded_image, thumbnail
+from ..pieces.raster import encoded_image, thumbnail, with_boxes
 
 #: pixels a side of a card's image, and of one by itself; width and height of the drawing of a sequence
 SIDE, WHOLE, WIDTH, HEIGHT = 72, 512, 160, 56
@@ -27,7 +27,7 @@ def sent(card: Card) -> dict[str, Any]:
     out: dict[str, Any] = {"row": card.row, "label": card.label, "text": card.text, "predicted": card.predicted}
     out |= {"broken": card.broken, "wrong": card.wrong, "tags": list(card.tags), "cells": list(map(list, card.cells))}
     if card.pixels is not None:
-        out["image"], out["width"], out["height"] = thumbnail(card.pixels, card.mask, SIDE)
+        out["image"], out["width"], out["height"] = thumbnail(card.pixels, card.mask, SIDE, card.boxes)
     if card.line is not None:
         out["paths"] = paths(card.line)
     return {key: value for key, value in out.items() if value or key == "row"}
@@ -46,7 +46,7 @@ def _body(card: Card) -> str:
     if card.broken:
         return f'<span class="nbr-broken">cannot be read: {escape(card.broken)}</span>'
     if card.pixels is not None:
-        data, width, height = thumbnail(card.pixels, card.mask, SIDE)
+        data, width, height = thumbnail(card.pixels, card.mask, SIDE, card.boxes)
         return f'<img src="{data}" width="{width}" height="{height}" alt="{escape(spoken(card))}">'
     if card.line is not None:
         drawn = "".join(f'<path class="nbr-line{k}" d="{path}"/>' for k, path in enumerate(paths(card.line)))
@@ -87,7 +87,8 @@ def whole(shown: Whole) -> str:
 
 def _whole_body(card: Card) -> str:
     if card.pixels is not None:
-        data, width, height = encoded_image(card.pixels, card.mask, WHOLE)
+        drawn = with_boxes(card.pixels, card.boxes)
+        data, width, height = encoded_image(drawn, card.mask, WHOLE)
         small = max(card.pixels.shape[:2]) <= 128
         wide = min(320, max(width, 200)) if small else width
         return (

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ...pictures.batch import Box
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -68,17 +71,42 @@ def _bytes(image: Image) -> tuple[bytes, str]:
     return out.getvalue(), "jpeg"
 
 
-def thumbnail(pixels: np.ndarray, mask: np.ndarray | None, side: int) -> tuple[str, int, int]:
+def boxed(image: Image, boxes: Sequence[Box]) -> Image:
+    """The image with boxes drawn on it, each in the colour of its label."""
+    from PIL import ImageDraw
+
+    if not boxes:
+        return image
+    image = image.convert("RGB")
+    pen = ImageDraw.Draw(image)
+    for box in boxes:
+        left, right = sorted(min(max(x, 0.0), 1.0) * (image.width - 1) for x in (box.left, box.right))
+        top, bottom = sorted(min(max(y, 0.0), 1.0) * (image.height - 1) for y in (box.top, box.bottom))
+        width = max(1, min(image.size) // 120)
+        pen.rectangle((left, top, right, bottom), outline=tone(sum(box.label.encode())), width=width)
+    return image
+
+
+def with_boxes(pixels: np.ndarray, boxes: Sequence[Box]) -> np.ndarray:
+    """(H, W) or (H, W, 3) with boxes drawn on it."""
+    from PIL import Image
+
+    return np.asarray(boxed(Image.fromarray(np.ascontiguousarray(pixels)), boxes)) if boxes else pixels
+
+
+def thumbnail(
+    pixels: np.ndarray, mask: np.ndarray | None, side: int, boxes: Sequence[Box] = ()
+) -> tuple[str, int, int]:
     """A data URI of at most `side` pixels a side, made quickly, and whole times its width and height on the page."""
     from PIL import Image
 
     image = Image.fromarray(np.ascontiguousarray(blended(pixels, mask) if mask is not None else pixels))
     out, small = io.BytesIO(), max(image.size) <= side
     if small:
-        image.save(out, format="png", compress_level=6)
+        boxed(image, boxes).save(out, format="png", compress_level=6)
     else:
         image.thumbnail((side, side), Image.Resampling.LANCZOS)
-        image.save(out, format="jpeg", quality=80)
+        boxed(image, boxes).save(out, format="jpeg", quality=80)
     times = max(1, side // max(image.size))
     encoded = base64.b64encode(out.getvalue()).decode()
     uri = f"data:image/{'png' if small else 'jpeg'};base64,{encoded}"

@@ -61,7 +61,7 @@ function browser(head, root) {
     told();
   };
   const refuse = (sentence, input) => {
-    why.textContent = sentence ?? "";
+    why.replaceChildren(...(sentence ?? "").split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part)));
     for (const each of [filter, search]) each.toggleAttribute("aria-invalid", each === input && !!sentence);
   };
 
@@ -95,8 +95,8 @@ function browser(head, root) {
   };
 
   // what is asked for -----------------------------------------------------------------------------------------------
-  const filter = field("filter", { class: "nbr-filter", placeholder: `filter: ${example(head)}`, value: ask.filter });
-  const search = field("search in text", { type: "search", value: ask.search });
+  const filter = field("filter", { class: "nbr-filter", placeholder: `filter: ${head.example}`, value: ask.filter });
+  const search = field("search words", { type: "search", value: ask.search });
   const sort = h("select", { "aria-label": "sort by" }, h("option", { value: "" }, "as they stand"));
   for (const [name, plain] of head.fields) if (name !== "row") sort.append(h("option", { value: plain }, `by ${name}`));
   if (ask.sort && ![...sort.options].some((each) => each.value === ask.sort)) sort.append(h("option", { value: ask.sort }, `by ${ask.sort}`));
@@ -235,10 +235,4 @@ function browser(head, root) {
   marks();
   requestAnimationFrame(() => { list.restart(head.count); told(); });
   return { node, lost, back: () => { if (gone) { gone = false; refuse(); again(); } } };
-}
-
-// a filter that could stand in the box
-function example(head) {
-  const names = head.fields.map(([, plain]) => plain), some = ["loss", "characters", "brightness", "length"].find((name) => names.includes(name));
-  return some === "loss" ? "loss > 1" : some ? `${some} > 100` : `${names.find((name) => name !== "row" && name !== "label") ?? "row"} > 1`;
 }
