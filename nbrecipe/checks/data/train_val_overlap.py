@@ -92,7 +92,8 @@ def _few_bits(seen: Overlap, numbers: Seen) -> Finding:
         return ok(message, **numbers)
     return ok(
         f"**{seen.met}** of {seen.val.extent} of `{seen.val.name}` stand in `{seen.train.name}`, as rows of few bits "
-        f"do by chance: {number(seen.expected, 3)} are expected from how often rows of `{seen.train.name}` stand there again",
+        f"do by chance: {number(seen.expected, 3)} are expected from how often rows of `{seen.train.name}` "
+        "stand there again",
         **numbers,
     )
 
