@@ -143,6 +143,11 @@ def test_another_name_of_the_label_beside_it_is_worth_a_look():
     assert "`label_code`" in finding.message
 
 
+def test_rows_of_many_lengths_have_no_columns():
+    rows = [(torch.arange(3 + i % 5), i % 5) for i in range(200)]
+    assert found(Bench(train_data=rows)).message.startswith("the inputs have no columns of their own")
+
+
 def test_few_rows_prove_nothing():
     assert found(given(X[:20], X[:20, 0])).message == "needs 50 rows with a label, not 20"
 

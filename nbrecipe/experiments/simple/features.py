@@ -69,11 +69,12 @@ def _balanced(table: Array) -> Array:
 
 
 def _number(values: Values) -> Array:
-    flat = np.array([_float(v) for v in values], dtype=np.float64) if isinstance(values, list) else values
+    flat = np.array([as_number(v) for v in values], dtype=np.float64) if isinstance(values, list) else values
     return standardised(flat.reshape(len(flat), -1)[:, :1])
 
 
-def _float(value: Any) -> float:
+def as_number(value: Any) -> float:
+    """NaN for what is no number."""
     try:
         return float(value)
     except (TypeError, ValueError):

@@ -18,7 +18,7 @@ from ...scan.block import Values
 from ...scan.kinds import Kind
 from ...scan.labels import as_classes
 from ...scan.reading import Scan
-from .features import standardised
+from .features import as_number, standardised
 from .linear import folds, indicators, out_of_fold
 from .rows import labelled, some
 
@@ -97,10 +97,10 @@ def _columns(inputs: dict[str, Values], kinds: Any) -> tuple[Array, list[str]]:
 def _codes(values: list[Any], kind: Kind) -> Array | None:
     """Words of a few kinds by a number for each; None for texts."""
     if kind is Kind.NUMBER:
-        return standardised(np.array([np.nan if v is None else float(v) for v in values])[:, None])
-    told = as_classes(values)
-    if not all(isinstance(value, (str, int, type(None))) for value in told):
+        return standardised(np.array([as_number(v) for v in values])[:, None])
+    if not all(isinstance(value, (str, int, type(None))) for value in values):
         return None
+    told = as_classes(values)
     seen = {value: code for code, value in enumerate(dict.fromkeys(told))}
     return np.array([seen[value] for value in told])[:, None] if len(seen) <= 1000 else None
 
