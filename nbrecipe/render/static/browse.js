@@ -173,7 +173,8 @@ function browser(head, root) {
 
   // tags ------------------------------------------------------------------------------------------------------------
   const tags = [...head.tags], counts = {}, box = field("new tag", { class: "nbr-box-of-tag", placeholder: "tag this example: name, Enter" });
-  const chips = h("span", { class: "nbr-chips" }), tagging = h("div", { class: "nbr-tagging", role: "group", "aria-label": "tags" }, chips, box);
+  const chips = h("span", { class: "nbr-chips" }), tagging = h("div", { class: "nbr-tagging", role: "group", "aria-label": "tags" }, chips, box,
+    h("span", { class: "nbr-place" }, "arrows move · Enter opens · t tags · 1 to 9 tag again · / filters"));
   const marks = () => {
     const own = list.card(list.active)?.tags ?? [], names = tags.map((name, i) => {
       const chip = button(`${i < KEYS ? `${i + 1} ` : ""}${name}${counts[name] ? ` (${counts[name]})` : ""}`);
