@@ -96,6 +96,10 @@ class Bench:
             self._memo[measure] = measure(self)
         return self._memo[measure]  # type: ignore[no-any-return]
 
+    def known(self, measure: Callable[[Bench], Answer]) -> Answer | None:
+        """The value of a measurement where it was taken already; None where it was not."""
+        return self._memo.get(measure)
+
     def know(self, measure: Callable[[Bench], Answer], value: Answer) -> None:
         """Remember a measurement that was taken in another way."""
         self._memo[measure] = value

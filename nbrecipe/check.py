@@ -34,7 +34,7 @@ class Check:
     Raises TypeError, naming the file, when `run` asks for something that a bench does not have.
     """
 
-    def __init__(self, module: str, *, tip: str, cost: Cost = "instant") -> None:
+    def __init__(self, module: str, *, tip: str, cost: Cost = "instant", rows: bool = False) -> None:
         page = inspect.cleandoc(sys.modules[module].__doc__ or "")
         title, _, why = page.partition("\n\n")
         self.id = module.rpartition(".")[2].replace("_", "-")
@@ -43,6 +43,8 @@ class Check:
         self.why = why.strip()
         self.tip: Tip = tip_named(tip)
         self.cost: Cost = cost
+        #: whether it judges the data set as well, where that has been read
+        self.rows = rows
         self.needs: tuple[str, ...] = ()
         self.wants: tuple[str, ...] = ()
         self.broken: list[Example] = []

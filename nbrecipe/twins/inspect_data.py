@@ -108,7 +108,8 @@ def inspect_data_of(
             scans.append(read)
     with bench.untouched():
         shown = _seen(bench, scans)
-    checks = [check for check in all_checks().values() if check.chapter == "data" and check.cost != "instant"]
+    data = [check for check in all_checks().values() if check.chapter == "data"]
+    checks = [check for check in data if check.cost != "instant" or check.rows]
     results = verbs.SESSION.run(checks, bench)
     told = " and ".join(f"`{read.name}`" for read in scans)
     note = "; ".join([*(f"`{s.name}` {s.stopped}: {s.extent}" for s in scans if s.stopped), UNCHANGED])

@@ -9,41 +9,100 @@ whatever else may be meant, is a hint.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 
 from ... import toys
+from ...batches import BadInput
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, number, ok, skipped
+from ...finding import Finding, Verdict, bad, hint, number, ok, skipped
+from ...probes.batch.blanks import VALUES, Blanks, blanks, targets_differ, uncounted
 from ...probes.batch.fed import Fed, fed
-from ...probes.batch.worded import IGNORED, class_names
-from ...probes.passes.passage import TABLES
+from ...probes.batch.worded import class_names
+from ...scan import held
+from ...scan.broken import Broken, broken
+from ...scan.reading import Scan
 
-check = Check(__name__, tip="duplicates and corruption")
+check = Check(__name__, tip="duplicates and corruption", rows=True)
 
-#: values that an example has at least for "all the same" to say something, and those of an image
-VALUES, PIXELS = 8, 64
+#: values that an image has at least
+PIXELS = 64
 #: values that stand for "missing" by custom; and how many deviations from the others such a value has to lie
 FILLS, APART = (-9999.0, -999.0, -99.0, 999.0, 9999.0, 99999.0, -32768.0, 1e20), 10.0
 #: examples that are named in a message
 NAMED = 5
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Examples of one input that are blank, in words what they are, and whether that is certain of an example."""
-
-    name: str
-    places: list[int]
-    told: str
-
-
 @check.run
-def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
+def run(bench: Bench) -> Finding:
+    """Judge the rows of the data set where it has been read, and the batch at hand."""
+    read = bench.known(held.train_scan)
+    found = [] if read is None else [_of_rows(bench, read, some) for some in broken(read)]
+    if read is None:
+        return _of_batch(bench)
+    if bench.model is not None and bench.find("batch") is not None:
+        with suppress(BadInput):
+            found.append(_of_batch(bench))
+    if not found:
+        return ok(f"{read.extent} of `{read.name}` can be read, are finite, and none is blank", rows=read.rows)
+    order = (Verdict.BAD, Verdict.HINT, Verdict.OK, Verdict.SKIPPED)
+    return min(found, key=lambda finding: order.index(finding.verdict))
+
+
+def _of_rows(bench: Bench, read: Scan, some: Broken) -> Finding:
+    """What is wrong with some rows of the data set."""
+    named = ", ".join(map(str, some.rows[:NAMED])) + (", …" if some.count > NAMED else "")
+    rows = f"row {named}" if some.count == 1 else f"**{some.count}** rows ({named})"
+    told = f"{'at least ' if some.more else ''}{rows} in {read.extent} of `{read.name}`"
+    numbers: dict[str, Any] = {"rows": list(some.rows), "count": some.count}
+    if some.what == "unread":
+        sure = some.again and _draws_all(bench)
+        first = f"row {some.rows[0]}: {some.told}"
+        fix = "Look at what these rows are read from; mend or leave them out."
+        return (bad if sure else hint)(f"{told} cannot be read; {first}", fix=fix, **numbers)
+    if some.what == "infinite":
+        fix = "Find where they come from, then fill or drop them before training."
+        return (bad if _reaches(bench, some) else hint)(
+            f"{told} hold {some.told} in `{some.column}`", fix=fix, **numbers
+        )
+    if some.own is not None:
+        name = class_names(bench).get(some.own, some.own) if isinstance(some.own, int) else some.own
+        fix = "See whether that class is blank by nature; if so, all is well."
+        return hint(f"{told} hold {some.told}; they are class `{name}`, and all of it", fix=fix, **numbers)
+    return (bad if some.differ else hint)(
+        f"{told} hold {some.told}" + (", and their labels differ: nothing can tell them apart" if some.differ else ""),
+        fix="Look at what these rows were read from, and drop those that hold nothing.",
+        code="%inspect_data",
+        **numbers,
+    )
+
+
+def _draws_all(bench: Bench) -> bool:
+    """Whether the training loader draws every row."""
+    return type(getattr(bench.train_loader, "sampler", None)) in (RandomSampler, SequentialSampler)
+
+
+def _reaches(bench: Bench, some: Broken) -> bool:
+    """Whether such a row, in a batch as the loader makes it, makes the model's answer NaN as well."""
+    loader = bench.train_loader
+    if bench.model is None or not isinstance(loader, DataLoader) or not _draws_all(bench):
+        return False
+    try:
+        chosen = sorted({some.rows[0], *range(min(8, len(loader.dataset)))})  # type: ignore[arg-type]
+        batch = loader.collate_fn([loader.dataset[i] for i in chosen])
+        return _of_batch(bench.replace(batch=batch)).verdict is Verdict.BAD
+    except Exception:  # what cannot be fed is told by other checks
+        return False
+
+
+def _of_batch(bench: Bench) -> Finding:
+    """The examples of one batch."""
+    bench.get("model")
     seen = bench.once(fed)
     inputs = [(name, tensor) for name, tensor in seen.tensors() if tensor.layout is torch.strided and tensor.numel()]
     if not inputs:
@@ -56,7 +115,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     if found is not None:
         return found
     for name, tensor in rows:
-        blank = _blank(bench, seen, name, tensor)
+        blank = blanks(bench, seen, name, tensor)
         if blank is not None:
             return _judged(bench, seen, blank)
     for name, tensor in rows:
@@ -107,7 +166,7 @@ def _all_alike(seen: Fed, rows: list[tuple[str, Tensor]]) -> Finding | None:
     only = tensor.flatten()[0]
     filled = bool((tensor == only).all())
     what = f"is {number(float(only.real), 3)} throughout" if filled else f"is the same in all {size} examples"
-    differ = _targets_differ(seen.target, list(range(size)))
+    differ = targets_differ(seen.target, list(range(size)))
     return (bad if differ else hint)(
         f"`{name}` {what}" + (", and the targets differ" if differ else ""),
         fix="Look at how the examples are read: each of them gives the same input.",
@@ -116,51 +175,9 @@ def _all_alike(seen: Fed, rows: list[tuple[str, Tensor]]) -> Finding | None:
     )
 
 
-def _blank(bench: Bench, seen: Fed, name: str, tensor: Tensor) -> _Rows | None:
-    """Examples of nothing but padding, and images or rows of a single value among others that vary."""
-    flat = tensor.reshape(len(tensor), -1)
-    if flat.shape[1] < 2 or "mask" in name.lower() or tensor.dtype is torch.bool:
-        return None
-    same = (flat == flat[:, :1]).all(1)
-    if not tensor.is_floating_point() and tensor.dtype is not torch.uint8:
-        entry = next((e for e in seen.entries if e.source == name), None)
-        padding = _padding(bench, entry.path if entry is not None and entry.kind in TABLES else None)
-        if padding is None or flat.shape[1] < 3:
-            return None
-        places = (same & (flat[:, 0] == padding)).nonzero().flatten().tolist()
-        return _Rows(name, places, f"nothing but padding (id {padding})") if places else None
-    if flat.shape[1] < VALUES or bool(same.all()) or tensor.is_complex():
-        return None
-    places = same.nonzero().flatten().tolist()
-    if not places or _by_chance(tensor, len(places)):
-        return None
-    values = {float(flat[i, 0]) for i in places}
-    what = number(values.pop(), 3) if len(values) == 1 else "a single value"
-    return _Rows(name, places, f"{what} throughout")
-
-
-def _by_chance(tensor: Tensor, count: int) -> bool:
-    """Whether so many rows are empty where each column is as often zero as here; counts of words are."""
-    if tensor.ndim != 2 or float((tensor == 0).float().mean()) < 0.5:
-        return False
-    expected = len(tensor) * float((tensor == 0).double().mean(0).prod())
-    return bool(count <= expected + 4 * max(1.0, expected) ** 0.5)  # Poisson: one batch in ten thousand has more
-
-
-def _padding(bench: Bench, path: str | None) -> int | None:
-    """The id of padding, as the tokenizer or the embedding that takes the ids has it."""
-    own = getattr(bench.tokenizer, "pad_token_id", None)
-    if isinstance(own, int):
-        return own
-    for name, module in bench.get("model").named_modules():
-        if path is not None and name == path and isinstance(module, nn.Embedding):
-            return module.padding_idx
-    return None
-
-
-def _judged(bench: Bench, seen: Fed, blank: _Rows) -> Finding:
+def _judged(bench: Bench, seen: Fed, blank: Blanks) -> Finding:
     target, places = seen.target, blank.places
-    if _uncounted(target, places):
+    if uncounted(target, places):
         return ok(f"{_examples(places, seen.size)} of `{blank.name}` hold {blank.told}, and no target of them counts")
     numbers: dict[str, Any] = {"examples": places[:50], "size": seen.size}
     own = _own_class(bench, target, places)
@@ -171,7 +188,7 @@ def _judged(bench: Bench, seen: Fed, blank: _Rows) -> Finding:
             code="%show_batch",
             **numbers,
         )
-    differ = len(places) > 1 and _targets_differ(target, places)
+    differ = len(places) > 1 and targets_differ(target, places)
     dense = "padding" in blank.told or _dense(seen, blank.name)
     return (bad if differ and dense else hint)(
         f"{_examples(places, seen.size)} of `{blank.name}` hold {blank.told}"
@@ -209,19 +226,6 @@ def _filled(name: str, tensor: Tensor) -> Finding | None:
                     fill=fill,
                 )
     return None
-
-
-def _targets_differ(target: Any, places: list[int]) -> bool:
-    if not isinstance(target, Tensor) or not target.ndim or not places or len(target) <= max(places):
-        return False
-    few = target[places]
-    return bool((few != few[:1]).any())
-
-
-def _uncounted(target: Any, places: list[int]) -> bool:
-    if not isinstance(target, Tensor) or not target.ndim or len(target) <= max(places) or target.is_floating_point():
-        return False
-    return bool((target[places] == IGNORED).all())
 
 
 def _own_class(bench: Bench, target: Any, places: list[int]) -> str:
