@@ -44,6 +44,19 @@ def test_rows_that_came_to_validation_changed_a_little_are_found(program):
     assert all(ours == theirs for ours, theirs in finding.seen["near pairs"])
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_one_row_in_six_that_stands_twice_is_no_short_list(seed):
+    """Rows of many bits that stand twice and never three times were copied: a list gives some of them three times."""
+    random = np.random.default_rng(seed)
+    x = random.integers(0, 17, (1800, 64)).astype(np.float32)
+    rows = random.permutation(np.r_[np.arange(1800), random.choice(1800, 300, replace=False)])
+    y = np.arange(1800) % 10
+    train, val = rows[:1600], rows[1600:]
+    bench = copied.bench(copied.tensors(x[train], y[train]), copied.tensors(x[val], y[val]))
+    finding = found("train-val-overlap", bench)
+    assert finding.verdict is Verdict.BAD, finding.message
+
+
 def test_a_few_near_copies_are_a_hint():
     x, y = copied.numbers(1000)
     bench = copied.bench(copied.tensors(np.concatenate([x, x[:3] * (1 + 1e-6)]), np.r_[y, y[:3]]))

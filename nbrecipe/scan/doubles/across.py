@@ -15,6 +15,8 @@ from .within import TOLD
 
 #: share of the values of both splits that stand once, from which on the rows come from no short list of values
 ONCE = 0.9
+#: chance of draws from any list to repeat like this, below which rows of many bits are excused by no list
+LISTED = 1e-3
 #: how many copies of each of how few values there are where rows come from a short list
 SHORT = 10
 Array = np.ndarray[Any, Any]
@@ -58,7 +60,7 @@ class Overlap:
         sizes = self.groups.sizes
         if self.unlike_draws:
             return bool(times(self.groups)) and len(sizes) < SHORT * float(np.median(sizes))
-        return float((sizes == 1).mean()) < ONCE
+        return self.chance > LISTED and float((sizes == 1).mean()) < ONCE
 
 
 def overlap(bench: Bench) -> Overlap:
