@@ -16,6 +16,7 @@ import numpy as np
 import xxhash
 
 from .block import Block, Values
+from .sample import places
 
 #: hashes that are kept, 24 bytes each
 MOST = 16_000_000
@@ -53,7 +54,7 @@ class Copies:
         if not self._parts:
             return np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.uint64)
         keys, rows, labels = (np.concatenate(part) for part in zip(*self._parts, strict=True))
-        order = np.lexsort((rows, keys))
+        order = _ordered(keys, rows)
         self._parts = [(keys[order], rows[order], labels[order])]
         return self._parts[0]
 
@@ -83,14 +84,29 @@ class Copies:
             self._parts = [self._kept(*part) for part in self._parts]
 
 
+def _ordered(keys: Array, rows: Array) -> Array:
+    """By key and then by row; few keys stand twice, so that only those are ordered by both."""
+    order = np.argsort(keys)
+    twice = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
+    if len(twice):
+        those = np.union1d(twice, twice + 1)
+        some = order[those]
+        order[those] = some[np.lexsort((rows[some], keys[some]))]
+    return order
+
+
 def hashes(values: Values) -> Array:
     """A 64-bit hash of each entry; 1 and 1.0 are one number, and so are short rows of them."""
+    if isinstance(values, np.ndarray) and values.ndim == 1 and values.dtype.kind in "biuf":
+        return places(as_bits(values))
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufc":
         return _of_rows(_plain(np.ascontiguousarray(values).reshape(len(values), int(np.prod(values.shape[1:])))))
     if isinstance(values, list) and set(map(type, values)) == {str}:
         with contextlib.suppress(UnicodeEncodeError):  # half a letter that stands alone
             return np.fromiter(map(_ONE, map(str.encode, values)), np.uint64, count=len(values))
-    return np.fromiter((_ONE(_bytes(value)) for value in values), np.uint64, count=len(values))
+    keys = np.fromiter(map(_key, values), np.uint64, count=len(values))
+    single = np.fromiter(map(_is_number, values), np.bool_, count=len(values))
+    return np.where(single, places(keys), keys) if single.any() else keys
 
 
 def _plain(table: Array) -> Array:
@@ -136,9 +152,13 @@ def _keys(values: Values) -> Array:
 
 
 def _key(value: Any) -> int:
-    number = value is None or isinstance(value, (bool, int, float, np.number, np.bool_))
     plain = _bytes(value)
-    return int.from_bytes(plain, sys.byteorder) if number and len(plain) == 8 else _ONE(plain)
+    return int.from_bytes(plain, sys.byteorder) if _is_number(value) else _ONE(plain)
+
+
+def _is_number(value: Any) -> bool:
+    """Whether 64 bits stand for it; whole numbers beyond them are texts here."""
+    return value is None or (isinstance(value, (bool, int, float, np.number, np.bool_)) and len(_bytes(value)) == 8)
 
 
 def _of_rows(table: Array) -> Array:

@@ -22,6 +22,8 @@ BARS, LABELS, AXES = 24, 24, 64
 NOTES = 8
 #: share of the rows beyond either end of the bars
 BEYOND = 0.005
+#: whole numbers below this have bars of their own
+EXACT = 2.0**52
 Array = np.ndarray[Any, Any]
 
 
@@ -109,10 +111,11 @@ def _edges(values: Sequence[Array]) -> Array:
     """Equal bars over what nearly all rows lie in; one for each where there are few whole numbers."""
     both = np.concatenate(list(values))
     levels = np.unique(both) if len(both) < 1 << 20 else both
-    if len(levels) <= BARS and bool((levels == np.floor(levels)).all()) and levels[-1] - levels[0] < BARS:
+    few = len(levels) <= BARS and levels[-1] - levels[0] < BARS and np.abs(levels).max() < EXACT
+    if few and bool((levels == np.floor(levels)).all()):
         return np.arange(levels[0] - 0.5, levels[-1] + 1.0)
     low, high = np.quantile(both, (BEYOND, 1 - BEYOND))
-    return np.linspace(low, high if high > low else low + 1.0, BARS + 1)
+    return np.linspace(low, high if high > low else low + max(1.0, abs(low) / EXACT**0.5), BARS + 1)
 
 
 def _shares(values: Array, edges: Array) -> Array:

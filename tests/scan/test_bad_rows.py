@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch.utils.data import Dataset, IterableDataset
 
+from nbrecipe import inspect_data
 from nbrecipe.batches import BadInput
 from nbrecipe.scan.part import Part
 from nbrecipe.scan.reading import read_part, scan, spans
@@ -171,6 +172,41 @@ def test_missing_labels_and_mixed_types_are_counted_not_refused():
     done = every_row_once({"n": [1, None, "x", 2.0] * 10, "label": ["a", None, "b", "a"] * 10}, 40)
     assert done.part.spreads["n"].missing.tolist() == [20]
     assert (done.part.labels.missing, done.part.labels.counts) == (10, {"a": 20, "b": 10})
+
+
+def inspected(rows):
+    """What is shown of rows, as text and as HTML that can be written."""
+    shown = inspect_data(Rows(rows), Rows(rows[:20]))
+    str(shown).encode()
+    shown._repr_html_().encode()
+    return {name: result.finding.message for name, result in shown.results.items() if result.verdict == "crashed"}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        [np.zeros(0)],
+        [np.full(5, np.nan)],
+        [np.array([True, False, True])],
+        [np.ones(5, complex)],
+        [b"x", b"y"],
+        ["", "\ud800", None, "<b>x</b>"],
+        [{"d": 1}],
+        [np.ones(5)] * 9 + [np.ones(4), None],
+    ],
+    ids=["nothing", "nan", "flags", "complex", "bytes", "texts", "dicts", "ragged"],
+)
+def test_what_is_strange_is_shown_and_no_check_breaks(inputs):
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 2, 60).tolist()
+    assert inspected([(inputs[i % len(inputs)], label) for i, label in enumerate(labels)]) == {}
+
+
+@pytest.mark.parametrize("label", ["\udfff", 2**70, 0.5, (1, 2)], ids=["half", "huge", "number", "pair"])
+def test_labels_that_are_strange_are_shown_and_no_check_breaks(label):
+    generator = np.random.default_rng(0)
+    assert inspected([(generator.standard_normal(5), label if i % 5 else i % 2) for i in range(60)]) == {}
 
 
 class Endless:

@@ -115,7 +115,7 @@ def _row(axis: Axis, splits: int) -> list[str]:
     low, high = axis.low[0], axis.high[0]
     span = "" if low is None or high is None else f"{brief(low)} to {brief(high)}"
     middle = "" if axis.quantiles is None else " · ".join(map(brief, axis.quantiles))
-    out = f"{axis.outermost[0][1]}, {axis.out:.1f} std out"
+    out = f"{axis.outermost[0][1]}, {axis.out:.1f} std out" if axis.outermost else ""
     row = [axis.name, _spread(axis, 0), span, middle, str(sum(axis.missing[:1])), out]
     return row + [_spread(axis, i) for i in range(1, splits)]
 

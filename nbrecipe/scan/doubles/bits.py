@@ -60,7 +60,7 @@ def _of_words(known: list[list[Any]], values: list[list[Any]], most: Array | Non
 def _of_places(kind: Kind, known: Values, values: Values) -> Array:
     if not (isinstance(known, np.ndarray) and isinstance(values, np.ndarray) and known.shape[1:] == values.shape[1:]):
         return _of_ragged(known, values)
-    if known.dtype.kind not in "biuf":
+    if known.dtype.kind not in "biuf" or 0 in known.shape:
         return np.zeros(len(values))
     plain, news = _plane(kind, known), _plane(kind, values)
     told = _new(news) if news.ndim == 3 else None
