@@ -20,6 +20,7 @@ from .kinds import Kind
 from .labels import as_classes
 from .reading import Scan
 from .sample import taken
+from .sources.datasets import Batched
 
 #: rows of a split and features that are compared, and rows below which nothing is told
 ROWS, FEATURES, FEWEST = 5000, 256, 20
@@ -83,6 +84,8 @@ def shift(bench: Bench) -> Shift:
     tables, axes = [], []
     for name in shared:
         kind = train.plan.kinds[name]
+        if kind is Kind.TOKENS and any(isinstance(scan.source, Batched) for scan in (train, val)):
+            continue  # batches pad to their own longest row, and their sizes may differ
         found = _features(name, kind, (train, val), blocks, chosen, weight)
         if found is None:
             unlike.append(name)

@@ -150,3 +150,15 @@ def test_round_numbers_are_told_from_those_of_many_digits():
     assert places_of(np.round(g.normal(size=200), 2).astype(np.float32)) == 2
     assert places_of(g.normal(size=200)) is None
     assert places_of(np.ones(200)) is None
+
+
+def test_lengths_that_a_batch_was_padded_to_are_no_shift():
+    texts = [torch.randint(1, 50, (int(n),)) for n in drawn(1).integers(3, 30, 300)]
+
+    def padded(rows):
+        ids = torch.nn.utils.rnn.pad_sequence([x for x, _ in rows], batch_first=True)
+        return {"input_ids": ids, "label": torch.tensor([y for _, y in rows])}
+
+    rows = [(x, i % 2) for i, x in enumerate(texts)]
+    loaders = [DataLoader(rows[:200], 4, collate_fn=padded), DataLoader(rows[200:], 100, collate_fn=padded)]
+    assert run(CHECK, Bench(train_loader=loaders[0], val_loader=loaders[1])).finding.verdict is not Verdict.HINT
