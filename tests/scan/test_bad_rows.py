@@ -203,7 +203,7 @@ def test_what_is_strange_is_shown_and_no_check_breaks(inputs):
     assert inspected([(inputs[i % len(inputs)], label) for i, label in enumerate(labels)]) == {}
 
 
-@pytest.mark.parametrize("label", ["\udfff", 2**70, 0.5, (1, 2)], ids=["half", "huge", "number", "pair"])
+@pytest.mark.parametrize("label", [None, "\udfff", 2**70, 0.5, (1, 2)], ids=["none", "half", "huge", "number", "pair"])
 def test_labels_that_are_strange_are_shown_and_no_check_breaks(label):
     generator = np.random.default_rng(0)
     assert inspected([(generator.standard_normal(5), label if i % 5 else i % 2) for i in range(60)]) == {}

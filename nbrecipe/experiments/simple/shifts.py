@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import DataLoader, Subset
 
+from ...batches import BadInput
 from ...bench import Bench
 from ...scan import held
 from ...scan.block import Block
@@ -28,6 +29,8 @@ from .rows import MOST, Rows, prepared, train_rows
 Array = np.ndarray[Any, Any]
 #: shifts that are tried, each way; rows this near are no neighbours; seconds that reading may take
 REACH, APART, SECONDS = 3, 8, 5.0
+#: rows among labelled ones without which nothing is scored
+LEAST = 32
 SHIFTS = tuple(range(-REACH, REACH + 1))
 
 
@@ -72,6 +75,8 @@ def shifts(bench: Bench) -> Shifts:
     labels[where] = rows.labels
     shifted = np.stack([labels[where + k] for k in SHIFTS], axis=1)
     whole = (shifted >= 0).all(1) if classes else np.isfinite(shifted).all(1)
+    if int(whole.sum()) < LEAST:
+        raise BadInput(f"labels are missing all along the data: {int(whole.sum())} rows stand among rows with labels")
     features, shifted = rows.features[whole], shifted[whole]
     near, _ = nearest(features, apart=min(APART, len(features) // 8))
     by_vote = _by_votes(shifted, near, classes)
