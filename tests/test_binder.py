@@ -65,7 +65,7 @@ def test_binder_installs_this_package_with_the_exact_versions_and_torch_for_the_
     assert [line for line in lines if not line.startswith("#")] == [
         "--extra-index-url https://download.pytorch.org/whl/cpu",
         "-c constraints.txt",  # beside this file
-        "-e .[lab]",  # from the root; it also makes Binder copy the repository before it installs
+        "-e .[lab,data]",  # from the root; it also makes Binder copy the repository before it installs
     ]
 
 
