@@ -61,7 +61,7 @@ class Axis:
     #: edges of the bars, and the share of each split in each; what lies beyond is in the outer ones
     edges: np.ndarray
     shares: np.ndarray
-    #: deviations by which rows of the first split lie out, and those rows, the furthest first; empty where all are alike
+    #: deviations by which rows of the first split lie out, and those rows, the furthest first; empty where none does
     outermost: tuple[tuple[float, int], ...]
 
     @property
