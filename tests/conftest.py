@@ -40,11 +40,12 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def ip():
-    """An IPython shell of its own with the extension loaded; nothing of it outlives the test."""
+    """An IPython shell of its own with the extension loaded; nothing of others reaches it, and nothing of it outlives."""
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
     from traitlets.config import Config
 
+    _forget()
     config = Config()
     config.HistoryManager.enabled = False  # no file
     InteractiveShell.clear_instance()
@@ -52,10 +53,15 @@ def ip():
     with capture_output():
         shell.run_line_magic("load_ext", "nbrecipe")
     yield shell
+    _forget()
+    InteractiveShell.clear_instance()
+
+
+def _forget():
+    """A session of which nobody has run anything."""
     if "nbrecipe.verbs" in sys.modules:
         verbs = sys.modules["nbrecipe.verbs"]
         verbs.SESSION = type(verbs.SESSION)()
-    InteractiveShell.clear_instance()
 
 
 @pytest.fixture(scope="session")

@@ -110,3 +110,33 @@ def test_random_transforms_leave_the_random_state_as_it_was():
     nbrecipe.inspect_data(Noisy())
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (np.random.get_state()[1] == before[1]).all()
+
+
+def odd_data():
+    """Data sets of a kind that no rule was written for, each as somebody's `train`."""
+    random = np.random.default_rng(0)
+
+    def of_many_sizes():
+        return random.random((random.integers(8, 14), random.integers(8, 14))).astype(np.float32)
+
+    half = np.arange(200) % 2
+    return {
+        "small images of many sizes": [(of_many_sizes(), int(label)) for label in half],
+        "grey among colours": [
+            (random.integers(0, 255, (20, 20, 3) if label else (20, 20), dtype=np.uint8), int(label)) for label in half
+        ],
+        "huge whole numbers": (np.full((200, 3), 2**62) + np.arange(600).reshape(200, 3), half),
+        "one row": (np.ones((1, 3)), np.ones(1)),
+        "equal strings": [("a", "b")] * 50,
+        "nothing but NaN": (np.full((200, 4), np.nan), half),
+        "all alike": (np.ones((200, 5)), half),
+        "sound of many lengths": [(random.standard_normal(random.integers(300, 500)), i % 3) for i in range(120)],
+        "sequences of many widths": [(random.standard_normal((9, 2 + i % 2)), i % 2) for i in range(120)],
+    }
+
+
+@pytest.mark.parametrize("name", odd_data())
+def test_odd_data_are_shown_and_judged_without_a_crash(name):
+    answer = nbrecipe.inspect_data(odd_data()[name])
+    assert answer._repr_html_()
+    assert [(r.id, r.finding.message) for r in answer if r.verdict.value in ("bad", "crashed")] == []

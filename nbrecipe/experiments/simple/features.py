@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...batches import BadInput
 from ...scan.block import Values
@@ -86,24 +87,40 @@ def _image(values: Values) -> Array:
         side = flat_side(values) if values.ndim == 2 else 0
         whole = _small(values.reshape(len(values), side, side) if side else values)
     else:
-        whole = np.concatenate([_small(np.asarray(image)[None]) for image in values])
+        whole = _of_many_sizes([np.asarray(image) for image in values])
     whole = np.nan_to_num(whole, posinf=0.0, neginf=0.0)
     whole = whole - whole.mean(0)
     return _balanced(whole / (whole.std() or 1.0))
 
 
+def _of_many_sizes(images: list[Array]) -> Array:
+    """Each brought to the least sides among them; in colour where all of them are."""
+    pixels = [_channels_first(image[None]) for image in images]
+    sides = min(one.shape[2] for one in pixels), min(one.shape[3] for one in pixels)
+    colour = all(one.shape[1] >= 3 for one in pixels)
+    return np.concatenate([_reduced(one, sides, colour) for one in pixels])
+
+
 def _small(images: Array) -> Array:
     """(N, H, W), (N, H, W, C) or (N, C, H, W) as rows of pixels: grey, at most 16 a side, and 4 a side by colour."""
+    pixels = _channels_first(images)
+    return _reduced(pixels, (pixels.shape[2], pixels.shape[3]), pixels.shape[1] >= 3)
+
+
+def _channels_first(images: Array) -> Tensor:
     pixels = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
     if pixels.ndim == 3:
-        pixels = pixels[:, None]
-    elif pixels.shape[1] not in COLOURS or (pixels.shape[3] in COLOURS and pixels.shape[2] > pixels.shape[3]):
-        pixels = pixels.permute(0, 3, 1, 2)
+        return pixels[:, None]
+    last = pixels.shape[1] not in COLOURS or (pixels.shape[3] in COLOURS and pixels.shape[2] > pixels.shape[3])
+    return pixels.permute(0, 3, 1, 2) if last else pixels
+
+
+def _reduced(pixels: Tensor, sides: tuple[int, int], colour: bool) -> Array:
     pool = torch.nn.functional.adaptive_avg_pool2d
     grey = pixels[:, :3].mean(1, keepdim=True)
-    wanted = (min(SIDE, grey.shape[2]), min(SIDE, grey.shape[3]))
+    wanted = (min(SIDE, sides[0]), min(SIDE, sides[1]))
     parts = [(pool(grey, wanted) if grey.shape[2:] != wanted else grey).flatten(1)]
-    if pixels.shape[1] >= 3:
+    if colour:
         parts.append(pool(pixels[:, :3], (4, 4)).flatten(1))
     return torch.cat(parts, 1).numpy()
 
@@ -145,7 +162,10 @@ def _counts(rows: list[Array]) -> Array:
 
 
 def _sequence(values: Values) -> Array:
-    return _balanced(standardised(np.stack([_summary(np.asarray(value, dtype=np.float64)) for value in values])))
+    series = [np.asarray(value, dtype=np.float64) for value in values]
+    if len({one.shape[1:] for one in series}) > 1:  # of many widths: the mean at every step
+        series = [one.reshape(len(one), -1).mean(1) if one.size else one.reshape(-1) for one in series]
+    return _balanced(standardised(np.stack([_summary(one) for one in series])))
 
 
 def _summary(series: Array) -> Array:

@@ -61,6 +61,8 @@ def single(scan: Scan) -> Single:
     """Look at the sample of a scan. Raises BadInput where no input has columns, or the label is no class or number."""
     block, labels, names_of_classes = labelled(some(scan), scan.plan)
     table, names = _columns({name: block.columns[name] for name in scan.plan.inputs}, scan.plan.inputs)
+    if not table.shape[1]:
+        raise BadInput("no column holds numbers that can be told apart")
     classes = len(names_of_classes)
     exact, how = _of_classes(table, labels, classes) if classes else _of_numbers(table, labels)
     told = _alone(table, labels, classes)

@@ -91,7 +91,11 @@ def images_of(values: Any) -> Tensor | list[Tensor] | None:
         return pixels.as_images(whole[:, None] if whole.ndim == 3 else whole)
     given = [torch.as_tensor(np.asarray(value)) for value in values]
     found = [pixels.as_images(one[None, None] if one.ndim == 2 else one[None]) for one in given]
-    return None if any(one is None for one in found) else [one[0] for one in found if one is not None]
+    images = [one[0] for one in found if one is not None]
+    if len(images) < len(found):
+        return None
+    most = max((image.shape[0] for image in images), default=1)  # grey among colours is as many times the same
+    return [image.expand(most, -1, -1) if image.shape[0] == 1 else image for image in images]
 
 
 def tensor_of(values: Any) -> Tensor | None:
