@@ -40,7 +40,7 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def ip():
-    """An IPython shell of its own with the extension loaded; nothing of others reaches it, and nothing of it outlives."""
+    """An IPython shell of its own with the extension loaded; nothing of other tests reaches it, nor outlives it."""
     from IPython.core.interactiveshell import InteractiveShell
     from IPython.utils.capture import capture_output
     from traitlets.config import Config
