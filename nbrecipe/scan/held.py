@@ -34,7 +34,8 @@ def given_data(bench: Bench, split: str) -> tuple[Any, str]:
     loader, data = f"{split}_loader", f"{split}_data"
     for field in (loader, data):
         given = getattr(bench, field)
-        if given is not None and not (field == loader and not isinstance(given, DataLoader) and getattr(bench, data)):
+        kept = field == loader and not isinstance(given, DataLoader) and getattr(bench, data) is not None
+        if given is not None and not kept:
             return given, bench.name(field)
     raise Missing(loader)
 
