@@ -1,5 +1,7 @@
 """A data set read once, from its first row to its last, in bounded memory.
 
-`sources` opens what a person has as rows; `plan` decides what the columns hold; `part` is what is counted of some
-rows, and parts merge in the order of the rows; `reading` goes through all of them. `held` is the way in for checks.
+`sources` opens what a person has as rows, `columns` decides what they hold, `counts` is what is counted of them; `part`
+gathers the counts of some rows, and parts merge in the order of the rows. `reading` goes through all rows, `cluster`
+lets others do it. `looks`, `doubles` and `near` say what follows; `held` is the way in for checks, `table` that of
+`%browse`, `seen` and `writing` that of a page.
 """

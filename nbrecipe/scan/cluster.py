@@ -16,7 +16,7 @@ from typing import Any
 
 from ..batches import BadInput
 from ..guard import interrupts_wait
-from .block import told_of
+from .columns.block import told_of
 from .part import Part
 from .plan import Plan, plan_of
 from .reading import ERRORS, Scan, read_part, refuse_errors, spans

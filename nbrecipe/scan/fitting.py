@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from .block import Block, Unread, Values
-from .kinds import Kind
+from .columns.block import Block, Unread, Values
+from .columns.kinds import Kind
 from .plan import Plan
 
 #: kinds that every row has to be of, so that all of them can be measured alike

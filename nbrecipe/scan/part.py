@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from .axes import axes_of
-from .block import Block, Unread
-from .copies import Copies
+from .columns.axes import axes_of
+from .columns.block import Block, Unread
+from .columns.kinds import Kind
+from .counts.copies import Copies
+from .counts.labels import Labels
+from .counts.sample import Sample
+from .counts.spread import Spread
+from .counts.words import Words
 from .fitting import fitted
-from .kinds import Kind
-from .labels import Labels
 from .near.keys import Near
 from .plan import Plan
-from .sample import Sample
-from .spread import Spread
-from .words import Words
 
 #: examples that could not be read and are named
 NAMED = 50

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..batches import BadInput
-from . import sample
-from .block import Block, Unread, Values, size_of
-from .kinds import Kind, kind_of
+from .columns.block import Block, Unread, Values, size_of
+from .columns.kinds import Kind, kind_of
+from .counts import sample
 from .sources.source import Source
 
 #: rows that are looked at

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..batches import BadInput
 from ..guard import interrupts_wait
-from .block import Block
+from .columns.block import Block
 from .part import Part
 from .plan import Plan, plan_of
 from .sources.source import Source

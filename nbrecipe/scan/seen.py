@@ -10,10 +10,10 @@ import numpy as np
 
 from ..finding import number
 from ..pictures.inspection import Axis, Balance, Column, Inspection, Split
-from .axes import axes_of
-from .kinds import Kind
+from .columns.axes import axes_of
+from .columns.kinds import Kind
+from .counts.spread import Spread
 from .reading import Scan
-from .spread import Spread
 from .writing import few_values, fills, writings
 
 #: bars of a histogram; labels that are listed; axes that are shown

@@ -9,11 +9,11 @@ import numpy as np
 
 from ..finding import number
 from ..pictures.inspection import Habit, Writing
-from .axes import axes_of
-from .block import Values
-from .kinds import Kind
+from .columns.axes import axes_of
+from .columns.block import Values
+from .columns.kinds import Kind
+from .counts.words import Words
 from .reading import Scan
-from .words import Words
 
 #: what to do about a habit, before a model reads the texts
 ADVICE = {

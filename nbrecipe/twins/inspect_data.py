@@ -23,10 +23,10 @@ from ..probes.batch.worded import Speller, class_names
 from ..registry import all_checks
 from ..render.data import inspection as drawn
 from ..scan import held
-from ..scan.block import packed
 from ..scan.cluster import connected, scan_on
+from ..scan.columns.block import packed
+from ..scan.counts.sample import places
 from ..scan.reading import ERRORS, Scan, scan
-from ..scan.sample import places
 from ..scan.seen import inspection
 from ..scan.sources.opening import open_source
 from ..verbs import Shown

@@ -21,7 +21,7 @@ from ..probes.data.cards import Cards
 from ..probes.data.judged import Judged, judged
 from ..probes.passes.signal import evaluating
 from ..scan import held
-from ..scan.block import packed
+from ..scan.columns.block import packed
 from ..scan.sources.arrays import Arrays
 from ..scan.sources.kept import Kept
 from ..scan.sources.opening import open_source

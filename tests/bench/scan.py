@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from nbrecipe.scan.copies import Copies
+from nbrecipe.scan.counts.copies import Copies
 from nbrecipe.scan.reading import Scan, scan
 from nbrecipe.scan.seen import inspection
 from nbrecipe.scan.sources.opening import open_source

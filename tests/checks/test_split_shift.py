@@ -12,8 +12,8 @@ from nbrecipe.bench import Bench
 from nbrecipe.finding import Verdict
 from nbrecipe.registry import all_checks
 from nbrecipe.runner import run
-from nbrecipe.scan.pixels import grid
-from nbrecipe.scan.shift import places_of
+from nbrecipe.scan.looks.pixels import grid
+from nbrecipe.scan.looks.shift import places_of
 
 CHECK = all_checks()["split-shift"]
 

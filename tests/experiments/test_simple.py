@@ -25,7 +25,7 @@ from nbrecipe.finding import Verdict
 from nbrecipe.registry import all_checks
 from nbrecipe.runner import run
 from nbrecipe.scan import held
-from nbrecipe.scan.kinds import Kind
+from nbrecipe.scan.columns.kinds import Kind
 
 
 def normal(*shape, seed=0):

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, Tenso
 
 from nbrecipe.batches import BadInput
 from nbrecipe.scan import reading
-from nbrecipe.scan.kinds import Kind
+from nbrecipe.scan.columns.kinds import Kind
 from nbrecipe.scan.part import Part
 from nbrecipe.scan.sources.opening import open_source
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import nbrecipe
-from nbrecipe.scan.letters import SPACE, SYMBOL, letters
+from nbrecipe.scan.counts.letters import SPACE, SYMBOL, letters
+from nbrecipe.scan.counts.words import Words
 from nbrecipe.scan.reading import scan
 from nbrecipe.scan.sources.opening import open_source
-from nbrecipe.scan.words import Words
 from nbrecipe.scan.writing import fills, writings
 
 TEXTS = [

@@ -16,9 +16,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
+from ...scan.columns.kinds import Kind
 from ...scan.doubles.conflicts import Conflicts, train_conflicts
 from ...scan.held import train_scan
-from ...scan.kinds import Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

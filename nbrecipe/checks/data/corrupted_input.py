@@ -25,7 +25,7 @@ from ...probes.batch.blanks import VALUES, Blanks, blanks, targets_differ, uncou
 from ...probes.batch.fed import Fed, fed
 from ...probes.batch.worded import class_names
 from ...scan import held
-from ...scan.broken import Broken, broken
+from ...scan.looks.broken import Broken, broken
 from ...scan.reading import Scan
 
 check = Check(__name__, tip="duplicates and corruption", rows=True)

@@ -16,10 +16,10 @@ from ... import toys
 from ...bench import Bench, Missing
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok
+from ...scan.columns.kinds import Kind
 from ...scan.doubles import lines
 from ...scan.doubles.chance import RARE
 from ...scan.doubles.within import SPLITS, Doubles
-from ...scan.kinds import Kind
 from ...scan.near.copies import Copies, near_train, near_val
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from ...finding import Finding, Seen, hint, number, ok, skipped
 from ...probes.batch.worded import class_names
 from ...probes.init.prior import Prior, prior
 from ...scan import held
-from ...scan.kinds import Kind
-from ...scan.labels import Labels
+from ...scan.columns.kinds import Kind
+from ...scan.counts.labels import Labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -19,7 +19,7 @@ from ...check import Check
 from ...experiments.simple.noise import Noise, enough, train_noise
 from ...experiments.simple.rows import train_rows
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
-from ...scan.kinds import Kind
+from ...scan.columns.kinds import Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

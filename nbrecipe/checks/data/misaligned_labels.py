@@ -19,7 +19,7 @@ from ...bench import Bench
 from ...check import Check
 from ...experiments.simple.shifts import Shifts, Stretch, shifts
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
-from ...scan.kinds import Kind
+from ...scan.columns.kinds import Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -22,8 +22,8 @@ from ...finding import Finding, Seen, bad, hint, ok, skipped
 from ...probes.batch.worded import class_names
 from ...probes.init.label_counts import class_call
 from ...scan import held
-from ...scan.kinds import Kind
-from ...scan.labels import Labels
+from ...scan.columns.kinds import Kind
+from ...scan.counts.labels import Labels
 from ...scan.reading import Scan
 from ...task import Kind as TaskKind
 from ...task import LossCall, Task

@@ -16,7 +16,7 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, hint, number, ok, skipped
 from ...scan import held
-from ...scan.outlying import FEWEST, Apart, outlying
+from ...scan.looks.outlying import FEWEST, Apart, outlying
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

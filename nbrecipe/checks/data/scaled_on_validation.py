@@ -20,7 +20,7 @@ from ...bench import Bench, Cell
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...scan import held
-from ...scan.kinds import Kind
+from ...scan.columns.kinds import Kind
 from ...scan.reading import Scan
 
 check = Check(__name__, tip="sources of noise", cost="scan")

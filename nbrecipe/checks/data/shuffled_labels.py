@@ -23,7 +23,7 @@ from ...experiments.simple.rows import train_rows
 from ...experiments.simple.shifts import shifts
 from ...experiments.simple.shuffling import alone, meant
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
-from ...scan.kinds import Kind
+from ...scan.columns.kinds import Kind
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

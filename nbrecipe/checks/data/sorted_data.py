@@ -20,7 +20,7 @@ from ...bench import Bench, Missing
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...scan import held
-from ...scan.kinds import Kind
+from ...scan.columns.kinds import Kind
 from ...task import Kind as TaskKind
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...scan import held
-from ...scan.kinds import Kind
-from ...scan.pixels import Grid, Pixels, pixels
-from ...scan.shift import FEWEST, Feature, Shift, shift
+from ...scan.columns.kinds import Kind
+from ...scan.looks.pixels import Grid, Pixels, pixels
+from ...scan.looks.shift import FEWEST, Feature, Shift, shift
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -18,8 +18,8 @@ from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, ok, skipped
 from ...scan import held
-from ...scan.kinds import Kind
-from ...scan.wrapping import Wrapping, wrapping
+from ...scan.columns.kinds import Kind
+from ...scan.looks.wrapping import Wrapping, wrapping
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ import numpy as np
 from ...batches import BadInput
 from ...bench import Bench
 from ...scan import held
-from ...scan.block import Block
-from ...scan.sample import end_to_end
+from ...scan.columns.block import Block
+from ...scan.counts.sample import end_to_end
 from .libraries import library
 from .linear import indicators, predicted
 from .neighbours import nearest, votes

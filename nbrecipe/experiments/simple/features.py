@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from ...batches import BadInput
-from ...scan.block import Values
-from ...scan.kinds import COLOURS, Kind, flat_side
+from ...scan.columns.block import Values
+from ...scan.columns.kinds import COLOURS, Kind, flat_side
 from .libraries import vectorizers
 
 Array = np.ndarray[Any, Any]

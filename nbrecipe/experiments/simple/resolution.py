@@ -17,9 +17,9 @@ from torch.nn import functional
 
 from ...batches import BadInput
 from ...finding import number
-from ...scan.kinds import COLOURS, Kind, flat_side
+from ...scan.columns.kinds import COLOURS, Kind, flat_side
+from ...scan.counts.sample import places, taken
 from ...scan.reading import Scan
-from ...scan.sample import places, taken
 from .linear import Array, folds, indicators, out_of_fold
 from .rows import prepared
 

@@ -11,12 +11,12 @@ import numpy as np
 from ...batches import BadInput
 from ...bench import Bench
 from ...scan import held
-from ...scan.block import Block, Values
-from ...scan.kinds import Kind
-from ...scan.labels import as_classes
+from ...scan.columns.block import Block, Values
+from ...scan.columns.kinds import Kind
+from ...scan.counts.labels import as_classes
+from ...scan.counts.sample import places, taken
 from ...scan.plan import Plan
 from ...scan.reading import Scan
-from ...scan.sample import places, taken
 from .features import features_of
 
 Array = np.ndarray[Any, Any]

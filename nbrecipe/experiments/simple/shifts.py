@@ -16,10 +16,10 @@ from torch.utils.data import DataLoader, Subset
 from ...batches import BadInput
 from ...bench import Bench
 from ...scan import held
-from ...scan.block import Block
-from ...scan.kinds import Kind
+from ...scan.columns.block import Block
+from ...scan.columns.kinds import Kind
+from ...scan.counts.sample import end_to_end
 from ...scan.plan import plan_of
-from ...scan.sample import end_to_end
 from ...scan.sources.opening import open_source
 from ...scan.sources.source import Source
 from .linear import folds, indicators, out_of_fold

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
-from ...scan.block import Values
-from ...scan.kinds import Kind
-from ...scan.labels import as_classes
+from ...scan.columns.block import Values
+from ...scan.columns.kinds import Kind
+from ...scan.counts.labels import as_classes
 from ...scan.reading import Scan
 from .features import as_number, standardised
 from .linear import folds, indicators, out_of_fold

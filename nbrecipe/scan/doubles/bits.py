@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ..axes import sides
-from ..block import Block, Values
-from ..kinds import COLOURS, Kind
+from ..columns.axes import sides
+from ..columns.block import Block, Values
+from ..columns.kinds import COLOURS, Kind
+from ..counts.sample import picked
 from ..plan import Plan
-from ..sample import picked
 
 #: rows from which frequencies are taken, and places of a row that are looked at
 ROWS, PLACES = 2000, 512

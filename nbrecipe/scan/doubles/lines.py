@@ -5,9 +5,9 @@ from __future__ import annotations
 from torch.utils.data import DataLoader
 
 from ...bench import Bench
-from ..block import INPUT, LABEL
+from ..columns.block import INPUT, LABEL
+from ..columns.kinds import Kind
 from ..held import given_data
-from ..kinds import Kind
 from ..plan import Plan
 from ..reading import Scan
 

@@ -11,10 +11,10 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sequential
 
 from ...batches import BadInput
 from ...bench import Bench
-from ..block import Block, packed
+from ..columns.block import Block, packed
+from ..counts.sample import end_to_end, places, taken
 from ..held import given_data, train_scan, val_scan
 from ..reading import Scan
-from ..sample import end_to_end, places, taken
 from ..sources.arrays import Arrays
 from ..sources.datasets import Stream
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...bench import Bench
-from ..kinds import Kind
+from ..columns.kinds import Kind
 from .chance import RARE, as_draws
 from .groups import Groups, by_chance, certain, grouped, step_of, times
 from .tables import Table, read_rows, train_table, val_table

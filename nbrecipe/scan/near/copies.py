@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from ...bench import Bench
-from ..block import Block, size_of
+from ..columns.block import Block, size_of
+from ..columns.kinds import Kind
+from ..counts.sample import picked, taken
 from ..doubles.bits import bits
 from ..doubles.chance import needed
 from ..doubles.tables import Table, read_rows, train_table, val_table
-from ..kinds import Kind
 from ..plan import Plan
-from ..sample import picked, taken
 from ..sources.arrays import Arrays
 from .alike import PAIRS, REFERENCES, Looks, certainly, differing
 from .keys import Keys, columns_of, values_of

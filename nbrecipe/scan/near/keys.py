@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from ..block import Block, Values
-from ..copies import hashes
-from ..kinds import COLOURS, Kind
+from ..columns.axes import numbers
+from ..columns.block import Block, Values
+from ..columns.kinds import COLOURS, Kind
+from ..counts.copies import hashes
+from ..counts.sample import places
 from ..plan import Plan
-from ..sample import places
 
 #: rows whose keys are kept, 32 bytes each; of more rows a uniform part
 MOST = 4_000_000
@@ -96,8 +97,7 @@ def values_of(block: Block, names: tuple[str, ...]) -> Values:
     """These columns as one."""
     if len(names) == 1:
         return block.columns[names[0]]
-    columns = [np.asarray(block.columns[name], np.float32).reshape(len(block), -1)[:, 0] for name in names]
-    return np.stack(columns, axis=1)
+    return np.concatenate([numbers(block.columns[name]) for name in names], axis=1).astype(np.float32)
 
 
 def coarse(values: Array) -> Array:

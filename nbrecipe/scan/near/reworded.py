@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..block import Block
-from ..sample import places
+from ..columns.block import Block
+from ..counts.sample import places
 
 #: texts that are compared, at 0.4 ms each, and words that are taken together
 TEXTS, WORDS = 4000, 3

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..block import Block, Values, as_column, label_among, packed, plain_value
+from ..columns.block import Block, Values, as_column, label_among, packed, plain_value
 from .source import ROWS, VALUES, Source
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...batches.structure import BadInput, batch_size, fields_of
-from ..block import Block, Unread, gathered, label_among, parts_of, plain_value, told_of
+from ..columns.block import Block, Unread, gathered, label_among, parts_of, plain_value, told_of
 from .source import ROWS, Source
 
 #: examples that are read before they are handed on

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
-from ..block import Block, Unread, label_among, told_of
+from ..columns.block import Block, Unread, label_among, told_of
 from .arrays import Arrays
 from .csvs import Csv
 from .datasets import Stream

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
-from ..block import told_of
+from ..columns.block import told_of
 from .datasets import Examples
 
 SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm"}

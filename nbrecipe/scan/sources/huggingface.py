@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
-from ..block import Block, Values, label_among, packed
+from ..columns.block import Block, Values, label_among, packed
 from .datasets import Opened, Stream, read
 from .source import Source
 from .tables import Arrow, Table

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from ..block import Block, size_of
-from ..sample import end_to_end, picked
+from ..columns.block import Block, size_of
+from ..counts.sample import end_to_end, picked
 from .source import ROWS as AT_ONCE
 from .source import Source
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
-from ..block import LABEL, Block, Values, as_column, packed, plain_value
+from ..columns.block import LABEL, Block, Values, as_column, packed, plain_value
 from .source import Source
 
 

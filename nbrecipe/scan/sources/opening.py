@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset, default_collate
 
 from ...batches import BadInput
-from ..block import INPUT, LABEL, told_of
+from ..columns.block import INPUT, LABEL, told_of
 from .arrays import Arrays
 from .datasets import Batched, Examples, Opened, Stream
 from .files import file_of

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ..block import Block
+from ..columns.block import Block
 
 #: values of a block, so that it fits the cache of a processor, and rows of one
 VALUES, ROWS = 1 << 20, 4096

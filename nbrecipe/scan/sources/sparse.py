@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..block import INPUT, Block
+from ..columns.block import INPUT, Block
 from .source import ROWS, VALUES, Source
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
-from ..block import Block, Values, as_column, label_among, packed, stacked
+from ..columns.block import Block, Values, as_column, label_among, packed, stacked
 from .libraries import library
 from .source import ROWS, VALUES, Source
 

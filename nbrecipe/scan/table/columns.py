@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...guard import interrupts_wait
-from ..axes import axes_of
-from ..block import Block
-from ..kinds import Kind
-from ..labels import as_classes
+from ..columns.axes import axes_of
+from ..columns.block import Block
+from ..columns.kinds import Kind
+from ..counts.labels import as_classes
 from ..plan import Plan, plan_of
 from ..sources.source import Source
 

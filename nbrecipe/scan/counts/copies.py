@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from .block import Block, Values
+from ..columns.block import Block, Values
 from .sample import places
 
 #: hashes that are kept, 24 bytes each

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..counts.letters import BEYOND, BROKEN, SPACE, SYMBOL, letters
 from .block import Values
 from .kinds import COLOURS, Kind
-from .letters import BEYOND, BROKEN, SPACE, SYMBOL, letters
 
 #: (rows, axes) with a name for each axis; NaN where an example has no such number
 Table = tuple[tuple[str, ...], np.ndarray[Any, Any]]
@@ -69,10 +69,15 @@ def _nothing(values: Values) -> Table:
     return (), np.empty((len(values), 0))
 
 
-def _number(values: Values) -> Table:
+def numbers(values: Values) -> np.ndarray[Any, Any]:
+    """(rows, 1) the number of each row; NaN where there is none."""
     if isinstance(values, list):
-        return ("",), np.array([_as_number(v) for v in values], dtype=np.float64)[:, None]
-    return ("",), values.reshape(len(values), -1)[:, :1]
+        return np.array([_as_number(v) for v in values], dtype=np.float64)[:, None]
+    return values.reshape(len(values), -1)[:, :1]
+
+
+def _number(values: Values) -> Table:
+    return ("",), numbers(values)
 
 
 def _as_number(value: Any) -> float:

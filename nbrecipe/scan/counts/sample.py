@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .block import Block, Values
+from ..columns.block import Block, Values
 
 #: rows and bytes of a sample, at most
 ROWS, BYTES = 20_000, 128 << 20

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .block import Values
-from .kinds import COLOURS
+from ..columns.block import Values
+from ..columns.kinds import COLOURS
 
 #: images that are looked at, and values of a channel
 IMAGES, VALUES = 200, 1 << 18

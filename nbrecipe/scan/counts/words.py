@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .block import Values
+from ..columns.block import Values
 from .letters import BEYOND, BROKEN, LOWER, SPACE, UPPER, Letters, letters
 
 #: log2 of the registers, and of the words that are followed

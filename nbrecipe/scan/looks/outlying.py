@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..bench import Bench
-from . import held
-from .axes import axes_of
-from .kinds import Kind
-from .spread import ENDS
+from ...bench import Bench
+from .. import held
+from ..columns.axes import axes_of
+from ..columns.kinds import Kind
+from ..counts.spread import ENDS
 
 #: rows below which a tail tells nothing, and gaps that its shape is taken from
 FEWEST, TAIL = 200, (20, 1000)

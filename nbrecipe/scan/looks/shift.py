@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from ..bench import Bench
-from . import held
-from .axes import axes_of
-from .block import Block
-from .kinds import Kind
-from .labels import as_classes
-from .reading import Scan
-from .sample import taken
-from .sources.datasets import Batched
+from ...bench import Bench
+from .. import held
+from ..columns.axes import axes_of
+from ..columns.block import Block
+from ..columns.kinds import Kind
+from ..counts.labels import as_classes
+from ..counts.sample import taken
+from ..reading import Scan
+from ..sources.datasets import Batched
 
 #: rows of a split and features that are compared, and rows below which nothing is told
 ROWS, FEATURES, FEWEST = 5000, 256, 20

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .block import Values
-from .kinds import Kind
+from ..columns.block import Values
+from ..columns.kinds import Kind
 
 #: distinct labels that are counted; a column with more is no class
 MOST = 10_000

@@ -81,7 +81,8 @@ def _of_list(name: str, values: list[Any], label: bool) -> Kind:
     if label and first.ndim == 2 and first.shape[1] in (4, 5):
         return Kind.BOXES
     colours = first.ndim == 3 and (first.shape[0] in COLOURS or first.shape[2] in COLOURS)
-    wide = {np.shape(value)[-1:] for value in there}  # steps have one width, and images of many sizes have many
+    # steps have one width, images of many sizes have many
+    wide = {value.shape[1] for value in there if isinstance(value, np.ndarray) and value.ndim == 2}
     return Kind.IMAGE if colours or first.dtype == np.uint8 or len(wide) > 1 else Kind.SEQUENCE
 
 

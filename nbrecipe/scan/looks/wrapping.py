@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .block import Values
-from .kinds import COLOURS
+from ..columns.block import Values
+from ..columns.kinds import COLOURS
 from .pixels import grid
 
 #: images, and values of them, that are looked at

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..batches.structure import TARGET_KEYS, fields_of
+from ...batches.structure import TARGET_KEYS, fields_of
 
 #: a column: (rows, ...) where all examples have one shape, else a list of arrays, strings or anything else
 Values = np.ndarray[Any, Any] | list[Any]

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from .block import Values
-from .kinds import Kind
-from .reading import Scan
-from .sources.datasets import Examples
+from ..columns.block import Values
+from ..columns.kinds import Kind
+from ..reading import Scan
+from ..sources.datasets import Examples
 
 #: groups of equal rows that are looked at for being blank, rows that are named, and rows of a group that are read
 GROUPS, NAMED, READ = 20, 50, 8

@@ -1,0 +1,1 @@
+"""What rows hold: columns, the kind of each, and the axes that can be measured of an example."""
