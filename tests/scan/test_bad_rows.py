@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -81,7 +82,13 @@ EXAMPLES = st.one_of(
     st.tuples(VALUES, VALUES, VALUES),
     st.dictionaries(st.sampled_from(["a", "b", "label", 3, "<i>"]), VALUES, max_size=3),
 )
-QUIET = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+#: in CI the same rows at every run
+QUIET = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=os.environ.get("CI") == "true",
+)
 
 
 def one_line(error):
