@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import __version__
 
-GREETING = f"nbrecipe {__version__}: %check_init · %%overfit_batch · %%watch · %recipe"
+GREETING = f"nbrecipe {__version__}: %inspect_data · %check_init · %%overfit_batch · %%watch · %recipe"
 
 
 def load(shell: Any) -> None:

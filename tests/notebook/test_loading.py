@@ -26,7 +26,7 @@ def test_loading_says_in_one_line_where_to_begin(ip):
     ip.run_line_magic("unload_ext", "nbrecipe")
     with capture_output() as said:
         ip.run_line_magic("load_ext", "nbrecipe")
-    assert said.stdout == "nbrecipe 0.1.0: %check_init · %%overfit_batch · %%watch · %recipe\n"
+    assert said.stdout == "nbrecipe 0.1.0: %inspect_data · %check_init · %%overfit_batch · %%watch · %recipe\n"
 
 
 def test_loading_again_changes_nothing(ip):

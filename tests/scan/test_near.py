@@ -222,3 +222,14 @@ def test_keys_merge_and_stay_within_bounds():
     kept, theirs = first.table()
     assert 250 < len(kept) <= 1000
     np.testing.assert_array_equal(theirs[0], keys[0][np.isin(rows, kept)])
+
+
+def test_without_datasketch_it_is_said_what_to_install(monkeypatch):
+    texts = words(50, 30)
+    changed = [text.replace(text.split()[3], "otherwise", 1) for text in texts[:20]]
+    data = [(text, 0) for text in texts + changed]
+    assert near_within(table_of(scan(open_source(data, "texts")))).pairs
+    monkeypatch.setattr("nbrecipe.scan.near.copies.importlib.util.find_spec", lambda name: None)
+    seen = near_within(table_of(scan(open_source(data, "texts"))))
+    assert seen.pairs == ()
+    assert seen.lacking.endswith('takes datasketch: `pip install "nbrecipe[data]"`')

@@ -51,7 +51,7 @@ def _judged(bench: Bench, split: str, seen: Doubles, near: Copies) -> Finding:
     if seen.counted < 0.5 and near.pairs:
         return _nearly(seen, near, numbers)
     if not seen.extra:
-        return ok(f"each of **{seen.table.extent}** of `{name}` stands there once", **numbers)
+        return ok(f"each of **{seen.table.extent}** of `{name}` stands there once", why=near.lacking, **numbers)
     if seen.counted < 0.5:
         return ok(
             f"**{seen.extra}** of {seen.table.extent} of `{name}` equal an earlier one, "

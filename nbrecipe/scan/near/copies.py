@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import importlib.util
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,7 @@ from .reworded import TEXTS, reworded
 
 #: pairs that are read again, at most: where rows are read one by one, and else as many as these bytes hold
 LOOKED, BYTES = 500, 256 << 20
+LACKING = 'to find texts of which a few words were changed takes datasketch: `pip install "nbrecipe[data]"`'
 Array = np.ndarray[Any, Any]
 
 
@@ -47,6 +50,8 @@ class Copies:
     looked: int = 0
     #: whether there may be more among rows that nobody looked at
     partly: bool = False
+    #: what would have to be installed to look for more
+    lacking: str = ""
 
     @property
     def count(self) -> str:
@@ -100,6 +105,8 @@ def _with_words(copies: Copies, one: Table, other: Table) -> Copies:
     plan, names = one.scan.plan, columns_of(one.scan.plan)
     if len(names) != 1 or plan.kinds[names[0]] is not Kind.TEXT or len(plan.inputs) > 1:
         return copies
+    if importlib.util.find_spec("datasketch") is None:
+        return dataclasses.replace(copies, lacking=LACKING)
     ours, theirs = (_kept(table) for table in (one, other))
     pairs = reworded(ours, None if one is other else theirs, names[0])
     firsts = np.array([first for first, _, _ in pairs], np.int64)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,9 @@ Triples = frozenset[tuple[str, ...]]
 
 
 def reworded(first: Block, second: Block | None, name: str) -> list[tuple[int, int, float]]:
-    """(row, a later row or one of `second`, share of their triples that both have); nothing without `datasketch`."""
-    try:
-        sketch = importlib.import_module("datasketch")
-    except ImportError:
-        return []
+    """(row, a later row or one of `second`, share of their triples that both have). Needs `datasketch`."""
+    import datasketch as sketch
+
     known = _triples(first, name)
     asked = known if second is None else _triples(second, name)
     index = sketch.MinHashLSH(threshold=NEARLY, num_perm=HASHES)
