@@ -24,7 +24,7 @@ from ...probes.graph.mentions import names_of
 from ...probes.passes.signal import evaluating
 from ...probes.rows.dependency import Leak, Rows, rows
 from ...probes.rows.lines import spot
-from ...probes.rows.mixing import Place, heard
+from ...probes.rows.mixing import Place, heard, turned
 
 check = Check(__name__, tip="chart dependencies")
 
@@ -129,13 +129,17 @@ def _by_design(model: nn.Module, seen: Rows, batch: Any) -> bool:
 
 
 def _compares_with_a_part(bench: Bench, model: nn.Module, size: int) -> bool:
-    """Whether all rows hear of the same few at the beginning or the end, and of no other: examples of the classes."""
+    """Whether all rows hear of the same few at the beginning or the end, and of no other: examples of the classes.
+
+    They do so by their places, in whatever order the rows stand; the largest rows of a batch are others then.
+    """
     with bench.untouched(), evaluating(model):
-        told = heard(model, feed(model, take(bench.get("batch"), size), bench.loss_fn), size)
-    sources = (told & ~torch.eye(size).bool()).any(1)
+        fed = feed(model, take(bench.get("batch"), size), bench.loss_fn)
+        told, again = heard(model, fed, size), heard(model, turned(fed, size), size)
+    sources, same = ((one & ~torch.eye(size).bool()).any(1) for one in (told, again))
     few, ends = int(sources.sum()), (sources, sources.flip(0))
     together = any(bool(end[:few].all()) for end in ends)
-    return 1 < few < size and together and bool(told[sources].all())
+    return 1 < few < size - 1 and together and bool(told[sources].all()) and torch.equal(sources, same)
 
 
 def _lists_edges(item: Tensor) -> bool:

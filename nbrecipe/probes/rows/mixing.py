@@ -154,6 +154,15 @@ def changed_rows(fed: Feed, size: int, rows: Tensor) -> Feed:
     return Feed(batches.apply(fed.args, change), batches.apply(fed.kwargs, change), fed.target, fed.batch)
 
 
+def turned(fed: Feed, size: int) -> Feed:
+    """The batch with its rows in the opposite order."""
+
+    def turn(item: Any) -> Any:
+        return item.flip(0) if isinstance(item, Tensor) and item.ndim and item.shape[0] == size else item
+
+    return Feed(batches.apply(fed.args, turn), batches.apply(fed.kwargs, turn), fed.target, fed.batch)
+
+
 def changed_ahead(fed: Feed, size: int, length: int, cut: int) -> Feed:
     """The batch with other numbers behind position `cut` of `length`."""
     later = torch.arange(length) > cut
