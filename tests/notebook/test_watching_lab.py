@@ -61,7 +61,7 @@ def run(browser, lab, tmp_path_factory):
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
     try:
         page.wait_for_selector(".nbr-watch")
-        page.wait_for_function(f"Number({PANEL}?.dataset.updates) > 2")
+        page.wait_for_function(f"Number({PANEL}?.dataset.updates) > 2", timeout=90_000)
     finally:
         page.screenshot(path=shots / "started.png")
     seen = {"state": data(page, "state"), "updates": int(data(page, "updates")), "step": int(data(page, "step"))}
