@@ -12,10 +12,10 @@ import numpy as np
 from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
+from ..decoding.normalisation import scale_of
+from ..decoding.worded import Speller, class_names
 from ..guard import Untouched
 from ..pictures.browse import Browser
-from ..probes.batch.normalisation import scale_of
-from ..probes.batch.worded import Speller, class_names
 from ..probes.data.cards import Cards
 from ..render.data import browse as drawn
 from ..scan import held

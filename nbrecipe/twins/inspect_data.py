@@ -13,13 +13,13 @@ import numpy as np
 from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
+from ..decoding.examples import views
+from ..decoding.normalisation import scale_of
+from ..decoding.worded import Speller, class_names
 from ..experiments.simple.resolution import resolution
 from ..guard import Untouched
 from ..pictures.batch import View
 from ..pictures.inspection import Inspection
-from ..probes.batch.examples import views
-from ..probes.batch.normalisation import scale_of
-from ..probes.batch.worded import Speller, class_names
 from ..registry import all_checks
 from ..render.data import inspection as drawn
 from ..scan import held

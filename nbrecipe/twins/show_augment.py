@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader
 from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
+from ..decoding.normalisation import scale_of
+from ..decoding.worded import Speller, class_names
 from ..finding import Result, Verdict
 from ..guard import Untouched
 from ..pictures.augment import Augmented
@@ -19,8 +21,6 @@ from ..pictures.batch import Batches, Page
 from ..probes.augment import draws
 from ..probes.augment.shown import Reading, shown
 from ..probes.augment.source import Source, source_in, source_of, transformed
-from ..probes.batch.normalisation import scale_of
-from ..probes.batch.worded import Speller, class_names
 from ..registry import all_checks
 from ..render.batches import augment as drawn
 from ..render.batches import still

@@ -12,8 +12,8 @@ from torch import nn
 from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
+from ..decoding.normalisation import scale_of
 from ..pictures.batch import Batches, Page
-from ..probes.batch.normalisation import scale_of
 from ..probes.batch.stream import Leafing
 from ..registry import get_check
 from ..render.batches import batch as drawn

@@ -5,7 +5,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from nbrecipe import toys
-from nbrecipe.probes.batch.normalisation import KNOWN
+from nbrecipe.decoding.normalisation import KNOWN
 
 CE, MSE = nn.CrossEntropyLoss(), nn.MSELoss()
 

@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from nbrecipe import toys
 from nbrecipe.bench import Bench
+from nbrecipe.decoding.normalisation import KNOWN
 from nbrecipe.finding import Verdict
-from nbrecipe.probes.batch.normalisation import KNOWN
 from nbrecipe.registry import get_check
 from nbrecipe.runner import run
 

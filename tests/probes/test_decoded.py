@@ -12,10 +12,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from nbrecipe import toys
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench
+from nbrecipe.decoding.normalisation import KNOWN, scale_of
 from nbrecipe.pictures.batch import Images, Series, Table, Texts, Token
 from nbrecipe.probes.batch.decoded import page
 from nbrecipe.probes.batch.fed import fed
-from nbrecipe.probes.batch.normalisation import KNOWN, scale_of
 
 G = torch.Generator().manual_seed(0)
 CE, MSE = nn.CrossEntropyLoss(), nn.MSELoss()
@@ -295,7 +295,7 @@ def test_statistics_that_are_none_are_refused(mean, std, sentence):
     ],
 )  # fmt: skip
 def test_targets_in_words(target, told):
-    from nbrecipe.probes.batch.worded import captions
+    from nbrecipe.decoding.worded import captions
 
     assert captions(target, 2, {0: "cat", 1: "dog", 2: "ship"}, 8) == told
 

@@ -20,10 +20,10 @@ from ... import toys
 from ...batches import BadInput
 from ...bench import Bench
 from ...check import Check
+from ...decoding.worded import class_names
 from ...finding import Finding, Verdict, bad, hint, number, ok, skipped
 from ...probes.batch.blanks import VALUES, Blanks, blanks, targets_differ, uncounted
 from ...probes.batch.fed import Fed, fed
-from ...probes.batch.worded import class_names
 from ...scan import held
 from ...scan.looks.broken import Broken, broken
 from ...scan.reading import Scan

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
+from ...decoding.normalisation import KNOWN, Scale
 from ...finding import Finding, bad, hint, number, ok, spelled
-from ...probes.batch.normalisation import KNOWN, Scale
 from ...probes.batch.scaling import Meeting, candidates, fills, is_bytes, meetings, taken, within
 
 check = Check(__name__, tip="visualize just before the net")

@@ -18,8 +18,8 @@ from ... import toys
 from ...batches import BadInput
 from ...bench import Bench, Missing
 from ...check import Check
+from ...decoding.worded import class_names
 from ...finding import Finding, Seen, hint, number, ok, skipped
-from ...probes.batch.worded import class_names
 from ...probes.init.prior import Prior, prior
 from ...scan import held
 from ...scan.columns.kinds import Kind

@@ -18,8 +18,8 @@ from ... import toys
 from ...batches import BadInput
 from ...bench import Bench, Missing
 from ...check import Check
+from ...decoding.worded import class_names
 from ...finding import Finding, Seen, bad, hint, ok, skipped
-from ...probes.batch.worded import class_names
 from ...probes.init.label_counts import class_call
 from ...scan import held
 from ...scan.columns.kinds import Kind

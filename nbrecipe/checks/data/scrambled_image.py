@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
+from ...decoding import pixels
 from ...finding import Finding, bad, hint, number, ok, skipped
-from ...probes.batch import pixels
 from ...probes.batch.fed import fed
 
 check = Check(__name__, tip="visualize just before the net")

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
+from ...decoding.plotted import columns
 from ...finding import Finding, Seen, bad, hint, number, ok, spelled
-from ...probes.batch.plotted import columns
 from ...probes.batch.scaling import Meeting, candidates, is_bytes, layers, meetings, normalises
 from ...probes.passes.signal import is_fresh
 

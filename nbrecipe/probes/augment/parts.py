@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ...batches.structure import TARGET_KEYS, fields_of
-from ..batch import pixels
+from ...decoding import pixels
 
 Kind = Literal["image", "mask", "boxes", "label", "text", "ids", "values", "other"]
 #: pixels a side of what is an image without saying so

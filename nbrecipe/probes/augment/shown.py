@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...decoding import pixels, plotted
+from ...decoding.normalisation import Scale
+from ...decoding.worded import TOKENS, Speller
 from ...finding import number
 from ...pictures.augment import Example
 from ...pictures.batch import Images, Texts, Token, View
-from ..batch import pixels, plotted
-from ..batch.normalisation import Scale
-from ..batch.worded import TOKENS, Speller
 from .draws import Draws, stacked
 from .following import Pair, between, image_of, pairs
 from .parts import Part, as_image, as_mask, says_which
@@ -81,7 +81,7 @@ def _view(column: Sequence[Part], example: Draws, reading: Reading) -> View | No
     if video is not None:
         drawn, told = pixels.drawn(video, len(video), reading.scale)
         return Images(first.name, tuple(drawn), told, len(column))
-    return plotted.series(first.name, values, None, len(column))
+    return plotted.series(first.name, values, len(column))
 
 
 def _images(column: Sequence[Part], example: Draws, reading: Reading) -> View | None:

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from ...bench import Bench
+from ...decoding.worded import IGNORED
 from ...finding import number
 from ..passes.passage import TABLES
 from .fed import Fed
-from .worded import IGNORED
 
 #: values that an example has at least for "all the same" to say something
 VALUES = 8

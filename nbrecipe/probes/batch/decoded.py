@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from ...bench import Bench
+from ...decoding import pixels, plotted
+from ...decoding.normalisation import Scale
+from ...decoding.worded import Speller, captions, class_names
 from ...pictures.batch import Images, Page, Texts, View
 from ..passes.passage import TABLES
-from . import pixels, plotted
 from .entry import Entry
 from .fed import Fed, named_tensors
 from .measured import is_target, lines
-from .normalisation import Scale
-from .worded import Speller, captions, class_names
 
 #: examples of a batch that are shown
 IMAGES, TEXTS = 12, 6
@@ -140,7 +140,8 @@ def _of_tensor(reading: Reading, name: str, tensor: Tensor) -> View | None:
     images = _as_images(tensor, entry)
     if images is not None:
         return _images(reading, name, images)
-    return plotted.series(name, tensor, entry, size)
+    layer, enters = (entry.kind, entry.values.shape[1:]) if entry is not None else ("", ())
+    return plotted.series(name, tensor, size, layer, enters)
 
 
 def _is_ids(reading: Reading, name: str, tensor: Tensor, entry: Entry | None) -> bool:

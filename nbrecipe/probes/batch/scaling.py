@@ -11,10 +11,10 @@ from torch import Tensor, nn
 
 from ...batches.models import plain
 from ...bench import Bench
+from ...decoding.normalisation import KNOWN, Scale, scales
 from ..passes.passage import TABLES
 from .entry import Entry
 from .fed import Fed, fed
-from .normalisation import KNOWN, Scale, scales
 
 #: values looked at of one input
 _ENOUGH = 1 << 20

@@ -11,12 +11,12 @@ from torch import nn
 
 from ...batches import BadInput, read
 from ...bench import Bench
+from ...decoding.normalisation import Scale
 from ...guard import Untouched
 from ...pictures.batch import Page
 from .decoded import page
 from .entry import Entry
 from .fed import fed, take
-from .normalisation import Scale
 
 #: what a stream gives after its last batch
 END = object()

@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...decoding import pixels, plotted
+from ...decoding.examples import images_of, tensor_of
+from ...decoding.normalisation import Scale
+from ...decoding.worded import Speller, captions
 from ...finding import number
 from ...pictures.batch import Box
 from ...pictures.browse import Card
-from ..batch import pixels, plotted
-from ..batch.examples import images_of, tensor_of
-from ..batch.normalisation import Scale
-from ..batch.worded import Speller, captions
 
 #: letters, numbers and pixels a side of a card among others, and of an example by itself
 LETTERS, CELLS, SIDE = 240, 6, 160
@@ -172,13 +172,13 @@ def _pictured(value: Any) -> Tensor | None:
 def _flows(name: str, like: Sequence[Example]) -> bool:
     """Whether the numbers of a row follow each other as those of a signal do."""
     given = tensor_of([one[name] for one in like if name in one])
-    return given is not None and given.ndim == 2 and plotted.series(name, given.float(), None, len(given)) is not None
+    return given is not None and given.ndim == 2 and plotted.series(name, given.float(), len(given)) is not None
 
 
 def _line(value: Any) -> np.ndarray | None:
     steps = np.asarray(value)
     given = tensor_of((steps[:, None] if steps.ndim == 1 else steps)[None])
-    shown = None if given is None else plotted.series("", given.float(), None, 1)
+    shown = None if given is None else plotted.series("", given.float(), 1)
     return None if shown is None else shown.values[0]
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from ...batches import BadInput
-from ...bench import Bench
+from ..batches import BadInput
+from ..bench import Bench
 
 #: how deep transforms are looked for, and how many things are looked at
 _DEPTH, _THINGS = 6, 400

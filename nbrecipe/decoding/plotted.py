@@ -10,10 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...bench import Bench
-from ...finding import number
-from ...pictures.batch import Images, Series, Table, View
-from .entry import Entry
+from ..bench import Bench
+from ..finding import number
+from ..pictures.batch import Images, Series, Table, View
 
 #: sequences and rows that are shown, lines of one sequence, stretches of time, columns
 SERIES, ROWS, LINES, STRETCHES, COLUMNS = 8, 8, 6, 120, 12
@@ -43,18 +42,20 @@ def one_hot(tensor: Tensor) -> Tensor | None:
     return None
 
 
-def series(name: str, tensor: Tensor, entry: Entry | None, size: int) -> Series | None:
-    """(N, T, D) or (N, T) as sequences; channels come first where a convolution takes them so. None for others."""
+def series(name: str, tensor: Tensor, size: int, layer: str = "", enters: Sequence[int] = ()) -> Series | None:
+    """(N, T, D) or (N, T) as sequences; channels come first where a convolution takes them so. None for others.
+
+    `layer` is the kind of layer that takes the values, and `enters` the shape in which an example comes to it.
+    """
     if not tensor.is_floating_point() or len(tensor) != size:
         return None
-    taken = entry.kind if entry is not None else ""
-    if tensor.ndim == 2 and (tensor.shape[1] < LONG or not (taken in ("conv1d", *_RECURRENT) or _slow(tensor))):
+    if tensor.ndim == 2 and (tensor.shape[1] < LONG or not (layer in ("conv1d", *_RECURRENT) or _slow(tensor))):
         return None
     if tensor.ndim not in (2, 3) or tensor.shape[1:].numel() < 2:
         return None
     values = tensor[:, :, None] if tensor.ndim == 2 else tensor
-    if tensor.ndim == 3 and (taken == "conv1d" or (not taken and tensor.shape[1] < tensor.shape[2] // 4)):
-        first = entry is None or entry.values.shape[1:] == tensor.shape[1:]
+    if tensor.ndim == 3 and (layer == "conv1d" or (not layer and tensor.shape[1] < tensor.shape[2] // 4)):
+        first = not layer or tuple(enters) == tuple(tensor.shape[1:])
         values = tensor.transpose(1, 2) if first else tensor
     steps, width = values.shape[1], values.shape[2]
     if steps < 2:

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...batches.structure import fields_of
-from ...finding import number
-from ...pictures.batch import Box
+from ..batches.structure import fields_of
+from ..finding import number
+from ..pictures.batch import Box
 from .normalisation import Scale
 
 #: channels that are colours

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...pictures.batch import Images, Table, Texts, Token, View
+from ..pictures.batch import Images, Table, Texts, Token, View
 from . import pixels, plotted
 from .normalisation import Scale
 from .worded import Speller, captions
@@ -76,7 +76,7 @@ def _of(name: str, values: Any, kind: str, scale: Scale | None, speller: Speller
         yield Texts(name, tuple(speller.rows(row)[0] for row in ids), "", len(ids))
     elif kind == "sequence":
         tensor = tensor_of(values)
-        series = None if tensor is None else plotted.series(name, tensor.float(), None, len(tensor))
+        series = None if tensor is None else plotted.series(name, tensor.float(), len(tensor))
         if series is not None:
             yield series
 

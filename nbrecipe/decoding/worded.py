@@ -12,12 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...batches.structure import fields_of
-from ...bench import Bench
-from ...film import Film, Kind
-from ...finding import number
-from ...pictures.batch import Token, TokenKind
-from ...task.naming import name_tokens
+from ..batches.structure import fields_of
+from ..bench import Bench
+from ..film import Film, Kind
+from ..finding import number
+from ..pictures.batch import Token, TokenKind
+from ..task.naming import name_tokens
 
 #: tokens of a text that are shown, and values of a target that are told
 TOKENS, VALUES = 64, 4
