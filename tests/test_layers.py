@@ -15,7 +15,8 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 #: room → the rooms it may import; a room is a file or a folder right under the package
 ARROWS: dict[str, set[str]] = {name: set() for name in ("recipe", "finding", "film", "pictures", "guard", "batches")}
-ARROWS["task"] = {"batches", "film", "finding"}
+ARROWS["tokens"] = {"batches", "finding"}
+ARROWS["task"] = {"batches", "film", "finding", "tokens"}
 ARROWS["bench"] = {"task", "batches", "guard", "finding", "film"}
 ARROWS["decoding"] = {"bench", "pictures", *ARROWS["bench"]}
 ARROWS["probes"] = {"decoding", *ARROWS["decoding"]}

@@ -1,0 +1,161 @@
+"""What a tokenizer is to us: texts to ids and back, its special ids, and what it declares about itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+
+#: what a token stands at that stands for no part of the text
+NOWHERE = (-1, -1)
+
+
+@dataclass(frozen=True)
+class Specials:
+    """The ids that have a role; None where the tokenizer has none of it."""
+
+    padding: int | None = None
+    unknown: int | None = None
+    begin: int | None = None
+    end: int | None = None
+    classify: int | None = None
+    separate: int | None = None
+    mask: int | None = None
+    #: these and all others that stand for no text
+    every: frozenset[int] = frozenset()
+
+    @cached_property
+    def roles(self) -> dict[int, str]:
+        """The role of each id in words: one id may have two, "end, padding"."""
+        named = {
+            "unknown": self.unknown, "begin": self.begin, "end": self.end, "classify": self.classify,
+            "separate": self.separate, "mask": self.mask, "padding": self.padding,
+        }  # fmt: skip
+        told: dict[int, str] = {}
+        for role, i in named.items():
+            if i is not None:
+                told[i] = f"{told[i]}, {role}" if i in told else role
+        return told
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """One text as tokens; `spans` are the characters of the text that each stands for, NOWHERE for none."""
+
+    text: str
+    ids: np.ndarray  # (T,) of int64
+    spans: np.ndarray  # (T, 2) of int64: first character and the one behind the last; (-1, -1) for none
+    special: np.ndarray  # (T,) of bool: put in by the tokenizer, not by the text
+
+
+@dataclass(frozen=True)
+class Ids:
+    """Many texts as ids, end to end; a text that could not be encoded has length 0 and stands in `failed`."""
+
+    values: np.ndarray  # (total,) of int64
+    lengths: np.ndarray  # (texts,) of int64
+    #: place of the text → why it could not be encoded, in one line
+    failed: Mapping[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, rows: Iterable[Sequence[int]], failed: Mapping[int, str] | None = None) -> Ids:
+        """From one row of ids for each text."""
+        rows = list(rows)
+        lengths = np.fromiter(map(len, rows), np.int64, len(rows))
+        values = np.fromiter(chain.from_iterable(rows), np.int64, int(lengths.sum()))
+        return cls(values, lengths, failed or {})
+
+    @property
+    def ends(self) -> np.ndarray:
+        """Where each text ends in `values`."""
+        return np.cumsum(self.lengths)
+
+    def rows(self) -> list[np.ndarray]:
+        """The ids of each text."""
+        return np.split(self.values, self.ends[:-1]) if len(self.lengths) else []
+
+
+class Tokenizer(ABC):
+    """One face for every kind of tokenizer; the user's own object stays as it is, its padding and truncation too."""
+
+    #: what kind it is, in words: "Hugging Face (fast)", "tiktoken", "a table of words", …
+    kind: str = ""
+    #: whether it makes ids of texts; a bare table of pieces may only read them
+    encodes: bool = True
+
+    def __init__(self, given: Any, name: str = "the tokenizer") -> None:
+        self.given = given
+        self.name = name
+
+    @property
+    @abstractmethod
+    def size(self) -> int | None:
+        """One more than the highest id it may give, added tokens too; None where it does not say."""
+
+    @cached_property
+    def specials(self) -> Specials:
+        """Its special ids."""
+        return Specials()
+
+    @property
+    def limit(self) -> int | None:
+        """The greatest length that it declares, special tokens included; None where it declares none."""
+        return None
+
+    @property
+    def side(self) -> str | None:
+        """Where it puts padding, "left" or "right"; None where it does not say."""
+        return None
+
+    @abstractmethod
+    def batch(self, texts: Sequence[str], special: bool = True) -> Ids:
+        """The ids of many texts at the tokenizer's own speed, uncut and unpadded; raises as the tokenizer does."""
+
+    @abstractmethod
+    def encode(self, text: str, special: bool = True) -> Encoding:
+        """One text with the place of each token in it, uncut and unpadded; raises as the tokenizer does."""
+
+    @abstractmethod
+    def decode(self, ids: Sequence[int], special: bool = True) -> str:
+        """The text of the ids; special tokens are written out where `special`, left out else."""
+
+    @abstractmethod
+    def piece(self, i: int) -> str | None:
+        """The id's entry in the vocabulary as it stands there ("Ġthe", "##ing", "▁a"); None for an id that has none."""
+
+    def normalised(self, text: str) -> str:
+        """What it declares to make of a text before it is cut up: case, Unicode form, accents."""
+        return text
+
+    def is_byte(self, i: int) -> bool:
+        """Whether the id stands for a lone byte that was fallen back to for want of a token."""
+        return False
+
+    def ids(self, texts: Sequence[Any], special: bool = True) -> Ids:
+        """As `batch`, where some texts are no strings or cannot be encoded: those are told, the rest encoded."""
+        if all(type(text) is str for text in texts):
+            try:
+                return self.batch(texts, special)
+            except Exception:  # one of them cannot be encoded: find out which
+                pass
+        rows: list[Sequence[int]] = []
+        failed: dict[int, str] = {}
+        for place, text in enumerate(texts):
+            row, why = self._one(text, special)
+            rows.append(row)
+            if why:
+                failed[place] = why
+        return Ids.of(rows, failed)
+
+    def _one(self, text: Any, special: bool) -> tuple[Sequence[int], str]:
+        if not isinstance(text, str):
+            return (), f"no text but {type(text).__name__}"
+        try:
+            return self.batch([text], special).values.tolist(), ""
+        except Exception as error:
+            return (), f"{type(error).__name__}: {error}".splitlines()[0][:200]
