@@ -70,6 +70,7 @@ def test_filters_are_sorted_by_structure_on_demand(tab):
 
 def test_before_and_now_stand_beside_each_other_and_choose_together(tab):
     opened = tab(filter_page(layer(before=True), before="start"))
+    opened.wait_for_selector(f"{SHEET} canvas")
     captions = opened.locator(".nbr-sides figcaption").all_text_contents()
     assert captions == ["start", "now"]
     left, right = (one.bounding_box() for one in opened.locator(".nbr-sides canvas").all())
