@@ -7,12 +7,13 @@ from typing import Any
 from ..batches import BadInput
 from .kinds.functions import Functions
 from .kinds.hugging_face import HuggingFace
+from .kinds.ranked import Ranked
 from .kinds.rust import Rust
 from .kinds.table import Table
 from .tokenizer import Tokenizer
 
 #: asked in this order: the first that takes it has it
-KINDS: tuple[type[HuggingFace | Rust | Table | Functions], ...] = (HuggingFace, Rust, Table, Functions)
+KINDS: tuple[type[HuggingFace | Rust | Ranked | Table | Functions], ...] = (HuggingFace, Rust, Ranked, Table, Functions)
 
 
 def open_tokenizer(given: Any, name: str = "the tokenizer") -> Tokenizer:
