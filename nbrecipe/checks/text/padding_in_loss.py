@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ... import toys
-from ...bench import Bench
+from ...bench import Bench, Cell
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.graph.between import as_called
+from ...probes.rows.asked import asked, padding_counted
 from ...trace import Trace
 from ...trace.record.data import LossCall
 
@@ -24,10 +26,35 @@ check = Check(__name__, tip="what the loss is given")
 
 #: share of the targets from which the loss says something else than it seems to
 SHARE = 0.1
+FIX = "Set the targets at padding to the loss's `ignore_index`."
+NONE = "no target counts at a place where the input is padding"
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the bench's batch."""
+    if trace is not None:
+        return _judged(trace)
+    with bench.untouched():
+        found = padding_counted(bench)
+        if isinstance(found, str):
+            return skipped(found)
+        (share, source), seen = found, bench.once(asked)
+        if share == 0:
+            return ok(NONE)
+        claim = bad if share >= SHARE and source else hint
+        why = "" if source else "the padding was guessed: the id that rows end in, and that stands nowhere else"
+        code = f"targets[inputs == pad_id] = {seen.ignored}"
+        told = _told(share, bench.name("loss_fn") if bench.loss_fn is not None else "the model's own loss")
+        return as_called(bench, claim(told, fix=FIX, code=code, why=why, share=share))
+
+
+def _told(share: float, name: str) -> str:
+    counted = f"**{number(100 * share, 3)} %** of the targets that count in `{name}`"
+    return f"{counted} stand at places where the input is padding"
+
+
+def _judged(trace: Trace) -> Finding:
     losses = [
         (loss, calls)
         for loss in trace.losses
@@ -38,12 +65,11 @@ def run(trace: Trace) -> Finding:
     shares = [sum(call.padding for call in calls) / len(calls) for _, calls in losses]
     share, (loss, calls) = max(zip(shares, losses, strict=True), key=lambda found: found[0])
     if share == 0:
-        return ok("no target counts at a place where the input is padding")
+        return ok(NONE)
     claim = bad if share >= SHARE else hint
     return claim(
-        f"**{number(100 * share, 3)} %** of the targets that count in `{loss.name}` stand at places where the input is "
-        "padding",
-        fix="Set the targets at padding to the loss's `ignore_index`.",
+        _told(share, loss.name),
+        fix=FIX,
         code=_code(calls[0]),
         where=str(loss.place),
         share=share,
@@ -108,6 +134,25 @@ def tags_of_padding_count() -> Bench:
             opt.step()
 
     return toys.watched(program, net=net, opt=opt)
+
+
+@check.breaks
+def padding_of_one_batch_counts() -> Bench:
+    """No loop was watched: a causal transformer without a mask in its loss, whose embedding knows the padding."""
+    return _batch(toys.token_loss)
+
+
+@check.holds
+def padding_of_one_batch_ignored() -> Bench:
+    """The same with the padding as `ignore_index`."""
+    return _batch(lambda out, y: functional.cross_entropy(out.flatten(0, 1), y.flatten(), ignore_index=0))
+
+
+def _batch(loss: Any) -> Bench:
+    ids, net = _rows(), toys.lm()
+    net.tokens.padding_idx = 0
+    cells = (Cell(1, "loss = criterion(net(x), y)"),)
+    return toys.bench(net, ids[:, :-1], ids[:, 1:], loss, cells=cells)
 
 
 @check.holds

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from ... import toys
-from ...bench import Bench
+from ...bench import Bench, Cell
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.graph.between import as_called
+from ...probes.rows.asked import asked, heard
+from ...probes.rows.causality import order
 from ...trace import Trace
-from ...trace.record.data import LossCall
 
 check = Check(__name__, tip="visualize just before the net")
 
@@ -24,10 +26,47 @@ check = Check(__name__, tip="visualize just before the net")
 SURE, CLEAR = 0.99, 0.9
 #: shortest rows of which this can be said, and looks that must agree
 LENGTH, LOOKS = 4, 2
+FIX = "Shift the targets by one: the output at a place is to name the token after it."
+ELSEWHERE = "the targets are not the tokens that a causal model reads at their places"
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the bench's batch."""
+    if trace is not None:
+        return _judged(trace)
+    with bench.untouched():
+        return as_called(bench, _of_batch(bench))
+
+
+def _of_batch(bench: Bench) -> Finding:
+    seen = bench.once(asked)
+    if seen.why or seen.length < LENGTH:
+        return skipped(seen.why or f"rows of {seen.length} tokens are too short to tell")
+    own, ahead = seen.lags.get(0, 0.0), seen.lags.get(1, 0.0)
+    if own <= SURE or ahead >= CLEAR:
+        told = f"{number(100 * ahead, 3)} % of the targets are the next token" if ahead > SURE else ELSEWHERE
+        return ok(told, next=ahead)
+    moved = bench.once(heard)
+    looks = bench.once(order)
+    if moved.why or looks.why:
+        return skipped(moved.why or looks.why)
+    if looks.ahead is not None or not moved.own:  # masked language models and autoencoders see the whole row
+        return ok(ELSEWHERE, next=ahead)
+    return (bad if moved.later else hint)(
+        _told(own, ahead), fix=FIX, code=_code(seen.length), own=own, next=ahead, length=seen.length
+    )
+
+
+def _told(own: float, ahead: float) -> str:
+    return (
+        f"**{number(100 * own, 3)} %** of the targets are the token that the model reads at their own place, "
+        f"and {number(100 * ahead, 3)} % the next one; its outputs see no further than their own place, so "
+        "that it is asked to copy"
+    )
+
+
+def _judged(trace: Trace) -> Finding:
     losses = [
         (loss, calls)
         for loss in trace.losses
@@ -53,11 +92,9 @@ def run(trace: Trace) -> Finding:
         # where no earlier token moves an output, layers that mix tokens may begin as if they were not there
         claim = bad if len(reach) >= LOOKS and any(call.past for call in calls) else hint
         return claim(
-            f"**{number(100 * min(own), 3)} %** of the targets are the token that the model reads at their own place, "
-            f"and {number(100 * seen['next'], 3)} % the next one; its outputs see no further than their own place, so "
-            "that it is asked to copy",
-            fix="Shift the targets by one: the output at a place is to name the token after it.",
-            code=_code(calls[0]),
+            _told(min(own), seen["next"]),
+            fix=FIX,
+            code=_code(calls[0].length),
             where=str(loss.place),
             **seen,
         )
@@ -66,11 +103,11 @@ def run(trace: Trace) -> Finding:
     share = max(call.lags.get(1, 0.0) for _, calls in losses for call in calls)
     if share > SURE:
         return ok(f"{number(100 * share, 3)} % of the targets are the next token", next=share)
-    return ok("the targets are not the tokens that a causal model reads at their places", next=share)
+    return ok(ELSEWHERE, next=share)
 
 
-def _code(call: LossCall) -> str:
-    return f"inputs, targets = ids[:, :-1], ids[:, 1:]  # from rows of {call.length} tokens"
+def _code(length: int) -> str:
+    return f"inputs, targets = ids[:, :-1], ids[:, 1:]  # from rows of {length} tokens"
 
 
 class Reader(nn.Module):
@@ -124,6 +161,21 @@ def input_as_target() -> Bench:
 def input_as_target_of_a_recurrent_net() -> Bench:
     """A GRU, and y = x."""
     return _loop(Reader())
+
+
+@check.breaks
+def input_as_target_of_one_batch() -> Bench:
+    """No loop was watched, and the loss function is given the input of a causal transformer for its target."""
+    rows = toys.next_token().train_data.tensors[0]
+    cells = (Cell(1, "loss = criterion(net(x), y)"),)
+    return toys.bench(toys.lm(), rows, rows, toys.token_loss, cells=cells)
+
+
+@check.holds
+def shifted_by_the_loss() -> Bench:
+    """The batch holds the input twice, and the loss function shifts."""
+    rows = toys.next_token().train_data.tensors[0]
+    return toys.bench(toys.lm(), rows, rows, lambda out, ids: toys.token_loss(out[:, :-1], ids[:, 1:]))
 
 
 @check.holds

@@ -15,6 +15,9 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...probes.graph.between import as_called
+from ...probes.rows.asked import asked, heard
+from ...probes.rows.causality import order
 from ...trace import Trace
 
 check = Check(__name__, tip="visualize just before the net")
@@ -22,10 +25,44 @@ check = Check(__name__, tip="visualize just before the net")
 #: targets that are two ahead, and those that are the next one by chance
 SURE, CLEAR = 0.99, 0.9
 LENGTH, LOOKS = 4, 2
+FIX = "Shift the targets once: hand over the ids themselves where the model shifts them."
+CODE = "out = model(input_ids=ids, labels=ids)"
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the bench's batch."""
+    if trace is not None:
+        return _judged(trace)
+    with bench.untouched():
+        return as_called(bench, _of_batch(bench))
+
+
+def _of_batch(bench: Bench) -> Finding:
+    seen = bench.once(asked)
+    if seen.why or seen.length < LENGTH:
+        return skipped(seen.why or f"rows of {seen.length} tokens are too short to tell")
+    own, ahead, two = (seen.lags.get(lag, 0.0) for lag in (0, 1, 2))
+    if ahead > SURE:
+        return ok(f"{number(100 * ahead, 3)} % of the targets are the next token")
+    if two <= SURE or max(own, ahead) >= CLEAR:
+        return ok("no target is two tokens ahead")
+    moved, looks = bench.once(heard), bench.once(order)
+    if moved.why or looks.why:
+        return skipped(moved.why or looks.why)
+    if looks.ahead is not None:  # several tokens at once, or a text that is read both ways
+        return ok("the targets are two tokens ahead in a model that looks ahead")
+    claim = bad if moved.own else hint
+    return claim(_told(two, ahead), fix=FIX, code=CODE, two=two, next=ahead, length=seen.length)
+
+
+def _told(two: float, near: float) -> str:
+    return (
+        f"**{number(100 * two, 3)} %** of the targets are two tokens ahead, and {number(100 * near, 3)} % the next one"
+    )
+
+
+def _judged(trace: Trace) -> Finding:
     losses = [
         (loss, calls)
         for loss in trace.losses
@@ -44,10 +81,9 @@ def run(trace: Trace) -> Finding:
             continue
         claim = bad if len(reach) >= LOOKS else hint
         return claim(
-            f"**{number(100 * min(ahead), 3)} %** of the targets are two tokens ahead, and {number(100 * near, 3)} % "
-            "the next one",
-            fix="Shift the targets once: hand over the ids themselves where the model shifts them.",
-            code="out = model(input_ids=ids, labels=ids)",
+            _told(min(ahead), near),
+            fix=FIX,
+            code=CODE,
             where=str(loss.place),
             two=min(ahead),
             next=near,
@@ -91,6 +127,28 @@ def _loop(labels_ahead: int, extra_head: bool = False) -> Bench:
 def by_hand_and_by_the_model() -> Bench:
     """Labels one ahead go into a model that shifts them once more."""
     return _loop(labels_ahead=1)
+
+
+@check.breaks
+def in_one_batch() -> Bench:
+    """No loop was watched: the loader hands over labels one ahead to a model that shifts them."""
+    rows = toys.next_token(length=18).train_data.tensors[0]
+    return _batch(rows[:, :16], rows[:, 1:17])
+
+
+@check.holds
+def in_one_batch_by_the_model() -> Bench:
+    """Labels are the ids, and the model shifts them."""
+    rows = toys.next_token(length=16).train_data.tensors[0]
+    return _batch(rows, rows)
+
+
+def _batch(ids: Tensor, labels: Tensor) -> Bench:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = Shifting()
+    loader = [{"ids": i, "labels": y} for i, y in zip(torch.split(ids, 16), torch.split(labels, 16), strict=True)]
+    return Bench(model=net, train_loader=loader, names={"model": "net"})
 
 
 @check.holds

@@ -44,7 +44,7 @@ class Padded:
 def padded(bench: Bench, model: nn.Module, fed: Feed, size: int) -> Padded | None:
     """The padding of the first input of tokens; None where no row has any, or nothing says which id it is."""
     given = arguments(model, fed, size)
-    ids = next((a.item for a in given if _are_tokens(a)), None)
+    ids = next((a.item for a in given if are_tokens(a)), None)
     if ids is None:
         return None
     told = next(((a, mask) for a in given if (mask := _mask(a, ids)) is not None), None)
@@ -70,13 +70,14 @@ def several_lengths(bench: Bench) -> bool:
     try:
         for batch in itertools.islice(batches.read(bench.train_loader, bench.name("train_loader")), BATCHES):
             fed = batches.feed(model, batch, bench.loss_fn)
-            seen |= {a.item.shape[1] for a in arguments(model, fed, fed.size) if _are_tokens(a)}
+            seen |= {a.item.shape[1] for a in arguments(model, fed, fed.size) if are_tokens(a)}
     except BadInput:
         return False
     return len(seen) > 1
 
 
-def _are_tokens(argument: Argument) -> bool:
+def are_tokens(argument: Argument) -> bool:
+    """Whether an argument is rows of token ids."""
     item = argument.item
     whole = item.dtype in (torch.int64, torch.int32) and item.ndim == 2 and item.shape[1] > 2
     return whole and argument.varies and not BESIDES.search(argument.name) and int(item.max()) > 1
