@@ -71,7 +71,7 @@ def scan(
     done = Scan(source, Part(plan_of(source)))
     current = Part(done.plan)
     try:
-        for block, last in _blocks(source, most):
+        for block, last in blocks_of(source, most):
             with interrupts_wait():
                 current.add(block)
                 if last:
@@ -108,7 +108,7 @@ def read_part(source: Source, plan: Plan, start: int, stop: int) -> Part:
     return part
 
 
-def _blocks(source: Source, most: int | None) -> Iterator[tuple[Block, bool]]:
+def blocks_of(source: Source, most: int | None) -> Iterator[tuple[Block, bool]]:
     """Every block, and whether a part ends with it."""
     if source.length is None:
         met = 0

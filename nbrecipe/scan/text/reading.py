@@ -1,0 +1,302 @@
+"""Goes through the texts of a data set with a tokenizer, part by part, and keeps what was read when it is stopped."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ...batches import BadInput
+from ...guard import interrupts_wait
+from ...tokens import Ids, Tokenizer, open_tokenizer
+from ..columns.block import Block, Values
+from ..columns.kinds import Kind
+from ..counts.labels import as_classes
+from ..plan import Plan, plan_of
+from ..reading import blocks_of
+from ..sources.source import Source
+from .ends import Text
+from .lengths import Beyond, Lengths
+from .opening import open_texts, text_column
+from .part import Counting, Failed, TextPart
+from .vocabulary import Vocabulary
+
+#: texts and letters that are encoded at once
+TEXTS, LETTERS = 4096, 1 << 20
+#: letters of a text that failed that are kept
+BRIEF = 200
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class TextScan:
+    """What a tokenizer makes of the texts of a data set, and how much of it was read."""
+
+    source: Source
+    #: the column that was read
+    column: str
+    tokenizer: Tokenizer
+    part: TextPart
+    #: the greatest length that is allowed, special tokens included; None where nothing says so
+    limit: int | None = None
+    seconds: float = 0.0
+    #: whether every row was read, and else why not: "interrupted", "after 20 s"
+    whole: bool = False
+    stopped: str = ""
+    #: what the classes are called, by label
+    names: dict[Any, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """How the user calls the data."""
+        return self.source.name
+
+    @property
+    def rows(self) -> int:
+        """Rows that were read, whether their texts could be encoded or not."""
+        return self.part.texts + self.part.failed
+
+    @property
+    def extent(self) -> str:
+        """How much was read, in words: "5000 texts", "the first 1200 of 10000 texts"."""
+        if self.whole:
+            return f"{self.rows} texts"
+        length = self.source.length
+        return f"the first {self.rows}" + (f" of {length}" if length is not None else "") + " texts"
+
+    @property
+    def texts(self) -> int:
+        """Texts that were encoded."""
+        return self.part.texts
+
+    @property
+    def failed(self) -> tuple[Failed, ...]:
+        """The first rows that could not be read or encoded; `part.failed` is how many there are."""
+        return tuple(self.part.named)
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all texts, special ones too."""
+        return self.part.lengths.total
+
+    @property
+    def lengths(self) -> Lengths:
+        """Texts by their tokens, special ones too."""
+        return self.part.lengths
+
+    @property
+    def ids(self) -> Vocabulary:
+        """How often each id stands."""
+        return self.part.ids
+
+    @property
+    def unknown(self) -> int | None:
+        """Unknown tokens in all texts; None where the tokenizer has no id for them alone."""
+        return self.part.unknown.total if Counting(self.tokenizer).unknown is not None else None
+
+    @property
+    def unknown_texts(self) -> int:
+        """Texts with an unknown token."""
+        return self.texts - self.part.unknown.counts[0]
+
+    @property
+    def fallen(self) -> int:
+        """Tokens that are a lone byte, fallen back to for want of a token."""
+        return self.part.fallen.total
+
+    @property
+    def per_word(self) -> float | None:
+        """Tokens of the text to a word, over texts in scripts with spaces; None where there are no words."""
+        return self.part.word_tokens / self.part.words if self.part.words else None
+
+    @property
+    def per_byte(self) -> float | None:
+        """Tokens of the text to a byte of UTF-8; None where there are none."""
+        return self.part.own.total / self.part.bytes if self.part.bytes else None
+
+    @property
+    def cut(self) -> Beyond | None:
+        """What is longer than the limit; None where there is no limit."""
+        return None if self.limit is None else self.lengths.beyond(self.limit)
+
+    @property
+    def longest(self) -> tuple[Text, ...]:
+        """The texts with most tokens."""
+        return self.part.longest.texts
+
+    @property
+    def oddest(self) -> tuple[Text, ...]:
+        """The texts with most unknown tokens and lone bytes."""
+        return self.part.oddest.texts
+
+    def sample(self, most: int | None = None) -> tuple[Text, ...]:
+        """Texts drawn uniformly, in the order of the rows; as many as are kept, or at most so many of them."""
+        block = self.part.sample.block()
+        if not len(block):
+            return ()
+        numbers = [block.rows, *(block.columns[name] for name in ("text", "tokens", "unknown", "bytes", "letters"))]
+        plain = [values.tolist() if isinstance(values, np.ndarray) else values for values in numbers]
+        texts = [Text(*one) for one in zip(*plain, strict=True)]
+        return tuple(texts) if most is None else tuple(_drawn(texts, block.rows, most))
+
+
+def text_scan(
+    data: Any,
+    tokenizer: Any,
+    *,
+    column: str | None = None,
+    label: Any = None,
+    name: str = "the texts",
+    limit: int | None = None,
+    special: bool = True,
+    most: int | None = None,
+    seconds: float | None = None,
+    seen: Callable[[int], None] = lambda rows: None,
+) -> TextScan:
+    """Encode every text once, to the last row, or to `most` rows or `seconds`; `seen` is told the rows, now and then.
+
+    `data` is a list of texts, a data set, loader, frame or path, or a Source; `column` says which column where several
+    hold texts. `limit` is the greatest length allowed, else what the tokenizer declares; with `special`, the tokenizer
+    adds its special tokens. An interrupt ends the reading and keeps what was read. Raises BadInput where there is no
+    tokenizer or no text to be had.
+    """
+    start = time.monotonic()
+    opened = open_tokenizer(tokenizer)
+    if not opened.encodes:
+        raise BadInput(f"{opened.name} reads ids and makes none: give the tokenizer that made them")
+    source = open_texts(data, name, label=label)
+    plan = plan_of(source)
+    read = text_column(source, column, plan)
+    part, current, counting = TextPart(), TextPart(), Counting(opened)
+    stopped = ""
+    try:
+        for chunk, last in _chunks(source, plan, read, most):
+            ids = opened.ids(chunk.texts, special)
+            with interrupts_wait():
+                _count(counting, current, chunk, ids)
+                if last:
+                    part.merge(current)
+                    current = TextPart()
+            seen(part.texts + part.failed + current.texts + current.failed)
+            if seconds is not None and time.monotonic() - start > seconds:
+                stopped = f"after {seconds:g} s"
+                break
+    except KeyboardInterrupt:
+        stopped = "interrupted"
+    part.merge(current)
+    met, stopped = part.texts + part.failed, stopped or source.changed()
+    if not met and not stopped:
+        raise BadInput(f"`{source.name}` gives its rows only once: a second reading finds none; make its iterator anew")
+    whole = met >= source.length if source.length is not None else not stopped and met != most
+    limit = opened.limit if limit is None else limit
+    spent = time.monotonic() - start
+    return TextScan(source, read, opened, part, limit, spent, whole, stopped, dict(source.names))
+
+
+def text_part(source: Source, plan: Plan, column: str, counting: Counting, start: int, stop: int) -> TextPart:
+    """One part by itself, as a worker reads it."""
+    part = TextPart()
+    for chunk in _gathered(source.blocks(start, stop), plan, column):
+        _count(counting, part, chunk, counting.tokenizer.ids(chunk.texts))
+    return part
+
+
+@dataclass
+class _Chunk:
+    """Texts that are encoded at once, and the rows that could not be read."""
+
+    rows: list[Array] = field(default_factory=list)
+    texts: list[Any] = field(default_factory=list)
+    labels: list[Hashable] = field(default_factory=list)
+    unread: list[Failed] = field(default_factory=list)
+    letters: int = 0
+
+    def full(self) -> bool:
+        return len(self.texts) >= TEXTS or self.letters >= LETTERS
+
+
+def _chunks(source: Source, plan: Plan, column: str, most: int | None) -> Iterator[tuple[_Chunk, bool]]:
+    """Chunks of each part, and whether the part ends with it."""
+    waiting: list[Block] = []
+    for block, last in blocks_of(source, most):
+        waiting.append(block)
+        if last or sum(map(len, waiting)) >= TEXTS:
+            for chunk in _gathered(waiting, plan, column):
+                yield chunk, False
+            waiting = []
+        if last:
+            yield _Chunk(), True
+    for chunk in _gathered(waiting, plan, column):
+        yield chunk, False
+
+
+def _gathered(blocks: Iterator[Block] | Sequence[Block], plan: Plan, column: str) -> Iterator[_Chunk]:
+    """The texts of blocks, so many at once that a tokenizer is at its own speed, and no more than fit."""
+    chunk = _Chunk()
+    for block in blocks:
+        chunk.unread += [Failed(one.row, one.told) for one in block.unread]
+        texts = _listed(block.columns.get(column), len(block))
+        labels = _labels(block, plan, column)
+        low = 0
+        while low < len(texts):
+            high = _until(texts, low, TEXTS - len(chunk.texts), LETTERS - chunk.letters)
+            chunk.rows.append(block.rows[low:high])
+            chunk.texts += texts[low:high]
+            chunk.labels += labels[low:high]
+            chunk.letters += sum(len(text) for text in texts[low:high] if isinstance(text, str))
+            low = high
+            if chunk.full():
+                yield chunk
+                chunk = _Chunk()
+    yield chunk
+
+
+def _until(texts: list[Any], low: int, most: int, letters: int) -> int:
+    """Where a chunk that starts at `low` ends: after so many texts or letters, and one text at least."""
+    high = low
+    while high < len(texts) and high - low < most and letters > 0:
+        letters -= len(texts[high]) if isinstance(texts[high], str) else 0
+        high += 1
+    return max(high, low + 1)
+
+
+def _listed(values: Values | None, rows: int) -> list[Any]:
+    if values is None:
+        return [None] * rows
+    return values.tolist() if isinstance(values, np.ndarray) else values
+
+
+def _labels(block: Block, plan: Plan, column: str) -> list[Hashable]:
+    """The class of each row; nothing where the labels are no classes."""
+    if plan.label is None or plan.label == column or plan.kinds[plan.label] is not Kind.CLASS:
+        return []
+    given = block.columns.get(plan.label)
+    return as_classes(given) if given is not None else [None] * len(block)
+
+
+def _count(counting: Counting, part: TextPart, chunk: _Chunk, ids: Ids) -> None:
+    """Count a chunk in; what failed is told in the order of the rows."""
+    rows = np.concatenate(chunk.rows) if chunk.rows else np.empty(0, np.int64)
+    texts, labels = chunk.texts, chunk.labels
+    failed = [Failed(int(rows[i]), why, _brief(texts[i])) for i, why in ids.failed.items()]
+    part.fail(sorted([*failed, *chunk.unread], key=lambda one: one.row))
+    if failed:
+        kept = [i for i in range(len(texts)) if i not in ids.failed]
+        rows, texts = rows[kept], [texts[i] for i in kept]
+        labels = [labels[i] for i in kept] if labels else []
+        ids = Ids(ids.values, ids.lengths[kept])
+    counting.add(part, rows, texts, ids, labels)
+
+
+def _brief(value: Any) -> str:
+    return value[:BRIEF] if isinstance(value, str) else ""
+
+
+def _drawn(texts: list[Text], rows: Array, most: int) -> list[Text]:
+    from ..counts.sample import places
+
+    order = np.argsort(places(rows), kind="stable")[:most]
+    return [texts[i] for i in np.sort(order).tolist()]
