@@ -80,7 +80,12 @@ class IdPart:
     following: int = 0
     sample: Sample = field(default_factory=lambda: Sample(SAMPLE))
 
-    def merge(self, later: IdPart) -> None:
+    @property
+    def met(self) -> int:
+        """Rows that were met."""
+        return self.rows + self.failed
+
+    def merge(self, later: Any) -> None:
         """Count in what another part, of later rows, has counted."""
         for name in ("rows", "failed", "doubled", "ended", "end_learned", "same", "following"):
             setattr(self, name, getattr(self, name) + getattr(later, name))

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
-from ...guard import interrupts_wait
 from ...tokens import Tokenizer, open_tokenizer
 from ..columns.block import Block, Values
 from ..columns.kinds import Kind
@@ -20,6 +19,7 @@ from ..sources.opening import open_source
 from ..sources.source import Source
 from .id_part import Flat, IdPart, Roles
 from .part import Failed, roles
+from .running import gone_through
 
 #: names of the columns
 IDS, MASK = ("input_ids", "ids", "token_ids", "tokens"), "attention_mask"
@@ -54,7 +54,7 @@ class IdScan:
     @property
     def extent(self) -> str:
         """How much was read, in words."""
-        met = self.part.rows + self.part.failed
+        met = self.part.met
         if self.whole:
             return f"{met} rows"
         length = self.source.length
@@ -76,19 +76,23 @@ class IdScan:
         return next(iter(self.part.sides)) if len(self.part.sides) == 1 else None
 
 
-def id_column(source: Source, plan: Plan | None = None, sure: bool = False) -> str:
+def id_column(source: Source, plan: Plan | None = None, *, asked: str | None = None, sure: bool = False) -> str:
     """The column that holds ids; where none looks it, the only one of whole numbers, unless it has to be `sure`.
 
     Raises BadInput where none or several do.
     """
     plan = plan or plan_of(source)
+    told = ", ".join(f"`{name}` ({kind})" for name, kind in list(plan.kinds.items())[:20])
+    if asked is not None:
+        if asked not in plan.kinds:
+            raise BadInput(f"`{source.name}` has no column `{asked}`; its columns are {told}")
+        return asked
     named = [name for wanted in IDS for name in plan.kinds if name.lower() == wanted and _is_rows(plan.kinds[name])]
     found = named or [name for name, kind in plan.inputs.items() if kind is Kind.TOKENS and name != MASK]
     if not found and (not sure or Kind.TOKENS in plan.kinds.values()):
         found = [name for name in plan.inputs if name != MASK and _is_whole(source, name)]
     if len(found) == 1 or named:
         return found[0]
-    told = ", ".join(f"`{name}` ({kind})" for name, kind in list(plan.kinds.items())[:20])
     if not found:
         raise BadInput(f"`{source.name}` has no column of ids; its columns are {told}")
     raise BadInput(f"`{source.name}` has several columns of ids, {told}: say which, as `column={found[0]!r}`")
@@ -124,32 +128,23 @@ def id_scan(
     start = time.monotonic()
     source = open_source(data, name)
     plan = plan_of(source)
-    if column is not None and column not in plan.kinds:
-        told = ", ".join(f"`{one}`" for one in list(plan.kinds)[:20])
-        raise BadInput(f"`{name}` has no column `{column}`; its columns are {told}")
-    read = column or id_column(source, plan)
+    read = id_column(source, plan, asked=column)
     known = roles_of(None if tokenizer is None else open_tokenizer(tokenizer), padding, ignored)
     mask = MASK if MASK in plan.kinds else ""
     labels = plan.label if plan.label is not None and _is_rows(plan.kinds[plan.label]) else ""
-    part, current, stopped = IdPart(), IdPart(), ""
-    try:
-        for block, last in blocks_of(source, most):
-            flat, failed = flattened(block, read, mask, labels, known)
-            with interrupts_wait():
-                current.fail(failed)
-                current.add(flat, known)
-                if last:
-                    part.merge(current)
-                    current = IdPart()
-            seen(part.rows + part.failed + current.rows + current.failed)
-            if seconds is not None and time.monotonic() - start > seconds:
-                stopped = f"after {seconds:g} s"
-                break
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    part.merge(current)
-    met, stopped = part.rows + part.failed, stopped or source.changed()
-    whole = met >= source.length if source.length is not None else not stopped and met != most
+
+    def flat(block: Block) -> Callable[[IdPart], None]:
+        made, failed = flattened(block, read, mask, labels, known)
+
+        def count(part: IdPart) -> None:
+            part.fail(failed)
+            part.add(made, known)
+
+        return count
+
+    part, stopped = gone_through(blocks_of(source, most), flat, IdPart, seconds, seen)
+    stopped = stopped or source.changed()
+    whole = part.met >= source.length if source.length is not None else not stopped and part.met != most
     labels = labels if part.supervised is not None else ""
     return IdScan(source, read, mask, labels, part, known, time.monotonic() - start, whole, stopped)
 

@@ -73,7 +73,12 @@ class TextPart:
     oddest: Ends = field(default_factory=Ends)
     sample: Sample = field(default_factory=lambda: Sample(SAMPLE))
 
-    def merge(self, later: TextPart) -> None:
+    @property
+    def met(self) -> int:
+        """Rows that were met."""
+        return self.texts + self.failed
+
+    def merge(self, later: Any) -> None:
         """Count in what another part, of later rows, has counted."""
         for name in ("texts", "failed", "blank", "letters", "bytes", "words", "word_tokens", "unspaced", "doubled"):
             setattr(self, name, getattr(self, name) + getattr(later, name))

@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ...batches import BadInput
-from ...guard import interrupts_wait
 from ...tokens import Ids, Tokenizer, open_tokenizer
-from ..columns.block import Block, Values
-from ..columns.kinds import Kind
-from ..counts.labels import as_classes
+from ..counts.sample import places
 from ..plan import Plan, plan_of
-from ..reading import blocks_of
 from ..sources.source import Source
+from .chunks import Chunk, chunks, gathered
 from .ends import Text
 from .lengths import Beyond, Lengths
 from .opening import open_texts, text_column
 from .part import Counting, Failed, TextPart
+from .running import gone_through
 from .vocabulary import Vocabulary
 
-#: texts and letters that are encoded at once
-TEXTS, LETTERS = 4096, 1 << 20
 #: letters of a text that failed that are kept
 BRIEF = 200
 Array = np.ndarray[Any, Any]
@@ -57,7 +53,7 @@ class TextScan:
     @property
     def rows(self) -> int:
         """Rows that were read, whether their texts could be encoded or not."""
-        return self.part.texts + self.part.failed
+        return self.part.met
 
     @property
     def extent(self) -> str:
@@ -169,28 +165,13 @@ def text_scan(
         raise BadInput(f"{opened.name} reads ids and makes none: give the tokenizer that made them")
     source = open_texts(data, name, label=label)
     plan = plan_of(source)
-    read = text_column(source, column, plan)
-    part, current, counting = TextPart(), TextPart(), Counting(opened)
-    stopped = ""
-    try:
-        for chunk, last in _chunks(source, plan, read, most):
-            ids = opened.ids(chunk.texts, special)
-            with interrupts_wait():
-                _count(counting, current, chunk, ids)
-                if last:
-                    part.merge(current)
-                    current = TextPart()
-            seen(part.texts + part.failed + current.texts + current.failed)
-            if seconds is not None and time.monotonic() - start > seconds:
-                stopped = f"after {seconds:g} s"
-                break
-    except KeyboardInterrupt:
-        stopped = "interrupted"
-    part.merge(current)
-    met, stopped = part.texts + part.failed, stopped or source.changed()
-    if not met and not stopped:
+    read, counting = text_column(source, column, plan), Counting(opened)
+    found = chunks(source, plan, read, most)
+    part, stopped = gone_through(found, lambda chunk: _encoded(counting, chunk, special), TextPart, seconds, seen)
+    stopped = stopped or source.changed()
+    if not part.met and not stopped:
         raise BadInput(f"`{source.name}` gives its rows only once: a second reading finds none; make its iterator anew")
-    whole = met >= source.length if source.length is not None else not stopped and met != most
+    whole = part.met >= source.length if source.length is not None else not stopped and part.met != most
     limit = opened.limit if limit is None else limit
     spent = time.monotonic() - start
     return TextScan(source, read, opened, part, limit, spent, whole, stopped, dict(source.names))
@@ -199,96 +180,27 @@ def text_scan(
 def text_part(source: Source, plan: Plan, column: str, counting: Counting, start: int, stop: int) -> TextPart:
     """One part by itself, as a worker reads it."""
     part = TextPart()
-    for chunk in _gathered(source.blocks(start, stop), plan, column):
-        _count(counting, part, chunk, counting.tokenizer.ids(chunk.texts))
+    for chunk in gathered(source.blocks(start, stop), plan, column):
+        _encoded(counting, chunk)(part)
     return part
 
 
-@dataclass
-class _Chunk:
-    """Texts that are encoded at once, and the rows that could not be read."""
-
-    rows: list[Array] = field(default_factory=list)
-    texts: list[Any] = field(default_factory=list)
-    labels: list[Hashable] = field(default_factory=list)
-    unread: list[Failed] = field(default_factory=list)
-    letters: int = 0
-
-    def full(self) -> bool:
-        return len(self.texts) >= TEXTS or self.letters >= LETTERS
-
-
-def _chunks(source: Source, plan: Plan, column: str, most: int | None) -> Iterator[tuple[_Chunk, bool]]:
-    """Chunks of each part, and whether the part ends with it."""
-    waiting: list[Block] = []
-    for block, last in blocks_of(source, most):
-        waiting.append(block)
-        if last or sum(map(len, waiting)) >= TEXTS:
-            for chunk in _gathered(waiting, plan, column):
-                yield chunk, False
-            waiting = []
-        if last:
-            yield _Chunk(), True
-    for chunk in _gathered(waiting, plan, column):
-        yield chunk, False
-
-
-def _gathered(blocks: Iterator[Block] | Sequence[Block], plan: Plan, column: str) -> Iterator[_Chunk]:
-    """The texts of blocks, so many at once that a tokenizer is at its own speed, and no more than fit."""
-    chunk = _Chunk()
-    for block in blocks:
-        chunk.unread += [Failed(one.row, one.told) for one in block.unread]
-        texts = _listed(block.columns.get(column), len(block))
-        labels = _labels(block, plan, column)
-        low = 0
-        while low < len(texts):
-            high = _until(texts, low, TEXTS - len(chunk.texts), LETTERS - chunk.letters)
-            chunk.rows.append(block.rows[low:high])
-            chunk.texts += texts[low:high]
-            chunk.labels += labels[low:high]
-            chunk.letters += sum(len(text) for text in texts[low:high] if isinstance(text, str))
-            low = high
-            if chunk.full():
-                yield chunk
-                chunk = _Chunk()
-    yield chunk
-
-
-def _until(texts: list[Any], low: int, most: int, letters: int) -> int:
-    """Where a chunk that starts at `low` ends: after so many texts or letters, and one text at least."""
-    high = low
-    while high < len(texts) and high - low < most and letters > 0:
-        letters -= len(texts[high]) if isinstance(texts[high], str) else 0
-        high += 1
-    return max(high, low + 1)
-
-
-def _listed(values: Values | None, rows: int) -> list[Any]:
-    if values is None:
-        return [None] * rows
-    return values.tolist() if isinstance(values, np.ndarray) else values
-
-
-def _labels(block: Block, plan: Plan, column: str) -> list[Hashable]:
-    """The class of each row; nothing where the labels are no classes."""
-    if plan.label is None or plan.label == column or plan.kinds[plan.label] is not Kind.CLASS:
-        return []
-    given = block.columns.get(plan.label)
-    return as_classes(given) if given is not None else [None] * len(block)
-
-
-def _count(counting: Counting, part: TextPart, chunk: _Chunk, ids: Ids) -> None:
-    """Count a chunk in; what failed is told in the order of the rows."""
-    rows = np.concatenate(chunk.rows) if chunk.rows else np.empty(0, np.int64)
-    texts, labels = chunk.texts, chunk.labels
+def _encoded(counting: Counting, chunk: Chunk, special: bool = True) -> Callable[[TextPart], None]:
+    """A chunk as ids, ready to be counted in; what failed is told in the order of the rows."""
+    ids = counting.tokenizer.ids(chunk.texts, special)
+    rows, texts, labels = chunk.rows, chunk.texts, chunk.labels
     failed = [Failed(int(rows[i]), why, _brief(texts[i])) for i, why in ids.failed.items()]
-    part.fail(sorted([*failed, *chunk.unread], key=lambda one: one.row))
     if failed:
         kept = [i for i in range(len(texts)) if i not in ids.failed]
         rows, texts = rows[kept], [texts[i] for i in kept]
         labels = [labels[i] for i in kept] if labels else []
         ids = Ids(ids.values, ids.lengths[kept])
-    counting.add(part, rows, texts, ids, labels)
+
+    def count(part: TextPart) -> None:
+        part.fail(sorted([*failed, *chunk.unread], key=lambda one: one.row))
+        counting.add(part, rows, texts, ids, labels)
+
+    return count
 
 
 def _brief(value: Any) -> str:
@@ -296,7 +208,5 @@ def _brief(value: Any) -> str:
 
 
 def _drawn(texts: list[Text], rows: Array, most: int) -> list[Text]:
-    from ..counts.sample import places
-
     order = np.argsort(places(rows), kind="stable")[:most]
     return [texts[i] for i in np.sort(order).tolist()]
