@@ -87,6 +87,8 @@ class Tokenizer(ABC):
     kind: str = ""
     #: whether it makes ids of texts; a bare table of pieces may only read them
     encodes: bool = True
+    #: whether it makes text of ids; a lone function to ids does not
+    decodes: bool = True
 
     def __init__(self, given: Any, name: str = "the tokenizer") -> None:
         self.given = given
@@ -123,6 +125,16 @@ class Tokenizer(ABC):
     @abstractmethod
     def decode(self, ids: Sequence[int], special: bool = True) -> str:
         """The text of the ids; special tokens are written out where `special`, left out else."""
+
+    def decoded(self, ids: Ids, special: bool = True) -> list[str | None]:
+        """The text of each row of ids; None for what cannot be decoded."""
+        return [self._said(row, special) for row in ids.rows()]
+
+    def _said(self, row: np.ndarray, special: bool) -> str | None:
+        try:
+            return self.decode(row.tolist(), special)
+        except Exception:  # the user's code: an id that it does not know
+            return None
 
     @abstractmethod
     def piece(self, i: int) -> str | None:

@@ -19,6 +19,7 @@ class Functions(Tokenizer):
     def __init__(self, given: Any, name: str = "the tokenizer") -> None:
         super().__init__(given, name)
         self._encode, self._decode = _pair(given)
+        self.decodes = self._decode is not None
         self.kind = f"`{type(given).__name__}`" if hasattr(given, "encode") else "a function"
 
     @staticmethod
