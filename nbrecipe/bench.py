@@ -49,6 +49,8 @@ class Bench:
     train_data: Any = None
     val_data: Any = None
     tokenizer: Any = None
+    #: (rows, classes) out-of-fold probabilities of the training rows, from a model of the user's
+    pred_probs: Any = None
     #: a state dict that the user loaded into the model
     pretrained: Mapping[str, Tensor] | None = None
     #: what shows that the weights are not fresh: "`net.load_state_dict` in cell 3"; empty where nothing does

@@ -23,6 +23,7 @@ BINDINGS = {
     "train_data": "%bind train_data=train_set",
     "val_data": "%bind val_data=val_set",
     "tokenizer": "%bind tokenizer=tok",
+    "pred_probs": "%bind pred_probs=probabilities",
     "pretrained": "%bind pretrained=state_dict",
     "trace": "%%watch",
     "rewrite": "%%same_as LOOP",

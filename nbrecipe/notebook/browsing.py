@@ -11,8 +11,8 @@ from IPython.core.magic_arguments import argument, magic_arguments
 
 from .delivery import deliver, plainly
 from .front import Front, Locals, expressions, family, shown
-from .inspection import _labels, _Progress
 from .line import parse
+from .reading import Progress, labels_of
 
 if TYPE_CHECKING:
     from ..twins.browse import Browsed
@@ -52,10 +52,10 @@ class BrowseMagics(Front):
             bench = self._bench("%browse", args, local_ns, board=args.model is None)
             data = None if args.data is None else variables.value(args.data)
             bench = bench.replace(names={**bench.names, **({"train_data": args.data} if args.data else {})})
-            labels = _labels(args.labels, variables)
+            labels = labels_of(args.labels, variables)
             ask = Ask(args.filter, "", args.sort, args.descending)
             wired = _wired if self._lives(args) else None
-            with _Progress() as progress:
+            with Progress() as progress:
                 answer = browse_of(bench, data, labels=labels, ask=ask, rows=args.rows, judge=args.model is not None,
                                    progress=progress, wired=wired)  # fmt: skip
         if answer.wire:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +12,12 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from .delivery import deliver, plainly
 from .front import Front, Locals, expressions, family, shown
 from .line import parse
+from .reading import Progress, columns_of, labels_of
 
 if TYPE_CHECKING:
     from ..bench import Bench
     from ..verbs import Answer
 
-#: seconds between two lines of progress, and before the first
-EVERY = 0.5
 #: ends of names of files whose rows can be read
 FILES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".npy", ".gz")
 
@@ -36,9 +33,11 @@ class InspectionMagics(Front):
     @argument("data", nargs="?", metavar="TRAIN", help="the training data: a data set, loader, array, frame or path")
     @argument("--val", metavar="EXPR", help="the validation data")
     @argument("--labels", metavar="EXPR", help="the name of the column with the labels, or the labels row by row")
+    @argument("--columns", metavar="A,B", help="read and judge these columns alone, the label's too if named")
     @argument("--rows", type=int, metavar="N", help="read at most so many rows of each (default all)")
     @argument("--max-errors", type=int, default=1000, metavar="N", help="examples that may fail (default 1000)")
     @argument("--on", default="", metavar="CLUSTER", help="read by its workers: dask://HOST:PORT or ray://HOST:PORT")
+    @argument("--pred-probs", metavar="EXPR", help="out-of-fold probabilities (rows, classes) to judge the labels by")
     @expressions("model", "loss", "tokenizer")
     @shown
     def inspect_data(self, line: str, local_ns: Locals = None) -> Answer | None:
@@ -57,11 +56,13 @@ class InspectionMagics(Front):
             val, args.val = args.val, None
             bench = self._bench("%inspect_data", args, local_ns, board=True)
             given = {name: _data(text, variables) for name, text in (("train", args.data), ("val", val)) if text}
-            labels = _labels(args.labels, variables)
+            labels, columns = labels_of(args.labels, variables), columns_of(args.columns)
             bench = _called(bench, args.data, val)
-            with _Progress() as progress:
-                answer = inspect_data_of(bench, **given, labels=labels, rows=args.rows, max_errors=args.max_errors,
-                                         on=args.on, progress=progress)  # fmt: skip
+            probabilities = None if args.pred_probs is None else bench.pred_probs
+            with Progress() as progress:
+                answer = inspect_data_of(bench, **given, labels=labels, columns=columns, pred_probs=probabilities,
+                                         rows=args.rows, max_errors=args.max_errors, on=args.on,
+                                         progress=progress)  # fmt: skip
         return deliver(self, answer, args)
 
 
@@ -80,39 +81,3 @@ def _data(text: str, variables: Any) -> Any:
         if path.exists() or (path.suffix in FILES and "(" not in text):
             return text
         raise
-
-
-def _labels(text: str | None, variables: Any) -> Any:
-    """A variable, an expression, or else the name of a column as it stands."""
-    if text is None:
-        return None
-    try:
-        return variables.value(text)
-    except UsageError:
-        return text.strip("'\"")
-
-
-class _Progress:
-    """One line that tells how far the reading is, and goes when it has ended."""
-
-    def __enter__(self) -> _Progress:
-        self._told = time.monotonic()
-        self._shown = 0
-        return self
-
-    def __call__(self, name: str, rows: int, total: int | None) -> None:
-        now = time.monotonic()
-        if now - self._told < EVERY:
-            return
-        self._told = now
-        line = f"reading {name}: {rows}" + (f" of {total} rows" if total is not None else " rows")
-        self._write(line)
-
-    def __exit__(self, *error: object) -> None:
-        if self._shown:
-            self._write("")
-
-    def _write(self, line: str) -> None:
-        sys.stdout.write("\r" + line.ljust(self._shown) + ("\r" if not line else ""))
-        sys.stdout.flush()
-        self._shown = len(line)

@@ -199,6 +199,10 @@ PRETRAINED = Kind(
     lambda value: of(value, Mapping),
     lambda name, value: False,
 )
+PRED_PROBS = Kind(
+    "pred_probs", "pred_probs", "tables of probabilities", "a table of probabilities, (rows, classes)",
+    (), lambda value: hasattr(type(value), "__array__") or of(value, list, tuple), lambda name, value: False,
+)  # fmt: skip
 #: in the order in which they are looked for
-KINDS = (MODEL, LOSS, TRAIN, VAL, BATCH, OPTIMIZER, SCHEDULER, TRAIN_DATA, VAL_DATA, TOKENIZER, PRETRAINED)
+KINDS = (MODEL, LOSS, TRAIN, VAL, BATCH, OPTIMIZER, SCHEDULER, TRAIN_DATA, VAL_DATA, TOKENIZER, PRED_PROBS, PRETRAINED)
 BY_FLAG = {kind.flag: kind for kind in KINDS}

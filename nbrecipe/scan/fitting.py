@@ -44,7 +44,7 @@ def fitted(block: Block, plan: Plan) -> Block:
 def _others(block: Block, plan: Plan) -> dict[int, str]:
     """The rows that have other columns than those of the plan, and none of these."""
     more = {name: values for name, values in block.columns.items() if name not in plan.kinds}
-    if not more or not plan.inputs:
+    if not more or not plan.inputs or plan.chosen:
         return {}
     usual = ", ".join(f"`{name}`" for name in plan.inputs)
     ours = [block.columns[name] for name in plan.inputs if name in block.columns]

@@ -16,6 +16,8 @@ from .sources.source import Source
 
 #: rows that are looked at
 ROWS = 512
+#: columns that are listed
+LISTED = 20
 #: share of rows with one shape from which on the others are odd, and values of a row beyond which they may just be long
 MOSTLY, LONG = 0.9, 256
 
@@ -29,6 +31,8 @@ class Plan:
     most: int
     #: the shape of one row, where all rows have to have the same
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    #: whether the user named the columns, so that others are left out on purpose
+    chosen: bool = False
 
     @property
     def inputs(self) -> dict[str, Kind]:
@@ -45,10 +49,7 @@ def plan_of(source: Source) -> Plan:
         unread += block.unread
     if not blocks:
         raise BadInput(_nothing(source, f"; row {unread[0].row}: {unread[0].told}" if unread else ""))
-    first = sample.end_to_end(blocks)
-    if source.asked is not None and source.asked not in first.columns:
-        told = ", ".join(f"`{name}`" for name in list(first.columns)[:20])
-        raise BadInput(f"`{source.name}` has no column `{source.asked}`; its columns are {told}")
+    first = _chosen(source, sample.end_to_end(_filled(blocks)))
     label = source.label if source.label in first.columns else None
     kinds, shapes = {}, {}
     for name, values in first.columns.items():
@@ -59,7 +60,28 @@ def plan_of(source: Source) -> Plan:
         elif even is not values:
             kinds[name] = kind_of(name, values, label=name == label)
     per_row = sum(size_of(values) for values in first.columns.values()) / len(first)
-    return Plan(kinds, label, int(min(sample.ROWS, max(256, sample.BYTES // max(per_row, 1)))), shapes)
+    most = int(min(sample.ROWS, max(256, sample.BYTES // max(per_row, 1))))
+    return Plan(kinds, label, most, shapes, bool(source.chosen))
+
+
+def _filled(blocks: list[Block]) -> list[Block]:
+    """The same with every column in each of them; what a block lacks is None."""
+    names = dict.fromkeys(name for block in blocks for name in block.columns)
+    return [
+        Block(block.rows, {name: block.columns.get(name, [None] * len(block)) for name in names}) for block in blocks
+    ]
+
+
+def _chosen(source: Source, first: Block) -> Block:
+    """The columns that are read. Raises BadInput, listing what there is, where one that was named is missing."""
+    for name in [source.asked, *source.chosen]:
+        if name is not None and name not in first.columns:
+            there = list(first.columns)
+            told = ", ".join(f"`{column}`" for column in there[:LISTED]) + (", …" if len(there) > LISTED else "")
+            raise BadInput(f"`{source.name}` has no column `{name}`; its columns are {told}")
+    if not source.chosen:
+        return first
+    return Block(first.rows, {name: values for name, values in first.columns.items() if name in source.chosen})
 
 
 def _nothing(source: Source, told: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -16,6 +16,7 @@ from ..bench import Bench
 from ..decoding.examples import views
 from ..decoding.normalisation import scale_of
 from ..decoding.worded import Speller, class_names
+from ..experiments.simple.given import given_rows
 from ..experiments.simple.resolution import resolution
 from ..guard import Untouched
 from ..pictures.batch import View
@@ -68,6 +69,8 @@ def inspect_data(
     val: Any = None,
     *,
     labels: Any = None,
+    columns: str | Sequence[str] = (),
+    pred_probs: Any = None,
     rows: int | None = None,
     max_errors: int = ERRORS,
     on: str = "",
@@ -77,13 +80,18 @@ def inspect_data(
     """Read the data once, from the first row to the last, and show what stands in them.
 
     `train` and `val` are data sets, loaders, arrays, frames or paths; without them, what is bound. `labels` is the name
-    of the column that holds the label, or the training labels row by row. At most `rows` rows of each are read, and at
+    of the column that holds the label, or the training labels row by row. `columns` are the names of those that are
+    read and judged ("age,income", or a list), the label's among them where it is wanted; all where none is named.
+    `pred_probs` are probabilities of the classes for each training row, (rows, classes), from a model that has not seen
+    its label; the labels are then judged by them. At most `rows` rows of each are read, and at
     most `max_errors` examples may fail. `on` is a cluster that reads them, "dask://HOST:PORT" or "ray://HOST:PORT".
     Takes what `bind` takes for the rest. Raises BadInput, in one sentence.
     """
     bench = verbs.bench_of(**given)
     bench = bench.replace(names={**bench.names, **(names or {})})
-    return inspect_data_of(bench, train, val, labels=labels, rows=rows, max_errors=max_errors, on=on)
+    chosen = [one.strip() for one in columns.split(",")] if isinstance(columns, str) and columns else columns
+    return inspect_data_of(bench, train, val, labels=labels, columns=tuple(map(str, chosen)), pred_probs=pred_probs,
+                           rows=rows, max_errors=max_errors, on=on)  # fmt: skip
 
 
 def inspect_data_of(
@@ -92,6 +100,8 @@ def inspect_data_of(
     val: Any = None,
     *,
     labels: Any = None,
+    columns: Sequence[str] = (),
+    pred_probs: Any = None,
     rows: int | None = None,
     max_errors: int = ERRORS,
     on: str = "",
@@ -99,13 +109,15 @@ def inspect_data_of(
 ) -> Inspected:
     """The same for a bench; what is given stands in for what it holds."""
     start = time.perf_counter()
-    bench = _with(bench, train, val)
+    bench = _with(bench, train, val, pred_probs)
     scans: list[Scan] = []
     for split in ("train", "val"):
-        read = _scanned(bench, split, labels, progress, on, most=rows, max_errors=max_errors)
+        read = _scanned(bench, split, labels, columns, progress, on, most=rows, max_errors=max_errors)
         if read is not None:
             bench.know(held.train_scan if split == "train" else held.val_scan, read)
             scans.append(read)
+    if bench.pred_probs is not None:
+        bench.once(given_rows)  # what is wrong with them is said at once
     with bench.untouched():
         shown = _seen(bench, scans)
     data = [check for check in all_checks().values() if check.chapter == "data"]
@@ -118,7 +130,7 @@ def inspect_data_of(
     return Inspected(f"Data: {told}", found, note=note, seconds=seconds, shown=shown, scans=tuple(scans))
 
 
-def _with(bench: Bench, train: Any, val: Any) -> Bench:
+def _with(bench: Bench, train: Any, val: Any, pred_probs: Any) -> Bench:
     """The bench with what was given as its data; BadInput where there are none."""
     changes: dict[str, Any] = {}
     for split, data in (("train", train), ("val", val)):
@@ -126,6 +138,8 @@ def _with(bench: Bench, train: Any, val: Any) -> Bench:
             changes |= {f"{split}_data": data, f"{split}_loader": None}
     if train is not None and val is None:  # another's validation data are none of these
         changes |= {"val_loader": None, "val_data": None}
+    if train is not None or pred_probs is not None:  # nor are another's probabilities
+        changes["pred_probs"] = pred_probs
     bench = bench.replace(**changes)
     if not _named(bench, "train"):
         raise BadInput("no data here: name them (`%inspect_data train_set`), or bind a loader (`%bind train=loader`)")
@@ -136,14 +150,16 @@ def _named(bench: Bench, split: str) -> bool:
     return getattr(bench, f"{split}_loader") is not None or getattr(bench, f"{split}_data") is not None
 
 
-def _scanned(bench: Bench, split: str, labels: Any, progress: Progress, on: str, **limits: Any) -> Scan | None:
+def _scanned(
+    bench: Bench, split: str, labels: Any, columns: Sequence[str], progress: Progress, on: str, **limits: Any
+) -> Scan | None:
     if not _named(bench, split):
         return None
     data, name = held.given_data(bench, split)
     if split == "val" and not isinstance(labels, str):  # rows of labels are those of the training data
         labels = None
     with Untouched([data]):
-        source = open_source(data, name, label=labels)
+        source = open_source(data, name, label=labels, columns=columns)
         read = partial(scan_on, connected(on)) if on else scan
         return read(source, seen=lambda count: progress(name, count, source.length), **limits)
 

@@ -45,3 +45,19 @@ def test_a_path_is_read_as_it_stands(notebook, tmp_path):
     assert answer.shown.splits[0].rows == 200
     assert [column.name for column in answer.shown.columns] == ["age", "label"]
     assert refused(notebook, "%inspect_data gone.csv") == "there is no file or folder `gone.csv`"
+
+
+def test_columns_and_probabilities_may_be_given(notebook):
+    answer, _ = do(notebook, "%inspect_data table --columns age")
+    assert [column.name for column in answer.shown.columns] == ["age"]
+    told = refused(notebook, "%inspect_data table --columns age,price")
+    assert told == "`table` has no column `price`; its columns are `age`, `sold`"
+    told = refused(notebook, "%inspect_data table --columns age,")
+    assert told == "--columns takes names, as in `--columns age,income`; `age,` has an empty one"
+    do(notebook, "import numpy as np; probs = np.eye(len(y.unique()))[y] * 0.9 + 0.1 / len(y.unique())")
+    answer, _ = do(notebook, "%inspect_data train_dl --pred-probs probs")
+    assert "`probs` agrees with **1.00** of 96 rows" in answer.results["label-noise"].finding.message
+    assert refused(notebook, "%inspect_data train_dl --pred-probs probs[:9]").startswith("`probs[:9]` has 9 rows and")
+    do(notebook, "%bind pred_probs=probs")
+    answer, _ = do(notebook, "%recipe label-noise")
+    assert "`probs` agrees" in answer.results["label-noise"].finding.message

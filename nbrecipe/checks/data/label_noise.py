@@ -2,7 +2,9 @@
 
 Nearly every data set has wrong labels. They set a floor to the loss, and in validation they punish the right answer.
 A cheap model predicts each row from the others; where it is sure of another label, the row is worth a look. A few per
-cent are a hint with rows to read, never a fault: a cheap model errs too.
+cent are a hint with rows to read, never a fault: a cheap model errs too. Probabilities of a better model can be given
+(`%bind pred_probs=...`, or `%inspect_data --pred-probs`); whatever they say is a hint, since nobody knows how they came
+about.
 """
 
 from __future__ import annotations
@@ -11,12 +13,13 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...experiments.simple.noise import Noise, enough, train_noise
+from ...experiments.simple.noise import SURE, Noise, enough, train_noise
 from ...experiments.simple.rows import train_rows
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...scan.columns.kinds import Kind
@@ -45,16 +48,27 @@ MEANT = re.compile(r"nois\w*_?(label|target|rate|ratio)|(label|target)s?_?nois|c
 
 @check.run
 def run(bench: Bench) -> Finding:
-    rows = bench.once(train_rows)
-    if not rows.classes:
-        return skipped("the label is a number: no class can be called wrong")
-    if len(rows) < ROWS or not enough(rows):
-        return skipped(f"needs {ROWS} rows and 10 of each class to predict some from the others, not {len(rows)}")
+    given = bench.pred_probs is not None
+    lacking = None if given else _lacking(bench)
+    if lacking is not None:
+        return lacking
     seen = bench.once(train_noise)
-    told = f"{_model(seen)} agrees with **{number(1 - seen.disagree, 3)}** of {rows.extent}"
+    model = seen.model if given else f"a cheap model ({seen.model})"
+    told = f"{model} agrees with **{number(1 - seen.disagree, 3)}** of {seen.rows.extent}"
     measured = _measured(seen)
+    if given and _misplaced(seen):
+        order = ", ".join(map(str, seen.rows.classes[:NAMED])) + (", …" if len(seen.rows.classes) > NAMED else "")
+        return hint(
+            f"{told}, fewer than a guess would: its columns may stand for other classes than {order}",
+            fix="Give its rows in the order of the data, and its columns in the order of the classes.",
+            **measured,
+        )
     if 1 - seen.disagree / max(seen.guess, 1e-9) < KNOWS:
         return ok(f"{told}, a guess with {number(1 - seen.guess, 3)}: too little to doubt any label", **measured)
+    fix = "Read the rows with the label given and the one suggested; correct or drop those that are wrong."
+    if given and not seen.graded and seen.count:
+        return hint(f"{told} and doubts {seen.count}: {_listed(seen)}; where it is surest, it does not tell", fix=fix,
+                    **measured)  # fmt: skip
     if seen.low <= SOME or seen.surest < FADED * seen.next_surest or _able(seen) < FAIR:
         doubted = f" and doubts {seen.count} label{'s' * (seen.count != 1)}" if seen.count else ""
         return ok(f"{told}{doubted}; where it is surest, **{number(seen.surest, 2)}** have another label", **measured)
@@ -62,8 +76,7 @@ def run(bench: Bench) -> Finding:
         f"; of the half that it is surest of, **{number((seen.surest + seen.next_surest) / 2, 3)}** have another label "
         f"({number(seen.low, 2)} to {number(seen.high, 2)}); it doubts {seen.count} in all: {_listed(seen)}"
     )
-    fix = "Read the rows with the label given and the one suggested; correct or drop those that are wrong."
-    if seen.low <= MUCH or not _certain(seen):
+    if given or seen.low <= MUCH or not _certain(seen):
         return hint(told, fix=fix, **measured)
     if any(MEANT.search(cell.source) for cell in bench.cells):
         return hint(told, fix=fix, why="a cell names noise of the labels, so it may be meant", **measured)
@@ -86,8 +99,22 @@ def _able(seen: Noise) -> float:
     return (1 - seen.disagree) / max(1 - seen.low, 1e-9)
 
 
-def _model(seen: Noise) -> str:
-    return f"a cheap model ({seen.model})"
+def _lacking(bench: Bench) -> Finding | None:
+    """What keeps a cheap model from having a say."""
+    rows = bench.once(train_rows)
+    if not rows.classes:
+        return skipped("the label is a number: no class can be called wrong")
+    if len(rows) < ROWS or not enough(rows):
+        return skipped(f"needs {ROWS} rows and 10 of each class to predict some from the others, not {len(rows)}")
+    return None
+
+
+def _misplaced(seen: Noise) -> bool:
+    """Whether it is right less often than labels drawn by the frequencies of its own answers, beyond chance."""
+    shares = np.bincount(seen.rows.labels, minlength=len(seen.rows.classes)) / len(seen.rows)
+    answers = np.bincount(seen.table.argmax(1), minlength=len(seen.rows.classes)) / len(seen.rows)
+    chance = float(shares @ answers)
+    return 1 - seen.disagree < chance - SURE * math.sqrt(chance * (1 - chance) / len(seen.rows))
 
 
 def _listed(seen: Noise) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...bench import Bench
+from .given import given_rows
 from .libraries import library
 from .linear import FOLDS
 from .probabilities import OutOfFold, out_of_fold
@@ -58,6 +59,12 @@ class Noise:
     uniform: float
     model: str
 
+    @property
+    def graded(self) -> bool:
+        """Whether some rows are answered more surely than others, so that the surest half can be told."""
+        sure = np.sort(self.table.max(1))
+        return bool(sure[len(sure) // 2] < sure[-1])
+
     def suspects(self, most: int | None = None) -> list[Suspect]:
         """The most doubtful rows with the label given and the one suggested."""
         answers, classes = self.table.argmax(1), self.rows.classes
@@ -69,7 +76,12 @@ class Noise:
 
 
 def train_noise(bench: Bench) -> Noise:
-    """The labels of the training data. Raises what `train_rows` raises, and BadInput where a library is missing."""
+    """The labels of the training data, by `pred_probs` of the bench or by a cheap model.
+
+    Raises what `train_rows` or `given_rows` raises, and BadInput where a library is missing.
+    """
+    if bench.pred_probs is not None:
+        return noise(*bench.once(given_rows))
     rows = bench.once(train_rows)
     return noise(rows, bench.once(train_probabilities))
 

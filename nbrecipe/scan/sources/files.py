@@ -92,7 +92,7 @@ class Parquet(Source):
         #: file, row group, first row, rows
         self._groups: list[tuple[Path, int, int, int]] = []
         self.length = 0
-        names: list[str] = []
+        written: list[str] = []
         for path in paths:
             try:
                 file = library("pyarrow.parquet", "pyarrow").ParquetFile(path)
@@ -100,15 +100,23 @@ class Parquet(Source):
                 raise
             except Exception as error:
                 raise BadInput(f"`{path}` cannot be read: {told_of(error)}") from error
-            names = names or different(list(file.schema_arrow.names))
+            written = written or list(file.schema_arrow.names)
             for i in range(file.num_row_groups):
                 rows = file.metadata.row_group(i).num_rows
                 self._groups.append((path, i, self.length, rows))
                 self.length += rows
             file.close()
-        self._names, self.label = names, label_among(names)
+        self._written, self._names = written, different(written)
+        self.label = label_among(self._names)
+        #: the columns that are read, as they stand in the files; None for all
+        self._kept: list[str] | None = None
         self._at = -1
         self._open: Iterator[Any] = iter(())
+
+    def choose(self, columns: tuple[str, ...]) -> None:
+        super().choose(columns)
+        if set(self.chosen) <= set(self._written):  # else a plan lists what there is
+            self._names = self._kept = [name for name in self._names if name in self.chosen]
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_at": -1, "_open": None}
@@ -140,7 +148,7 @@ class Parquet(Source):
             skip = max(row - low, 0)
             try:
                 with library("pyarrow.parquet", "pyarrow").ParquetFile(path) as file:
-                    for batch in file.iter_batches(ROWS, row_groups=[group]):
+                    for batch in file.iter_batches(ROWS, row_groups=[group], columns=self._kept):
                         gone = min(skip, batch.num_rows)
                         skip -= gone
                         if gone < batch.num_rows:

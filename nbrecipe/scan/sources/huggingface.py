@@ -11,7 +11,7 @@ from ...batches import BadInput
 from ..columns.block import Block, Values, label_among, packed
 from .datasets import Opened, Stream, read
 from .source import Source
-from .tables import Arrow, Table
+from .tables import Arrow, Cut, Table
 
 #: examples that are decoded before they are handed on
 _AT_ONCE = 256
@@ -54,8 +54,7 @@ def of_dataset(data: Any, name: str) -> Source | None:
     if not hasattr(data, "num_rows"):
         source = Stream(name, Opened(data))
     elif _is_plain(data):
-        cut = Arrow(data.with_format("arrow")[:0])
-        source = Table(name, cut.names, len(data), Slices(data))
+        source = Table(name, Slices(data))
     else:
         source = Decoded(name, data)
     classes = {key: feature.names for key, feature in (data.features or {}).items() if hasattr(feature, "int2str")}
@@ -65,15 +64,20 @@ def of_dataset(data: Any, name: str) -> Source | None:
     return source
 
 
-class Slices:
+class Slices(Cut):
     """Cuts a data set without decoding anything."""
 
     def __init__(self, data: Any) -> None:
         self._data = data.with_format("arrow")
+        self.names, self.length = Arrow(self._data[:0]).names, len(data)
 
     def __call__(self, start: int, stop: int) -> dict[str, Values]:
         whole = Arrow(self._data[start:stop])
         return whole(0, whole.length)
+
+    def keep(self, places: list[int]) -> None:
+        self.names = [self.names[i] for i in places]
+        self._data = self._data.select_columns(self.names)
 
 
 def _is_plain(data: Any) -> bool:

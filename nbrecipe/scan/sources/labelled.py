@@ -33,6 +33,11 @@ class Labelled(Source):
             given = labels[rows] if isinstance(labels, np.ndarray) else packed([labels[i] for i in rows.tolist()])
             yield Block(rows, {**block.columns, self.label: given}, block.unread)
 
+    def choose(self, columns: tuple[str, ...]) -> None:
+        assert self.label is not None
+        self._source.choose(columns)
+        self.chosen = (*columns, self.label)
+
     def changed(self) -> str:
         return self._source.changed()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,21 @@ from .sparse import Sparse
 from .tables import table_of
 
 
-def open_source(data: Any, name: str = "the data", *, label: Any = None) -> Source:
+def open_source(data: Any, name: str = "the data", *, label: Any = None, columns: Sequence[str] = ()) -> Source:
     """A data set as rows. `label` is the name of the column with the labels, or the labels themselves, row by row.
 
-    Raises BadInput, saying what can be read, for anything else.
+    `columns` are those that are read, all where none is named. Raises BadInput, saying what can be read, for anything
+    else.
     """
     if isinstance(data, Source):
         return data
+    source = _labelled(data, name, label)
+    if columns:
+        source.choose(tuple(columns))
+    return source
+
+
+def _labelled(data: Any, name: str, label: Any) -> Source:
     try:
         source = _opened(data, name)
     except BadInput:

@@ -26,6 +26,8 @@ class Source(ABC):
     label: str | None = None
     #: the same where the user named it
     asked: str | None = None
+    #: the columns that are read and judged, where the user named them; empty for all
+    chosen: tuple[str, ...] = ()
     #: what the classes are called, by label
     names: Mapping[Any, str] = MappingProxyType({})
     #: rows; None where that is not known before the end
@@ -34,6 +36,10 @@ class Source(ABC):
     @abstractmethod
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         """The rows from `start` to `stop`, in order."""
+
+    def choose(self, columns: tuple[str, ...]) -> None:
+        """Read these columns alone, and the label where the user named it; a plan refuses what there is none of."""
+        self.chosen = tuple(dict.fromkeys([*columns, *([self.asked] if self.asked is not None else [])]))
 
     def changed(self) -> str:
         """What has become another since it was opened, in words; "" where nothing has."""

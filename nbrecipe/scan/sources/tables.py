@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,21 +14,37 @@ from ..columns.block import Block, Values, as_column, label_among, packed, stack
 from .libraries import library
 from .source import ROWS, VALUES, Source
 
-#: gives the rows from one number to another, by column
-Cut = Callable[[int, int], dict[str, Values]]
+
+class Cut(ABC):
+    """Gives the rows from one number to another, by column."""
+
+    names: list[str]
+    #: rows in all
+    length: int
+
+    @abstractmethod
+    def __call__(self, start: int, stop: int) -> dict[str, Values]:
+        """These rows of every column."""
+
+    @abstractmethod
+    def keep(self, places: list[int]) -> None:
+        """Cut the columns at these places alone."""
 
 
 class Table(Source):
     """Columns by slice: `cut(start, stop)` gives those rows of every column."""
 
-    def __init__(
-        self, name: str, columns: list[str], length: int, cut: Callable[[int, int], dict[str, Values]]
-    ) -> None:
-        if not columns:
+    def __init__(self, name: str, cut: Cut) -> None:
+        if not cut.names:
             raise BadInput(f"`{name}` has no columns")
-        self.name, self.length, self._cut = name, length, cut
-        self.label = label_among(columns)
-        self._step = max(1, min(ROWS, VALUES // len(columns)))
+        self.name, self.length, self._cut = name, cut.length, cut
+        self.label = label_among(cut.names)
+        self._step = max(1, min(ROWS, VALUES // len(cut.names)))
+
+    def choose(self, columns: tuple[str, ...]) -> None:
+        super().choose(columns)
+        if set(self.chosen) <= set(self._cut.names):  # else a plan lists what there is
+            self._cut.keep([i for i, name in enumerate(self._cut.names) if name in self.chosen])
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         assert self.length is not None
@@ -37,7 +54,7 @@ class Table(Source):
             yield Block(np.arange(low, high), self._cut(low, high))
 
 
-class Pandas:
+class Pandas(Cut):
     """Cuts a frame or a series of pandas; rows are counted from 0 whatever the index says."""
 
     def __init__(self, frame: Any) -> None:
@@ -48,6 +65,9 @@ class Pandas:
 
     def __call__(self, start: int, stop: int) -> dict[str, Values]:
         return {n: _of_pandas(c, start, stop) for n, c in zip(self.names, self._columns, strict=True)}
+
+    def keep(self, places: list[int]) -> None:
+        self.names, self._columns = [self.names[i] for i in places], [self._columns[i] for i in places]
 
 
 def _of_pandas(column: Any, start: int, stop: int) -> Values:
@@ -74,7 +94,7 @@ def _known(value: Any) -> Any:
     return None if type(value).__name__ in ("NAType", "NaTType") else value
 
 
-class Arrow:
+class Arrow(Cut):
     """Cuts a table of Arrow."""
 
     def __init__(self, table: Any) -> None:
@@ -84,8 +104,11 @@ class Arrow:
     def __call__(self, start: int, stop: int) -> dict[str, Values]:
         return columns_of(self._table.slice(start, stop - start), self.names)
 
+    def keep(self, places: list[int]) -> None:
+        self.names, self._table = [self.names[i] for i in places], self._table.select(places)
 
-class Polars:
+
+class Polars(Cut):
     """Cuts a frame or a series of Polars."""
 
     def __init__(self, frame: Any) -> None:
@@ -96,13 +119,17 @@ class Polars:
     def __call__(self, start: int, stop: int) -> dict[str, Values]:
         return columns_of(self._frame.slice(start, stop - start).to_arrow(), self.names)
 
+    def keep(self, places: list[int]) -> None:
+        self.names = [self.names[i] for i in places]
+        self._frame = self._frame.select(self.names)
+
 
 def table_of(data: Any, name: str, made: str) -> Source | None:
     """A frame or table as a source; None for anything else of these libraries."""
     kind = type(data).__name__
     if kind == "LazyFrame":
         raise BadInput(f"`{name}` is a LazyFrame: give `{name}.collect()`, or the path of the file it scans")
-    cut: Pandas | Polars | Arrow
+    cut: Cut
     if made == "pandas" and kind in ("DataFrame", "Series"):
         cut = Pandas(data)
     elif made == "polars" and kind in ("DataFrame", "Series"):
@@ -113,7 +140,7 @@ def table_of(data: Any, name: str, made: str) -> Source | None:
         cut = Pandas(data)
     else:
         return None
-    return Table(name, cut.names, cut.length, cut)
+    return Table(name, cut)
 
 
 def columns_of(table: Any, names: list[str]) -> dict[str, Values]:
