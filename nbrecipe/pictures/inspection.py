@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .batch import View
+from .browse import Card
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,25 @@ class Writing:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A row by itself, or two that belong together."""
+
+    cards: tuple[Card, ...]
+    #: what is to be seen of them: "differ in 3 of 784 values"
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Rows behind a finding, to be looked at."""
+
+    title: str
+    #: "image", "text", "tokens", "sequence" or "cells"
+    kind: str
+    rows: tuple[Beside, ...]
+
+
+@dataclass(frozen=True)
 class Inspection:
     """Everything that is shown of the data, but for the findings."""
 
@@ -105,3 +125,5 @@ class Inspection:
     #: texts of the first split
     writings: tuple[Writing, ...] = ()
     notes: tuple[str, ...] = ()
+    #: rows that the findings speak of
+    looks: tuple[Look, ...] = ()

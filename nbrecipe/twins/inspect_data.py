@@ -31,6 +31,7 @@ from ..scan.reading import ERRORS, Scan, scan
 from ..scan.seen import inspection
 from ..scan.sources.opening import open_source
 from ..verbs import Shown
+from .behind import looks
 
 UNCHANGED = "your data are as they were"
 #: examples that are shown: drawn at random, and those furthest out
@@ -122,11 +123,12 @@ def inspect_data_of(
         shown = _seen(bench, scans)
     data = [check for check in all_checks().values() if check.chapter == "data"]
     checks = [check for check in data if check.cost != "instant" or check.rows]
-    results = verbs.SESSION.run(checks, bench)
+    found = {result.id: result for result in verbs.SESSION.run(checks, bench)}
+    with bench.untouched():
+        shown = replace(shown, looks=looks(bench, found))
     told = " and ".join(f"`{read.name}`" for read in scans)
     note = "; ".join([*(f"`{s.name}` {s.stopped}: {s.extent}" for s in scans if s.stopped), UNCHANGED])
     seconds = time.perf_counter() - start
-    found = {result.id: result for result in results}
     return Inspected(f"Data: {told}", found, note=note, seconds=seconds, shown=shown, scans=tuple(scans))
 
 

@@ -13,6 +13,7 @@ from ..findings import html, text
 from ..pieces import table
 from ..pieces.fragment import fragment, image, rich, static
 from ..pieces.words import readable, sentence
+from . import beside
 from .still import png
 
 __all__ = ["html_of", "png", "text_of"]
@@ -24,13 +25,15 @@ LINES, OPEN = 24, 12
 
 def html_of(report: Report, shown: Inspection, drawn: bytes | None) -> str:
     """A fragment that needs no script: splits, bars, findings, examples, numbers; `drawn` is what `png` makes."""
-    style = f"<style>{static('batch.css')}{static('inspection.css')}</style>"
+    sheets = ["batch.css", *(["browse.css"] if shown.looks else []), "inspection.css"]
+    style = f"<style>{''.join(map(static, sheets))}</style>"
     parts = [html.header(report), _splits(shown), _columns(shown)]
     if drawn is not None:
         parts.append(f'<div class="nbr-bars">{image(drawn, words(shown))}</div>')
     if shown.balance is not None and shown.balance.guess:
         parts.append(f'<div class="nbr-place">{rich(sentence(shown.balance.guess))}</div>')
     parts.append(f'<div class="nbr-part">{html.rows(report, fold=True)}</div>')
+    parts += [beside.html_of(each) for each in shown.looks]
     parts += [_writing(each) for each in shown.writings]
     parts += [f'<div class="nbr-fed nbr-part">{view(each, DETAIL)}</div>' for each in shown.views]
     parts.append(_axes(shown))
@@ -140,7 +143,8 @@ def text_of(report: Report, shown: Inspection) -> str:
         parts.append("\n".join([told, *habits]))
     parts.append("\n".join(text.wrap(f"  {sentence(n).replace('`', '')}", "    ") for n in _notes(shown)))
     parts += ["\n".join(spoken_view(each)) for each in shown.views]
-    return readable("\n\n".join(filter(None, [*parts, *text.rows(report, fold=True)])))
+    seen = ["\n".join(text.wrap(line, "      ") for line in beside.text_of(each)) for each in shown.looks]
+    return readable("\n\n".join(filter(None, [*parts, *text.rows(report, fold=True), *seen])))
 
 
 def _labels(shown: Inspection) -> Iterator[str]:
