@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+#: texts that are tried together where one among many cannot be encoded
+TOGETHER = 32
 #: what a token stands at that stands for no part of the text
 NOWHERE = (-1, -1)
 
@@ -155,14 +157,24 @@ class Tokenizer(ABC):
                 return self.batch(texts, special)
             except Exception:  # one of them cannot be encoded: find out which
                 pass
-        rows: list[Sequence[int]] = []
+        rows: list[Sequence[int]] = [()] * len(texts)
         failed: dict[int, str] = {}
-        for place, text in enumerate(texts):
-            row, why = self._one(text, special)
-            rows.append(row)
-            if why:
-                failed[place] = why
+        for start in range(0, len(texts), TOGETHER):
+            some = texts[start : start + TOGETHER]
+            for place, (row, why) in enumerate(self._several(some, special), start):
+                rows[place] = row
+                if why:
+                    failed[place] = why
         return Ids.of(rows, failed)
+
+    def _several(self, texts: Sequence[Any], special: bool) -> list[tuple[Sequence[int], str]]:
+        """A few texts together where that can be, else one by one."""
+        if all(type(text) is str for text in texts):
+            try:
+                return [(row.tolist(), "") for row in self.batch(texts, special).rows()]
+            except Exception:
+                pass
+        return [self._one(text, special) for text in texts]
 
     def _one(self, text: Any, special: bool) -> tuple[Sequence[int], str]:
         if not isinstance(text, str):
