@@ -1,0 +1,148 @@
+"""What was counted of texts, in plain words: rows of a name and a sentence, as a page lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .ends import Text
+from .lengths import Lengths
+from .reading import TextScan
+from .shift import CHANCE, Difference, Shift, difference, label_shifts
+from .table import pieces
+
+#: labels, rows and letters that are named
+SHIFTS, ROWS, LETTERS = 4, 3, 12
+#: roles that every text is expected to have alike
+ROLES = ("begin", "classify", "separate", "end")
+Rows = tuple[tuple[str, str], ...]
+
+
+def rows_told(scan: TextScan, val: TextScan | None = None) -> Rows:
+    """What stands beside the numbers: special tokens, labels, scripts, letters, failures; and how `val` differs."""
+    made = [*_special(scan), *_letters(scan), *_scripts(scan), *_labels(scan), *_failed(scan)]
+    return (*made, *(_difference(scan, val) if val is not None else ()))
+
+
+def percent(share: float) -> str:
+    """A share in per cent: "0 %", "under 0.1 %", "0.4 %", "23 %"; never "100 %" or "0 %" where it is not that."""
+    value = 100 * share
+    if share in (0, 1):
+        return f"{value:.0f} %"
+    if value < 0.1 or value > 99.9:
+        return "under 0.1 %" if value < 1 else "over 99.9 %"
+    return f"{value:.1f} %" if value < 9.95 or value >= 99 else f"{value:.0f} %"
+
+
+def quoted(text: str) -> str:
+    """A word as it can stand between back quotes, with what cannot be seen written out."""
+    plain = text.replace("`", "'")
+    return "".join(one if one.isprintable() and not one.isspace() else _code(one) for one in plain) or "∅"
+
+
+def _code(letter: str) -> str:
+    named = {" ": "␣", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    return named.get(letter, f"U+{ord(letter):04X}")
+
+
+def _special(scan: TextScan) -> Iterator[tuple[str, str]]:
+    part = scan.part
+    roles = scan.tokenizer.specials.roles
+    named = {role: i for i, told in roles.items() for role in told.split(", ")}
+    seen = {}
+    for role in ROLES:
+        counts = part.special.get(role)
+        if counts is not None and counts.rows and named[role] not in seen:
+            (piece,) = pieces(scan.tokenizer, [named[role]])
+            seen[named[role]] = f"`{quoted(piece)}` {_times(counts)}"
+    if seen:
+        yield "special tokens", "; ".join(seen.values())
+    if part.doubled:
+        yield "doubled", f"{part.doubled} texts begin with a special token twice"
+
+
+def _times(counts: Lengths) -> str:
+    """ "once in every text", "never", "once in 98 % of the texts, twice in 2 %"."""
+    values, rows = counts.table()
+    often = {0: "never", 1: "once", 2: "twice"}
+    told = [(often.get(int(value), f"{value} times"), n / counts.rows) for value, n in zip(values, rows, strict=True)]
+    if len(told) == 1:
+        return told[0][0] + ("" if told[0][0] == "never" else " in every text")
+    told = sorted(told, key=lambda one: -one[1])
+    first = f"{told[0][0]} in {percent(told[0][1])} of the texts"
+    rest = [f"{often} in {percent(share)}" for often, share in told[1:3]]
+    return ", ".join([first, *rest]) + (", …" if len(told) > 3 else "")
+
+
+def _letters(scan: TextScan) -> Iterator[tuple[str, str]]:
+    found = scan.part.unknown_letters.most(LETTERS)
+    if found:
+        more = "" if scan.part.unknown_letters.exact else ", at least"
+        yield "unknown letters", ", ".join(f"`{quoted(letter)}` {count}×" for letter, count in found) + more
+
+
+def _scripts(scan: TextScan) -> Iterator[tuple[str, str]]:
+    if scan.part.unspaced:
+        told = "are in scripts that put no spaces between words: left out of tokens to a word"
+        yield "without spaces", f"{scan.part.unspaced} texts {told}"
+
+
+def _labels(scan: TextScan) -> Iterator[tuple[str, str]]:
+    shifts = label_shifts(scan.part.labels or {})
+    clear = [shift for shift in shifts if shift.is_clear]
+    if len(shifts) == 2:
+        clear = [shift for shift in clear if shift.longer > 0.5]  # the other says the same
+    if clear:
+        more = f"; and {len(clear) - SHIFTS} more labels" if len(clear) > SHIFTS else ""
+        yield "lengths by label", "; ".join(_shift(scan, shift) for shift in clear[:SHIFTS]) + more
+    elif shifts:
+        yield (
+            "lengths by label",
+            f"no label's texts are clearly longer or shorter than the others ({len(shifts)} tested)",
+        )
+
+
+def _shift(scan: TextScan, shift: Shift) -> str:
+    name = quoted(str(scan.names.get(shift.label, shift.label)))
+    way = "longer" if shift.longer > 0.5 else "shorter"
+    share = percent(max(shift.longer, 1 - shift.longer))
+    against = f"median {shift.median} against {shift.median_others}"
+    return f"texts of `{name}` are {way}, {against}: in {share} of the pairs ({_p(shift.p)})"
+
+
+def _p(p: float) -> str:
+    return f"p < {CHANCE}" if p < CHANCE else f"p = {p:.3f}"
+
+
+def _failed(scan: TextScan) -> Iterator[tuple[str, str]]:
+    if scan.part.failed:
+        first = "; ".join(f"row {one.row}: {one.why}" for one in scan.failed[:ROWS])
+        yield "failed", f"{scan.part.failed} of {scan.rows} rows: {first}" + ("; …" if scan.part.failed > ROWS else "")
+    if scan.part.blank:
+        first = ", ".join(f"row {row}" for row in scan.part.blank_rows[:ROWS])
+        yield "empty", f"{scan.part.blank} texts ({first}{', …' if scan.part.blank > ROWS else ''})"
+
+
+def _difference(scan: TextScan, val: TextScan) -> Iterator[tuple[str, str]]:
+    found = difference(scan, val)
+    yield "new in " + f"`{val.name}`", _new(scan, found)
+    shift = found.lengths
+    if shift is not None and shift.is_clear:
+        way = "longer" if shift.longer > 0.5 else "shorter"
+        against = f"median {shift.median} against {shift.median_others}"
+        yield f"lengths in `{val.name}`", f"{way} than in `{scan.name}`, {against} ({_p(shift.p)})"
+    ours, theirs = found.unknown
+    if ours or theirs:
+        told = f"in {percent(theirs)} of the texts, against {percent(ours)} in `{scan.name}`"
+        yield f"unknown in `{val.name}`", told
+
+
+def _new(scan: TextScan, found: Difference) -> str:
+    named = ", ".join(f"`{quoted(piece)}`" for piece in pieces(scan.tokenizer, found.ids[:LETTERS]))
+    told = f"{percent(found.share)} of its tokens never stand in `{scan.name}`"
+    return f"{told}; {percent(found.expected)} are to be expected of data drawn alike" + (f": {named}" if named else "")
+
+
+def row_told(text: Text) -> str:
+    """Where a text stands and what it has: "row 17: 512 tokens, 3 unknown"."""
+    beside = [f"{count} {what}" for count, what in ((text.unknown, "unknown"), (text.bytes, "lone bytes")) if count]
+    return f"row {text.row}: " + ", ".join([f"{text.tokens} tokens", *beside])
