@@ -37,6 +37,8 @@ LOSSES, FELL = ("cross_entropy", "nll_loss", "binary_cross_entropy", "binary_cro
 RIGHT = 0.8
 #: chance that a model which answers each class with any one class makes a renaming of all of them, C!/C^C
 CHANCE = 1e-3
+#: classes that are named beside the picture
+NAMED = 6
 Table = dict[int, dict[int, int]]
 
 
@@ -159,6 +161,11 @@ def draw(ax: Axes, seen: Seen) -> None:
     for target, said, count in seen["table"]:
         size = sum(n for t, _, n in seen["table"] if t == target)
         ax.scatter([said], [target], s=60 * count / size, color="C0" if said == target else "C1")
+    classes = sorted({name for target, said, _ in seen["table"] for name in (target, said)})
+    if len(classes) <= NAMED:
+        ax.set_xticks(classes)
+        ax.set_yticks(classes)
+    ax.margins(0.15)
     ax.invert_yaxis()
     ax.set_xlabel("answer")
     ax.set_ylabel("label")

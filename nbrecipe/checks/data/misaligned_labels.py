@@ -149,10 +149,9 @@ def _code(k: int) -> str:
 def draw(ax: Axes, seen: Seen) -> None:
     """What a cheap model makes of the labels, by shift."""
     places = [int(k) for k in seen["skills"]]
-    best = max(seen["skills"], key=lambda k: seen["skills"][k])
-    ax.bar(
-        places, [max(v, 0.0) for v in seen["skills"].values()], color=["C1" if str(k) == best else "C0" for k in places]
-    )
+    colours = ["C1" if k == seen.get("shift") else "C0" for k in places]
+    ax.bar(places, [max(v, 0.0) for v in seen["skills"].values()], color=colours)
+    ax.set_xticks(places)
     ax.set_xlabel("rows that labels are shifted")
     ax.set_ylabel("skill")
 

@@ -33,6 +33,8 @@ TIMES = 3
 KNOWS = 0.4
 #: share of right answers after the renaming, as a share of that on training rows
 RIGHT = 0.85
+#: classes that are named beside the picture
+NAMED = 6
 
 
 @check.run
@@ -98,14 +100,24 @@ def _plain(seen: Across) -> list[list[object]]:
     return [[str(seen.classes[i]), str(seen.classes[j]), int(seen.table[i, j])] for i, j in pairs]
 
 
+def _in_order(name: str) -> tuple[float, str]:
+    """Numbers by what they are, then words by their letters."""
+    return (float(name), "") if name.lstrip("-").isdigit() else (math.inf, name)
+
+
 @check.draw
 def draw(ax: Axes, seen: Seen) -> None:
     """How often each class got each answer."""
-    sizes: dict[str, int] = {}
-    for label, _, count in seen["table"]:
-        sizes[label] = sizes.get(label, 0) + count
+    names = sorted({name for label, answer, _ in seen["table"] for name in (label, answer)}, key=_in_order)
+    sizes = {name: sum(count for label, _, count in seen["table"] if label == name) for name in names}
     for label, answer, count in seen["table"]:
-        ax.scatter([answer], [label], s=60 * count / sizes[label], color="C0" if answer == label else "C1")
+        colour = "C0" if answer == label else "C1"
+        ax.scatter(names.index(answer), names.index(label), s=60 * count / sizes[label], color=colour)
+    if len(names) <= NAMED:
+        ax.set_xticks(range(len(names)), names)
+        ax.set_yticks(range(len(names)), names)
+    ax.margins(0.15)
+    ax.invert_yaxis()
     ax.set_xlabel("answer")
     ax.set_ylabel("label")
 

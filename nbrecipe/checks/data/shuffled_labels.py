@@ -141,7 +141,7 @@ def _name(bench: Bench, split: str) -> str:
 def draw(ax: Axes, seen: Seen) -> None:
     """What each cheap model scores, and what it would with labels permuted."""
     ax.barh(list(seen["scores"]), list(seen["scores"].values()), color="C0")
-    ax.axvline(seen["chance"], color="C1")
+    ax.axvline(seen["chance"], color="C2", linestyle="--", linewidth=1)
     ax.set_xlabel("balanced accuracy" if seen["classes"] else "correlation")
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import math
+import textwrap
 import warnings
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from ...finding import Result
+from ...finding import Result, number
 from ...report import drawing_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.text import Text
 
 #: mid-tones with a contrast of at least 4 on white and on #111, because a saved image cannot follow the theme
 TEXT = "#747e8a"
@@ -22,6 +25,10 @@ PIXELS = 100
 SMALL, LARGE = (2.4, 1.15), (5.0, 3.0)
 #: inches that a horizontal bar and its name take for each point of type
 BAR = 0.02
+#: share of the width that the names of bars may take
+NAMES = 0.6
+#: pixels between an axis and what stands beside it
+AIR = 10
 
 
 def styled(size: float = 8.0) -> AbstractContextManager[None]:
@@ -94,7 +101,7 @@ def _drawn(result: Result, size: tuple[float, float], type_size: float) -> Figur
 
 
 def _fit(drawn: Figure, ax: Axes, type_size: float) -> None:
-    """Labels of one size that do not touch; room for every bar."""
+    """Labels of one size that neither touch nor leave the picture; room for every bar and name."""
     from matplotlib.patches import Rectangle
 
     for text in ax.texts:
@@ -104,5 +111,61 @@ def _fit(drawn: Figure, ax: Axes, type_size: float) -> None:
         counted = not ax.patches and all(x == x // 1 for x in places)  # there is no layer 1.5
         ax.locator_params(axis="x", nbins=3, integer=counted)
     bars = {patch.get_y() for patch in ax.patches if isinstance(patch, Rectangle)}
-    if len(bars) > 1:
-        drawn.set_figheight(max(drawn.get_figheight(), BAR * type_size * len(bars)))
+    names = [name for name in ax.get_yticklabels() if any(map(str.isalpha, name.get_text()))]
+    if names:
+        room = NAMES * drawn.bbox.width
+        ax.set_yticks(ax.get_yticks(), [_cut(name, room) for name in ax.get_yticklabels()])
+    rows = max(len(bars), len(names))
+    if rows > 1:
+        drawn.set_figheight(max(drawn.get_figheight(), BAR * type_size * rows))
+    up = ax.yaxis.label
+    beside = max((tick.get_window_extent().width for tick in ax.get_yticklabels()), default=0.0)
+    _name_axes(drawn, ax, beside + AIR + up.get_window_extent().width)
+    if not ax.lines and not ax.texts:
+        _tell_bars(drawn.bbox.width - beside - AIR, ax)
+
+
+def _name_axes(drawn: Figure, ax: Axes, beside: float) -> None:
+    """The names of the axes in as many lines as there is room for, and beneath long names of bars to the right."""
+    across, up = ax.xaxis.label, ax.yaxis.label
+    below = 2 * AIR + 2 * across.get_window_extent().height
+    _break(across, across.get_window_extent().width, drawn.bbox.width)
+    _break(up, up.get_window_extent().height, drawn.bbox.height - below)
+    if across.get_window_extent().width > drawn.bbox.width - beside:
+        ax.set_xlabel(across.get_text(), loc="right")
+
+
+def _cut(name: Text, room: float) -> str:
+    """A name with its middle left out where it has more letters than there is room for."""
+    told, long = name.get_text(), name.get_window_extent().width
+    if long <= room:
+        return told
+    half = int(len(told) * room / long - 1) // 2
+    return f"{told[:half]}…{told[-half:]}"
+
+
+def _break(name: Text, long: float, room: float) -> None:
+    """Break a name into lines of one length."""
+    told = name.get_text()
+    if long > room:
+        even = math.ceil(len(told) / math.ceil(long / room)) + 2
+        name.set_text(textwrap.fill(told, min(even, int(len(told) * room / long))))
+
+
+def _tell_bars(room: float, ax: Axes) -> None:
+    """The number of each lying bar at its end: a short one beside a long one is not seen."""
+    from matplotlib.container import BarContainer
+
+    for bars in ax.containers:
+        if not isinstance(bars, BarContainer) or bars.orientation != "horizontal":
+            continue
+        values: list[float] = [float(patch.get_width()) for patch in bars.patches]
+        if min(values) < 0 or not math.isfinite(max(values)):
+            continue
+        told = ax.bar_label(bars, [_brief(value) for value in values], padding=3)
+        wide = max(text.get_window_extent().width for text in told) + AIR
+        ax.set_xlim(right=max(values) * (1 + wide / max(room - wide, wide)))
+
+
+def _brief(value: float) -> str:
+    return str(int(value)) if value.is_integer() and value < 1e6 else number(value, 3)

@@ -74,3 +74,43 @@ def test_a_bug_in_a_picture_does_not_take_the_finding_with_it(monkeypatch):
 def test_a_picture_of_nothing_is_left_out(monkeypatch):
     monkeypatch.setitem(reports.DRAWN, "loss-at-init", lambda ax, seen: ax.barh(["copies"], [0]))
     assert figure.png(reports.init().results["loss-at-init"]) is None
+
+
+def lying(names, values, across):
+    def draw(ax, seen):
+        ax.barh(names, values, color="C0")
+        ax.set_xlabel(across)
+
+    return draw
+
+
+def drawn(monkeypatch, draw):
+    monkeypatch.setattr(figure, "LARGE", figure.SMALL)
+    monkeypatch.setitem(reports.DRAWN, "loss-at-init", draw)
+    made = figure.figure(reports.init().results["loss-at-init"])
+    made.canvas.draw()
+    return made
+
+
+@pytest.mark.parametrize("across", ["rows", "share of the rows that stand there once more"])
+@pytest.mark.parametrize("name", ["a", "a bar with a long name of its own"])
+def test_no_name_of_an_axis_leaves_the_picture(monkeypatch, name, across):
+    made = drawn(monkeypatch, lying([name, "b"], [3, 4], across))
+    box = made.axes[0].xaxis.label.get_window_extent()
+    assert box.x0 >= 0
+    assert box.x1 <= made.bbox.x1 + 1
+    assert made.axes[0].get_xlabel().replace("\n", " ") == across
+
+
+def test_a_lying_bar_has_its_number_at_its_end(monkeypatch):
+    made = drawn(monkeypatch, lying(["copies", "rows"], [12, 1499], "rows"))
+    assert [text.get_text() for text in made.axes[0].texts] == ["12", "1499"]
+    assert all(text.get_window_extent().x1 <= made.bbox.x1 for text in made.axes[0].texts)
+
+
+def test_a_picture_with_words_of_its_own_keeps_them(monkeypatch):
+    def draw(ax, seen):
+        ax.barh(["rows"], [2])
+        ax.text(1, 0, "own")
+
+    assert [text.get_text() for text in drawn(monkeypatch, draw).axes[0].texts] == ["own"]
