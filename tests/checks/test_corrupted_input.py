@@ -56,7 +56,7 @@ def test_nan_that_reaches_the_answer_is_a_fault_with_its_examples():
 
 
 def test_infinity_is_told_apart():
-    assert "are infinite, in example 0 of 24" in found(toys.mlp((6, 8, 3)), with_nan(1, torch.inf)).message
+    assert "is infinite, in example 0 of 24" in found(toys.mlp((6, 8, 3)), with_nan(1, torch.inf)).message
 
 
 def test_nan_that_the_model_deals_with_is_a_hint():

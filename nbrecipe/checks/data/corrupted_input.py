@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -24,73 +25,103 @@ from ...decoding.worded import class_names
 from ...finding import Finding, Verdict, bad, hint, number, ok, skipped
 from ...probes.batch.blanks import VALUES, Blanks, blanks, targets_differ, uncounted
 from ...probes.batch.fed import Fed, fed
+from ...probes.batch.filled import filled
 from ...scan import held
+from ...scan.looks import filled as looks
 from ...scan.looks.broken import Broken, broken
 from ...scan.reading import Scan
+from ...scan.sources.tables import Pandas
+from ...scan.table.selection import line_for
 
 check = Check(__name__, tip="duplicates and corruption", rows=True)
 
+SPLITS = (("train", held.train_scan), ("val", held.val_scan))
+
 #: values that an image has at least
 PIXELS = 64
-#: values that stand for "missing" by custom; and how many deviations from the others such a value has to lie
-FILLS, APART = (-9999.0, -999.0, -99.0, 999.0, 9999.0, 99999.0, -32768.0, 1e20), 10.0
-#: examples that are named in a message
-NAMED = 5
+#: examples that are named in a message, columns beside the first, and kinds of damage that are told together
+NAMED, COLUMNS, TOLD = 5, 3, 3
 
 
 @check.run
 def run(bench: Bench) -> Finding:
     """Judge the rows of the data set where it has been read, and the batch at hand."""
-    read = bench.known(held.train_scan)
-    found = [] if read is None else [_of_rows(bench, read, some) for some in broken(read)]
-    if read is None:
+    scans = {split: scan for split, measure in SPLITS if (scan := bench.known(measure)) is not None}
+    if "train" not in scans:
         return _of_batch(bench)
+    found = [_of_rows(bench, split, scan, some) for split, scan in scans.items() for some in broken(scan)]
+    found += [_of_fills(scan, fills) for scan in scans.values() if (fills := looks.filled(scan))]
     if bench.model is not None and bench.find("batch") is not None:
         with suppress(BadInput):
             found.append(_of_batch(bench))
-    if not found:
-        return ok(f"{read.extent} of `{read.name}` can be read, are finite, and none is blank", rows=read.rows)
-    order = (Verdict.BAD, Verdict.HINT, Verdict.OK, Verdict.SKIPPED)
-    return min(found, key=lambda finding: order.index(finding.verdict))
+    worse = [finding for finding in found if finding.verdict in (Verdict.BAD, Verdict.HINT)]
+    if not worse:
+        read = " and ".join(f"{scan.extent} of `{scan.name}`" for scan in scans.values())
+        whole = f"{read} can be read, are finite, and none is blank"
+        return ok(whole, rows=sum(scan.rows for scan in scans.values()))
+    worse.sort(key=lambda finding: finding.verdict is not Verdict.BAD)
+    return replace(worse[0], message="; ".join(finding.message for finding in worse[:TOLD]))
 
 
-def _of_rows(bench: Bench, read: Scan, some: Broken) -> Finding:
+def _of_fills(read: Scan, fills: tuple[looks.Filled, ...]) -> Finding:
+    """Columns in which one value may stand for what is missing."""
+    first, others = fills[0], fills[1 : 1 + COLUMNS]
+    size = len(read.part.sample.block())
+    rows = ", ".join(map(str, first.rows[:NAMED])) + (", …" if first.count > NAMED else "")
+    of = read.extent if size == read.rows else f"{size} of {read.rows} rows"
+    more = "".join(f", `{one.axis}` {number(one.value)} in {100 * one.share:.1f} %" for one in others)
+    left = f", and {len(fills) - 1 - len(others)} more columns hold such a value" * (len(fills) > 1 + len(others))
+    return hint(
+        f"`{first.axis}` is **{number(first.value)}** in **{100 * first.share:.1f} %** of {of} of `{read.name}` (row "
+        f"{rows}), {first.apart:.0f} deviations from its other values{more}{left}",
+        fix="See whether it stands for what is missing; if so, fill it, or tell the model by a column of its own.",
+        code=f"{read.name}[{first.axis!r}].replace({first.value:g}, float('nan'))" * _in_frame(read, first),
+        fills=[[one.axis, one.value, one.share] for one in fills[:50]],
+        rows=list(first.rows),
+    )
+
+
+def _in_frame(read: Scan, fill: looks.Filled) -> bool:
+    """Whether it is a column of a frame of pandas, under a name that can be written."""
+    return isinstance(getattr(read.source, "cut", None), Pandas) and fill.column and read.name.isidentifier()
+
+
+def _of_rows(bench: Bench, split: str, read: Scan, some: Broken) -> Finding:
     """What is wrong with some rows of the data set."""
     named = ", ".join(map(str, some.rows[:NAMED])) + (", …" if some.count > NAMED else "")
-    rows = f"row {named}" if some.count == 1 else f"**{some.count}** rows ({named})"
-    told = f"{'at least ' if some.more else ''}{rows} in {read.extent} of `{read.name}`"
+    several = f"{'at least ' if some.more else ''}**{some.count}** rows ({named}) in {read.extent}"
+    told = f"{f'row {named}' if some.count == 1 else several} of `{read.name}`"
     numbers: dict[str, Any] = {"rows": list(some.rows), "count": some.count}
     if some.what == "unread":
-        sure = some.again and _draws_all(bench)
-        first = f"row {some.rows[0]}: {some.told}"
+        sure = some.again and _draws_all(getattr(bench, f"{split}_loader"))
+        first = "" if some.count == 1 else f"; row {some.rows[0]}"
         fix = "Look at what these rows are read from; mend or leave them out."
-        return (bad if sure else hint)(f"{told} cannot be read; {first}", fix=fix, **numbers)
+        return (bad if sure else hint)(f"{told} cannot be read{first}: {some.told}", fix=fix, **numbers)
+    told += " holds" if some.count == 1 else " hold"
     if some.what == "infinite":
         fix = "Find where they come from, then fill or drop them before training."
-        return (bad if _reaches(bench, some) else hint)(
-            f"{told} hold {some.told} in `{some.column}`", fix=fix, **numbers
-        )
+        return (bad if _reaches(bench, split, some) else hint)(f"{told} {some.told} in `{some.column}`", fix=fix, **numbers)
     if some.own is not None:
         name = class_names(bench).get(some.own, some.own) if isinstance(some.own, int) else some.own
         fix = "See whether that class is blank by nature; if so, all is well."
-        return hint(f"{told} hold {some.told}; they are class `{name}`, and all of it", fix=fix, **numbers)
+        return hint(f"{told} {some.told}; they are class `{name}`, and all of it", fix=fix, **numbers)
     return (bad if some.differ else hint)(
-        f"{told} hold {some.told}" + (", and their labels differ: nothing can tell them apart" if some.differ else ""),
+        f"{told} {some.told}" + (", and their labels differ: nothing can tell them apart" if some.differ else ""),
         fix="Look at what these rows were read from, and drop those that hold nothing.",
-        code="%inspect_data",
+        code=line_for(read.name, some.rows[:NAMED]),
         **numbers,
     )
 
 
-def _draws_all(bench: Bench) -> bool:
-    """Whether the training loader draws every row."""
-    return type(getattr(bench.train_loader, "sampler", None)) in (RandomSampler, SequentialSampler)
+def _draws_all(loader: Any) -> bool:
+    """Whether a loader draws every row."""
+    return type(getattr(loader, "sampler", None)) in (RandomSampler, SequentialSampler)
 
 
-def _reaches(bench: Bench, some: Broken) -> bool:
+def _reaches(bench: Bench, split: str, some: Broken) -> bool:
     """Whether such a row, in a batch as the loader makes it, makes the model's answer NaN as well."""
-    loader = bench.train_loader
-    if bench.model is None or not isinstance(loader, DataLoader) or not _draws_all(bench):
+    loader = getattr(bench, f"{split}_loader")
+    if bench.model is None or not isinstance(loader, DataLoader) or not _draws_all(loader):
         return False
     try:
         chosen = sorted({some.rows[0], *range(min(8, len(loader.dataset)))})  # type: ignore[arg-type]
@@ -119,9 +150,9 @@ def _of_batch(bench: Bench) -> Finding:
         if blank is not None:
             return _judged(bench, seen, blank)
     for name, tensor in rows:
-        filled = _filled(name, tensor)
-        if filled is not None:
-            return filled
+        told = filled(name, tensor)
+        if told is not None:
+            return told
     count = sum(tensor.numel() for _, tensor in inputs)
     if not rows:
         return ok(f"all **{count}** values are finite", values=count)
@@ -145,7 +176,7 @@ def _nonfinite(seen: Fed, inputs: list[tuple[str, Tensor]]) -> Finding | None:
         held = wrong.reshape(whole, -1).any(1).nonzero().flatten().tolist() if whole and whole == seen.size else []
         there = f", in {_examples(held, seen.size)}" if held else ""
         return (hint if dealt else bad)(
-            f"**{count}** of {tensor.numel()} values of `{name}` are {kinds}{there}"
+            f"**{count}** of {tensor.numel()} values of `{name}` {'is' if count == 1 else 'are'} {kinds}{there}"
             + ("; the model's answer is finite all the same" if dealt else ""),
             fix="Find where they come from, then fill or drop them before training.",
             code=f"torch.isfinite({name}).all()",
@@ -205,27 +236,6 @@ def _dense(seen: Fed, name: str) -> bool:
     tensor = next(t for other, t in seen.tensors() if other == name)
     sparse = tensor.ndim == 2 and float((tensor == 0).float().mean()) >= 0.5
     return not others and not sparse and tensor[:1].numel() >= PIXELS
-
-
-def _filled(name: str, tensor: Tensor) -> Finding | None:
-    """Columns with a value that by custom stands for "missing", far from all others."""
-    if tensor.ndim != 2 or not tensor.is_floating_point() or len(tensor) < 4:
-        return None
-    for fill in FILLS:
-        there = tensor == fill
-        counts = there.sum(0)
-        for column in ((counts > 1) & (counts < len(tensor))).nonzero().flatten().tolist():
-            others = tensor[:, column][~there[:, column]].float()
-            spread = max(float(others.std(correction=0)), 1e-6)
-            if abs(fill - float(others.mean())) > APART * spread:
-                return hint(
-                    f"`{name}` holds **{number(fill)}** in {int(counts[column])} of {len(tensor)} examples in column "
-                    f"{column}, {abs(fill - float(others.mean())) / spread:.0f} deviations from the others",
-                    fix="See whether it stands for a missing value; if so, fill it or tell the model.",
-                    column=column,
-                    fill=fill,
-                )
-    return None
 
 
 def _own_class(bench: Bench, target: Any, places: list[int]) -> str:

@@ -19,7 +19,7 @@ from ...batches import BadInput
 from ...bench import Bench, Missing
 from ...check import Check
 from ...decoding.worded import class_names
-from ...finding import Finding, Seen, bad, hint, ok, skipped
+from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...probes.init.label_counts import class_call
 from ...scan import held
 from ...scan.columns.kinds import Kind
@@ -149,7 +149,7 @@ def _unseen(bench: Bench, train: Scan, val: Scan, task: Task | None, call: LossC
     why = _meant(unseen, known, rows / max(sum(there.values()), 1), task, call)
     if why or not train.whole:
         return hint(told, why=why or "not all training rows were read", **given, **seen)
-    return bad(told, why=f"a random split would do so at most once in {1 / chance:.0f} times", **given, **seen)
+    return bad(told, why=f"a random split would do so at most once in {number(1 / chance, 3)} times", **given, **seen)
 
 
 def _meant(unseen: dict[Hashable, int], known: Any, share: float, task: Task | None, call: LossCall | None) -> str:

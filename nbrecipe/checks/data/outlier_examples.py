@@ -17,6 +17,7 @@ from ...check import Check
 from ...finding import Finding, Seen, hint, number, ok, skipped
 from ...scan import held
 from ...scan.looks.outlying import FEWEST, Apart, outlying
+from ...scan.table.selection import line_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -53,7 +54,7 @@ def run(bench: Bench) -> Finding:
     return hint(
         f"**{len(first)}** {stand} apart: {told}",
         fix="Look at these rows, and correct or drop what is not an example.",
-        code="%inspect_data",
+        code=line_for(data.name, list(first)[:NAMED]),
         why="the tail of the other rows makes such a gap in one of a hundred data sets",
         **measured,
     )
@@ -69,8 +70,7 @@ def draw(ax: Axes, seen: Seen) -> None:
     if isinstance(seen["axes"], list):
         labels = [f"row {row}, {axis}" for row, axis in zip(seen["rows"][:8], seen["axes"][:8], strict=True)]
         ax.barh(labels, seen["times"][:8], color="C1")
-    ax.axvline(1.0, color="C0")
-    ax.set_xlabel("times as far from the median as the next")
+    ax.set_xlabel("times as far from the median as the next row")
 
 
 @check.breaks

@@ -73,10 +73,10 @@ def _flagged(model: nn.Module, bench: Bench, worst: _Size, told: str, numbers: d
     carried = squashed or entry.answer > ANSWER
     certain = carried and (worst.bytes or (worst.size > LARGE and layers(model) > 1))
     claim = bad if certain and is_fresh(bench) and not normalises(model) else hint
-    what = "bytes, with " if worst.bytes and not worst.why else ""
+    what = "as bytes, with" if worst.bytes and not worst.why else "with"
     after = "" if squashed else f"; what `{where}` answers has {number(entry.answer, 3)}"
     return claim(
-        f"`{entry.source}` enters `{where}` as {what}a root mean square of **{number(worst.size, 3)}**, from "
+        f"`{entry.source}` enters `{where}` {what} a root mean square of **{number(worst.size, 3)}**, from "
         f"{number(worst.low, 3)} to {number(worst.high, 3)}, where weights are drawn for **1**{after}",
         fix="Divide by 255, once, before they enter." if worst.bytes else "Scale each input by its training data.",
         code="x = x / 255" if worst.bytes else _standardised(worst.meeting.values),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,14 @@ class Ask:
         """Out of what a page sends."""
         texts = {name: str(given.get(name) or "").strip() for name in ("filter", "search", "sort")}
         return cls(**texts, descending=bool(given.get("descending")), wrong=bool(given.get("wrong")))
+
+
+def line_for(name: str, rows: Sequence[int]) -> str:
+    """The line that browses these rows of a data set; "" where its name is no single word."""
+    if not re.fullmatch(r"[\w./\[\]]+", name):
+        return ""
+    asked = f"row == {rows[0]}" if len(rows) == 1 else f"row in ({', '.join(map(str, rows))})"
+    return f'%browse {name} --filter "{asked}"'
 
 
 def selected(table: Table, ask: Ask) -> Array:
