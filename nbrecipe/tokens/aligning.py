@@ -2,33 +2,108 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .failing import SURROGATE
+from .placing import SPACES, Unit, placed
+
 if TYPE_CHECKING:
     from .tokenizer import Tokenizer
 
-#: half of a pair that UTF-16 writes one character with; alone it is none
-SURROGATE = re.compile("[\ud800-\udfff]")
+#: what decoding writes for bytes that are no character
+BROKEN = "\ufffd"
+#: tokens that one character may be cut into, with what is merged to its ends
+PARTS = 8
 
 
 def aligned(tokenizer: Tokenizer, text: str, ids: np.ndarray, special: np.ndarray) -> np.ndarray:
-    """(T, 2) spans in characters: each token's own text is looked for from where the last one ended.
+    """(T, 2) spans in characters: what each token decodes to is looked for behind the one before it.
 
-    What is not found there stands nowhere, (-1, -1): text that the tokenizer changed is not guessed at.
+    Tokens that only together are a character stand at that character; those of text that was changed (case, accents,
+    compatibility forms, white space) where its own characters are; an unknown one at what is left between its
+    neighbours. What cannot be placed for certain stands nowhere, (-1, -1).
     """
     spans = np.full((len(ids), 2), -1, np.int64)
-    at = 0
-    for place, i in enumerate(ids.tolist()):
-        said = "" if special[place] else tokenizer.decode([i]).strip()
-        start = text.find(said, at) if said else -1
-        if start >= 0 and not text[at:start].strip():
-            spans[place] = (start, start + len(said))
-            at = start + len(said)
+    if not tokenizer.decodes:
+        return spans
+    units = list(_units(tokenizer, ids.tolist(), special))
+    spaced = _spaced(tokenizer, units, ids)
+    found = placed(text, units, spaced)
+    if any(place is None for place in found):  # the text was changed: compare what no such change touches
+        folded, starts, ends = folding(text)
+        same = [Unit(one.first, one.last, None if one.said is None else _fold(one.said)) for one in units]
+        again = placed(folded, same, spaced)
+        if again.count(None) < found.count(None):
+            found = [place and (starts[place[0]], ends[place[1] - 1]) for place in again]
+    for unit, place in zip(units, found, strict=True):
+        if place is not None:
+            spans[unit.first : unit.last] = place
     return spans
+
+
+def _units(tokenizer: Tokenizer, ids: list[int], special: np.ndarray) -> Iterator[Unit]:
+    """Tokens with the text of each; those that are parts of a character in one."""
+    said: dict[int, str | None] = {}
+    unknown, place = tokenizer.specials.unknown, 0
+    while place < len(ids):
+        i, end = ids[place], place + 1
+        if special[place]:
+            place = end
+            continue
+        if i not in said:
+            said[i] = None if i == unknown else _said(tokenizer, [i])
+        whole = said[i]
+        if whole is not None and BROKEN in whole:
+            for last in range(place + 2, min(place + PARTS, len(ids)) + 1):
+                joined = _said(tokenizer, ids[place:last])
+                if joined and BROKEN not in joined and not special[place:last].any():
+                    whole, end = joined, last
+                    break
+        yield Unit(place, end, whole)
+        place = end
+
+
+def _said(tokenizer: Tokenizer, ids: list[int]) -> str | None:
+    try:
+        return tokenizer.decode(ids)
+    except Exception:  # the user's code: an id that it does not know
+        return None
+
+
+def _spaced(tokenizer: Tokenizer, units: list[Unit], ids: np.ndarray) -> bool:
+    """Whether tokens are words, between which decoding writes spaces."""
+    told = [one for one in units if one.said and one.said.strip()][:2]
+    if len(told) < 2:
+        return False
+    both = _said(tokenizer, [int(ids[one.first]) for one in told])
+    return both == " ".join(str(one.said) for one in told)
+
+
+@lru_cache(maxsize=4096)
+def _fold(text: str) -> str:
+    """Without case, accents and compatibility forms, which tokenizers take away."""
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(letter for letter in unicodedata.normalize("NFKD", apart) if not unicodedata.combining(letter))
+
+
+def folding(text: str) -> tuple[str, list[int], list[int]]:
+    """The text so folded, and the first character and the one behind the last that each of its characters is of."""
+    parts: list[str] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    for place, letter in enumerate(text):
+        part = _fold(letter)
+        if not part and ends:  # an accent belongs to the letter before it
+            ends[-1] = place + 1
+        parts.append(part)
+        starts += [place] * len(part)
+        ends += [place + 1] * len(part)
+    return "".join(parts), starts, ends
 
 
 def of_bytes(text: str, pieces: Sequence[bytes]) -> np.ndarray:
@@ -41,9 +116,30 @@ def of_bytes(text: str, pieces: Sequence[bytes]) -> np.ndarray:
     ends = np.cumsum(lengths)
     whole = text.encode("utf-8", "surrogatepass")
     said = b"".join(pieces)
-    if said != whole and said != SURROGATE.sub("\ufffd", text).encode():
+    if said != whole and said != SURROGATE.sub(BROKEN, text).encode():
         return np.full((len(pieces), 2), -1, np.int64)
     first = (np.frombuffer(whole, np.uint8) & 0xC0) != 0x80  # a byte that begins a character
     before = np.concatenate([[0], np.cumsum(first)])  # characters begun before each byte
     starts = before[np.minimum(ends - lengths + 1, len(whole))] - 1
     return np.stack([np.where(lengths > 0, starts, before[ends]), before[ends]], 1)
+
+
+def whole_spaces(text: str, pieces: Sequence[str], spans: np.ndarray) -> np.ndarray:
+    """Spans of tokens whose spaces the library trimmed off, with them: "Ġthe" stands for " the".
+
+    A mark of a word's start that the tokenizer put in itself, "▁" in front of the first word, has no width.
+    """
+    made = np.array(spans)
+    before = 0
+    for place, (piece, (start, end)) in enumerate(zip(pieces, spans.tolist(), strict=True)):
+        if start < 0:
+            continue
+        plain = piece.translate(SPACES)
+        lead = len(plain) - len(plain.lstrip())
+        if lead == len(piece) and piece.strip("▁") == "" and not text[start:end].isspace() and text[start:end] != piece:
+            made[place] = start
+        elif lead and (start == end or not text[start].isspace()):
+            at = max(start - lead, before)
+            made[place, 0] = at if at < start and text[at:start].isspace() else start
+        before = max(before, int(made[place, 1]))
+    return made

@@ -9,11 +9,12 @@ from .kinds.functions import Functions
 from .kinds.hugging_face import HuggingFace
 from .kinds.ranked import Ranked
 from .kinds.rust import Rust
+from .kinds.sentence_piece import SentencePiece
 from .kinds.table import Table
 from .tokenizer import Tokenizer
 
 #: asked in this order: the first that takes it has it
-KINDS: tuple[type[HuggingFace | Rust | Ranked | Table | Functions], ...] = (HuggingFace, Rust, Ranked, Table, Functions)
+KINDS: tuple[type[Tokenizer], ...] = (HuggingFace, Rust, Ranked, SentencePiece, Table, Functions)
 
 
 def open_tokenizer(given: Any, name: str = "the tokenizer") -> Tokenizer:

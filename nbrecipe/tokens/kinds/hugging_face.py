@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from ..aligning import aligned
+from ..aligning import aligned, whole_spaces
+from ..asbefore import uncut
 from ..tokenizer import Encoding, Ids, Specials, Tokenizer
+from .rust import byte_piece, normalised, of_letters
 
 #: what transformers writes for "no limit"
 NO_LIMIT = 10**9
-BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 class HuggingFace(Tokenizer):
@@ -30,14 +31,16 @@ class HuggingFace(Tokenizer):
         """Whether this is one, by what it can do: transformers need not be imported."""
         return all(hasattr(given, name) for name in ("convert_ids_to_tokens", "all_special_ids", "batch_decode"))
 
-    @property
+    @cached_property
     def size(self) -> int | None:
         return max(self.given.get_vocab().values(), default=-1) + 1
 
     @cached_property
     def specials(self) -> Specials:
         role = {field: getattr(self.given, f"{name}_token_id", None) for field, name in _ROLES.items()}
-        return Specials(**role, every=frozenset(int(i) for i in self.given.all_special_ids))
+        added = getattr(self.given, "added_tokens_decoder", {})
+        more = {int(i) for i, token in added.items() if getattr(token, "special", False)}
+        return Specials(**role, every=frozenset({*map(int, self.given.all_special_ids), *more}))
 
     @property
     def limit(self) -> int | None:
@@ -50,38 +53,56 @@ class HuggingFace(Tokenizer):
         return str(side) if side is not None else None
 
     def batch(self, texts: Sequence[str], special: bool = True) -> Ids:
-        return Ids.of(self._called(list(texts), special)["input_ids"])
+        return Ids.of(self._called(list(texts), special)["input_ids"] if texts else [])
 
     def encode(self, text: str, special: bool = True) -> Encoding:
-        given = self._called([text], special, spans=self.fast)
+        more = {"return_offsets_mapping": True} if self.fast else {}
+        given = self._called([text], special, return_special_tokens_mask=True, **more)
         ids = np.asarray(given["input_ids"][0], np.int64)
         own = np.asarray(given["special_tokens_mask"][0], bool)
         if not self.fast:
             return Encoding(text, ids, aligned(self, text, ids, own), own)
         spans = np.asarray(given["offset_mapping"][0], np.int64).reshape(-1, 2)
         spans[own] = -1
-        return Encoding(text, ids, spans, own)
+        return Encoding(text, ids, whole_spaces(text, given.tokens(0), spans), own)
 
     def decode(self, ids: Sequence[int], special: bool = True) -> str:
-        return str(self.given.decode([int(i) for i in ids], skip_special_tokens=not special))
+        return str(self.given.decode([int(i) for i in ids], skip_special_tokens=not special, **self._plain))
 
     def piece(self, i: int) -> str | None:
         found = self.given.convert_ids_to_tokens(int(i))
         return None if found is None else str(found)
 
     def normalised(self, text: str) -> str:
-        backend = getattr(self.given, "backend_tokenizer", None)
-        step = getattr(backend, "normalizer", None)
-        return text if step is None else str(step.normalize_str(text))
+        return text if self._library is None else normalised(self._library, text)
+
+    @cached_property
+    def _bytes(self) -> bool:
+        return self._library is not None and of_letters(self._library)
 
     def is_byte(self, i: int) -> bool:
-        return BYTE.fullmatch(self.piece(i) or "") is not None
+        return byte_piece(self.piece(i), self._bytes)
 
-    def _called(self, texts: list[str], special: bool, spans: bool = False) -> Any:
-        return self.given(
-            texts, add_special_tokens=special, padding=False, truncation=False, return_attention_mask=False,
-            return_token_type_ids=False, return_special_tokens_mask=True, return_offsets_mapping=spans, verbose=False,
-        )  # fmt: skip
+    @property
+    def _library(self) -> Any:
+        """What a fast one is built on: a `tokenizers.Tokenizer`; None for the others."""
+        held = getattr(self.given, "backend_tokenizer", None) if self.fast else None
+        return held if hasattr(held, "no_truncation") else None
+
+    @property
+    def _plain(self) -> dict[str, bool]:
+        """Where tidying up of spaces is set but not done, it is not asked for: that would be warned of."""
+        given = self.given
+        unheeded = not getattr(given, "clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", True)
+        model = type(getattr(self._library, "model", None)).__name__
+        return {"clean_up_tokenization_spaces": False} if unheeded and model == "BPE" else {}
+
+    def _called(self, texts: list[str], special: bool, **more: bool) -> Any:
+        with nullcontext() if self._library is None else uncut(self._library):
+            return self.given(
+                texts, add_special_tokens=special, padding=False, truncation=False, return_attention_mask=False,
+                verbose=False, **more,
+            )  # fmt: skip
 
 
 _ROLES = {

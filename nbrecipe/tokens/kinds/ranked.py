@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 
 from ..aligning import of_bytes
+from ..kept import role_of
 from ..tokenizer import Encoding, Ids, Specials, Tokenizer
-from .table import role_of
 
 
 class Ranked(Tokenizer):

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..aligning import whole_spaces
+from ..asbefore import uncut
+from ..kept import role_of
 from ..tokenizer import Encoding, Ids, Specials, Tokenizer
-from .table import role_of
+
+#: a byte that was fallen back to
+BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 class Rust(Tokenizer):
@@ -22,7 +28,7 @@ class Rust(Tokenizer):
         """Whether this is one, by what it can do."""
         return all(hasattr(given, name) for name in ("encode_batch", "id_to_token", "get_vocab"))
 
-    @property
+    @cached_property
     def size(self) -> int | None:
         return max(self.given.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
@@ -30,26 +36,80 @@ class Rust(Tokenizer):
     def specials(self) -> Specials:
         added = self.given.get_added_tokens_decoder()
         every = {int(i): str(token.content) for i, token in added.items() if token.special}
-        named = {role: i for i, piece in every.items() if (role := role_of(piece))}
-        return Specials(**named, every=frozenset(every))
+        named = {role: i for i, piece in reversed(every.items()) if (role := role_of(piece))}
+        unknown = self.given.token_to_id(getattr(self.given.model, "unk_token", None) or "")
+        if unknown is not None:
+            named["unknown"] = int(unknown)
+        if self.given.padding is not None:
+            named["padding"] = int(self.given.padding["pad_id"])
+        return Specials(**named, every=frozenset({*every, *named.values()}))
+
+    @property
+    def limit(self) -> int | None:
+        cut = self.given.truncation
+        return int(cut["max_length"]) if cut is not None else None
+
+    @property
+    def side(self) -> str | None:
+        filled = self.given.padding
+        return str(filled["direction"]).lower() if filled is not None else None
 
     def batch(self, texts: Sequence[str], special: bool = True) -> Ids:
-        return Ids.of([found.ids for found in self.given.encode_batch(list(texts), add_special_tokens=special)])
+        with uncut(self.given):
+            encode = getattr(self.given, "encode_batch_fast", self.given.encode_batch)  # without places; since 0.20
+            found = encode(list(texts), add_special_tokens=special)
+        return Ids.of([one.ids for one in found])
 
     def encode(self, text: str, special: bool = True) -> Encoding:
-        found = self.given.encode(text, add_special_tokens=special)
-        own = np.array(found.special_tokens_mask, bool)
-        spans = np.array(found.offsets, np.int64).reshape(-1, 2)
-        spans[own] = -1
-        return Encoding(text, np.array(found.ids, np.int64), spans, own)
+        with uncut(self.given):
+            found = self.given.encode(text, add_special_tokens=special)
+        return encoded(text, found)
 
     def decode(self, ids: Sequence[int], special: bool = True) -> str:
         return str(self.given.decode([int(i) for i in ids], skip_special_tokens=not special))
 
     def piece(self, i: int) -> str | None:
-        found = self.given.id_to_token(int(i))
+        found = self.given.id_to_token(int(i)) if int(i) >= 0 else None
         return None if found is None else str(found)
 
     def normalised(self, text: str) -> str:
-        step = self.given.normalizer
-        return text if step is None else str(step.normalize_str(text))
+        return normalised(self.given, text)
+
+    @cached_property
+    def _bytes(self) -> bool:
+        return of_letters(self.given)
+
+    def is_byte(self, i: int) -> bool:
+        return byte_piece(self.piece(i), self._bytes)
+
+
+def encoded(text: str, found: Any) -> Encoding:
+    """The library's encoding of a text as ours."""
+    own = np.array(found.special_tokens_mask, bool)
+    spans = np.array(found.offsets, np.int64).reshape(-1, 2)
+    spans[own] = -1
+    return Encoding(text, np.array(found.ids, np.int64), whole_spaces(text, found.tokens, spans), own)
+
+
+def normalised(library: Any, text: str) -> str:
+    """What the library's normalizer makes of a text."""
+    step = library.normalizer
+    return text if step is None else str(step.normalize_str(text))
+
+
+def of_letters(library: Any) -> bool:
+    """Whether the library writes bytes as letters, as GPT-2 has it."""
+    parts = (library.pre_tokenizer, library.decoder)
+    return any("ByteLevel" in repr(part) for part in parts if part is not None)
+
+
+def byte_piece(piece: str | None, letters: bool) -> bool:
+    """Whether a piece is a lone byte: "<0xF0>", or where bytes are `letters` one of those that are no ASCII."""
+    if piece is None:
+        return False
+    return BYTE.fullmatch(piece) is not None or (letters and len(piece) == 1 and _high(ord(piece)))
+
+
+def _high(code: int) -> bool:
+    """Whether a letter stands for a byte from 128 on: those that can be printed stand for themselves."""
+    return 161 <= code < 256 or 256 + 34 <= code < 256 + 68  # the others are numbered from 256 on, after 34 of ASCII

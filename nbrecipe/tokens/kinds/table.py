@@ -28,7 +28,7 @@ class Table(Tokenizer):
 
     @staticmethod
     def takes(given: Any) -> bool:
-        """Whether this is a dict of pieces and ids, either way round, a list of pieces, or an object with such alone."""
+        """Whether this is a dict of pieces and ids, either way round, a list of pieces, or holds such and no more."""
         if isinstance(given, (Mapping, list, tuple)):
             return is_table(given)
         makes = any(hasattr(given, name) for name in ("encode", "tokenize")) or callable(given)
@@ -43,10 +43,14 @@ class Table(Tokenizer):
         return kept_specials(self.given, self.pieces)
 
     def batch(self, texts: Sequence[str], special: bool = True) -> Ids:
-        return Ids.of([self._row(text) for text in texts])
+        if not self.letters:
+            return Ids.of([self._row(text) for text in texts])
+        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
+        values = self._letters("".join(texts))
+        return Ids(values, lengths)
 
     def encode(self, text: str, special: bool = True) -> Encoding:
-        ids = np.array(self._row(text), np.int64)
+        ids = self.batch([text], special).values
         if self.letters:
             first = np.arange(len(text))
             spans = np.stack([first, first + 1], 1)
@@ -62,13 +66,32 @@ class Table(Tokenizer):
         return self.pieces.get(int(i))
 
     def _row(self, text: str) -> list[int]:
-        parts: Sequence[str] = text if self.letters else text.split()
-        unknown, known = self.specials.unknown, self.ids_of
+        parts, unknown, known = text.split(), self.specials.unknown, self.ids_of
         if unknown is not None:
             return [known.get(part, unknown) for part in parts]
         try:
             return [known[part] for part in parts]
         except KeyError as missing:
-            raise BadInput(
-                f"the table has no entry {missing.args[0]!r}, and none for what is unknown"
-            ) from None
+            raise self._missing(missing.args[0]) from None
+
+    @cached_property
+    def _by_code(self) -> np.ndarray:
+        """The id of each character by its number in Unicode; -1 where there is none."""
+        ids = np.full(0x110000, -1, np.int64)
+        for piece, i in self.ids_of.items():
+            if len(piece) == 1:
+                ids[ord(piece)] = i
+        return ids
+
+    def _letters(self, text: str) -> np.ndarray:
+        """Looked up all at once."""
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        ids = self._by_code[codes]
+        if (ids < 0).any():
+            if self.specials.unknown is None:
+                raise self._missing(text[int(np.argmax(ids < 0))])
+            ids[ids < 0] = self.specials.unknown
+        return ids
+
+    def _missing(self, piece: str) -> BadInput:
+        return BadInput(f"the table has no entry {piece!r}, and none for what is unknown")

@@ -1,0 +1,122 @@
+"""Where people and libraries keep special ids and tables of a vocabulary: the names of attributes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .tokenizer import Specials
+
+#: how special tokens are written in vocabularies
+SPECIAL = re.compile(r"<\|?[^<>\s|]+\|?>|\[[A-Z_]+\d*\]")
+#: the field of Specials for what stands within the brackets
+WRITTEN = {
+    "pad": "padding", "padding": "padding", "unk": "unknown", "unknown": "unknown", "oov": "unknown", "bos": "begin",
+    "s": "begin", "sos": "begin", "start": "begin", "eos": "end", "/s": "end", "end": "end", "cls": "classify",
+    "sep": "separate", "mask": "mask", "endoftext": "end",
+}  # fmt: skip
+#: how attributes name each role
+SHORT = {
+    "padding": ("pad",), "unknown": ("unk",), "begin": ("bos", "sos"), "end": ("eos", "eot"), "classify": ("cls",),
+    "separate": ("sep",), "mask": ("mask",),
+}  # fmt: skip
+#: what follows there
+ENDINGS = ("_token_id", "_id", "_idx", "_index")
+#: attributes that hold texts by their ids, or ids by their texts
+TABLES = (
+    "itos", "id2word", "idx2word", "index2word", "id2token", "idx2token", "idx2char", "int_to_char", "id2char",
+    "ix_to_char", "index_word", "id_to_token", "stoi", "word2id", "word2idx", "word2index", "token2id", "token2idx",
+    "char2idx", "char_to_int", "char2id", "char_to_ix", "word_index", "token_to_id", "vocab", "vocabulary",
+)  # fmt: skip
+#: methods that give them
+GIVEN = ("get_itos", "get_stoi", "get_vocab", "get_vocabulary")
+
+
+def role_of(piece: str) -> str | None:
+    """The role of a special token by the way it is written, as a field of Specials; None for none."""
+    return WRITTEN.get(piece.strip("<>[]|").lower()) if SPECIAL.fullmatch(piece) else None
+
+
+def kept_id(given: Any, role: str) -> int | None:
+    """The special id of a role that an object keeps in an attribute or gives by a method; None for none."""
+    for short in SHORT[role]:
+        for ending in ENDINGS:
+            i = _number(getattr(given, short + ending, None))
+            if i is not None:
+                return i
+    return None
+
+
+def _number(held: Any) -> int | None:
+    """A whole number from 0 on: SentencePiece has -1 for none."""
+    try:
+        held = held() if callable(held) and not isinstance(held, type) else held
+    except Exception:  # a method of the user's that wants more
+        return None
+    whole = isinstance(held, (int, np.integer)) and not isinstance(held, bool)
+    return int(held) if whole and held >= 0 else None
+
+
+def kept_specials(given: Any, pieces: Mapping[int, str]) -> Specials:
+    """The special ids of an object: those that it keeps, else by how the pieces of its table are written."""
+    every = {i: piece for i, piece in pieces.items() if SPECIAL.fullmatch(piece)}
+    named: dict[str, int] = {}
+    for i, piece in every.items():
+        if role := role_of(piece):
+            named.setdefault(role, i)
+    kept = {role: kept_id(given, role) for role in SHORT}
+    own = {role: i for role, i in kept.items() if i is not None}
+    more = getattr(given, "all_special_ids", None)
+    held = {int(i) for i in more} if isinstance(more, (list, tuple, set, frozenset)) else set()
+    named |= own
+    return Specials(**named, every=frozenset({*every, *own.values(), *held}))
+
+
+def is_table(given: Any) -> bool:
+    """Whether this is a dict of pieces and ids, either way round, or a list of pieces."""
+    if isinstance(given, Mapping):
+        return bool(given) and all(
+            isinstance(a, (str, int, np.integer)) and isinstance(b, (str, int, np.integer)) and type(a) is not type(b)
+            for a, b in given.items()
+        )
+    return isinstance(given, (list, tuple)) and bool(given) and all(isinstance(piece, str) for piece in given)
+
+
+def both_ways(given: Any) -> tuple[dict[str, int], dict[int, str]]:
+    """A table as ids by their pieces and pieces by their ids."""
+    if not isinstance(given, Mapping):
+        pieces = dict(enumerate(given))
+    elif all(isinstance(key, str) for key in given):
+        return {piece: int(i) for piece, i in given.items()}, {int(i): piece for piece, i in given.items()}
+    else:
+        pieces = {int(i): piece for i, piece in given.items()}
+    ids: dict[str, int] = {}
+    for i, piece in pieces.items():
+        ids.setdefault(piece, i)
+    return ids, pieces
+
+
+def kept_table(given: Any) -> Any:
+    """The table that an object keeps, as it keeps it; None for none."""
+    for name in TABLES:
+        held = getattr(given, name, None)
+        inner = held if is_table(held) else kept_table(held) if _vocabulary(held) else None
+        if inner is not None:
+            return inner
+    for name in GIVEN:
+        method = getattr(given, name, None)
+        try:
+            held = method() if callable(method) else None
+        except Exception:  # a method of the user's that wants more
+            continue
+        if is_table(held):
+            return held
+    return None
+
+
+def _vocabulary(held: Any) -> bool:
+    """An object of its own that may keep a table, such as torchtext's `Vocab`."""
+    return held is not None and not callable(held) and not isinstance(held, (str, bytes, int, float, list, Mapping))
