@@ -14,12 +14,10 @@ from .columns.axes import axes_of
 from .columns.kinds import Kind
 from .counts.spread import Spread
 from .reading import Scan
-from .writing import few_values, fills, writings
+from .writing import few_values, writings
 
 #: bars of a histogram; labels that are listed; axes that are shown
 BARS, LABELS, AXES = 24, 24, 64
-#: values that are told of for standing far from all others
-NOTES = 8
 #: share of the rows beyond either end of the bars
 BEYOND = 0.005
 #: whole numbers below this have bars of their own
@@ -40,7 +38,7 @@ def inspection(scans: Sequence[Scan], names: Mapping[Any, str] | None = None) ->
         axes=tuple(axes),
         balance=_balance(scans, names or first.source.names),
         writings=writings(first),
-        notes=(*fills(first)[:NOTES], *notes),
+        notes=notes,
     )
 
 

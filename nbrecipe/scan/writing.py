@@ -1,4 +1,4 @@
-"""What is told of texts and values: words, habits of writing and what to do about them, values far from all others."""
+"""What is told of texts and values: words, habits of writing and what to do about them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from ..finding import number
 from ..pictures.inspection import Habit, Writing
-from .columns.axes import axes_of
 from .columns.block import Values
 from .columns.kinds import Kind
 from .counts.words import Words
@@ -29,11 +28,6 @@ ADVICE = {
 }
 #: words and values that are named; values up to which a column has few, and rows from which that says something
 NAMED, FEW, ROWS = 5, 20, 50
-#: share of the rows from which on a value far from all others is told of, its rows at least, and values besides it
-SHARE, LEAST, BESIDES = 0.005, 10, 10
-#: gap to the next value, in standard deviations of all other rows
-APART = 1.0
-Array = np.ndarray[Any, Any]
 
 
 def writings(scan: Scan) -> tuple[Writing, ...]:
@@ -86,41 +80,3 @@ def _plain(values: Values) -> list[Any]:
 def _brief(value: Any) -> str:
     text = number(value) if isinstance(value, float) else str(value)
     return text if len(text) <= 24 else text[:23] + "…"
-
-
-def fills(scan: Scan) -> tuple[str, ...]:
-    """Values of numeric columns that stand often, and far from all others: what is missing may be told by them."""
-    block = scan.part.sample.block()
-    told = []
-    for name, kind in scan.plan.kinds.items():
-        values = block.columns.get(name)
-        if values is None or kind not in (Kind.NUMBER, Kind.TABLE):
-            continue
-        names, table = axes_of(name, kind, values)
-        for axis, column in zip(names, table.T, strict=True):
-            found = _fill(np.asarray(column, dtype=np.float64))
-            if found is not None:
-                rows = block.rows[column == found[0]]
-                first = ", ".join(f"row {row}" for row in rows[:3].tolist())
-                told.append(
-                    f"`{axis}` is {found[0]:g} in {found[1]:.1%} of the rows ({first}), far from all other "
-                    "values: does it stand for what is missing?"
-                )
-    return tuple(told)
-
-
-def _fill(column: Array) -> tuple[float, float] | None:
-    """The least or greatest value and its share, where it stands often and alone."""
-    there = column[np.isfinite(column)]
-    values, counts = np.unique(there, return_counts=True)
-    if len(values) <= BESIDES:
-        return None
-    for end, beside in ((0, 1), (-1, -2)):
-        share = counts[end] / len(column)
-        if counts[end] < LEAST or share < SHARE or share > 0.5:
-            continue
-        others = there[there != values[end]]
-        deviation = float(others.std())
-        if deviation > 0 and math.isfinite(deviation) and abs(values[end] - values[beside]) > APART * deviation:
-            return float(values[end]), float(share)
-    return None

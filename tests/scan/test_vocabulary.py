@@ -12,7 +12,7 @@ from nbrecipe.scan.counts.letters import SPACE, SYMBOL, letters
 from nbrecipe.scan.counts.words import Words
 from nbrecipe.scan.reading import scan
 from nbrecipe.scan.sources.opening import open_source
-from nbrecipe.scan.writing import fills, writings
+from nbrecipe.scan.writing import writings
 
 TEXTS = [
     "see http://a.b  x", " lead", "<b>x</b> &amp;", "SHOUTING LOUD", "", "   ", "é", "\ud800", "tab\t\tx",
@@ -92,34 +92,6 @@ def test_texts_are_told_of_and_short_lists_of_names_are_not():
     ]
     shown = str(nbrecipe.inspect_data({"colour": ["red", "<i>"] * 60}))
     assert "2 different: `red` 50%, `<i>` 50%" in shown
-
-
-def test_values_that_stand_often_and_far_from_all_others_are_named():
-    generator = np.random.default_rng(0)
-    age = np.where(np.arange(1000) % 25 == 3, -999, generator.integers(18, 80, 1000))
-    (told,) = fills(scan(open_source({"age": age}, "x")))
-    assert told == (
-        "`age` is -999 in 4.0% of the rows (row 3, row 28, row 53), far from all other values: "
-        "does it stand for what is missing?"
-    )
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        np.random.default_rng(0).normal(size=2000),
-        np.random.default_rng(0).poisson(3, 2000),
-        np.minimum(np.random.default_rng(0).exponential(20, 2000), 50),  # cut off at 50, as prices are
-        np.where(np.random.default_rng(0).random(2000) < 0.7, 0, np.random.default_rng(1).exponential(5, 2000)),
-        np.random.default_rng(0).integers(0, 2, 2000),
-        np.random.default_rng(0).integers(0, 12, 2000) * 30.5,
-        np.random.default_rng(0).lognormal(0, 2, 2000),
-        np.full(2000, np.nan),
-    ],
-    ids=["normal", "counts", "cut off", "zero inflated", "flags", "levels", "long tail", "missing"],
-)
-def test_values_that_belong_to_the_others_are_not(values):
-    assert fills(scan(open_source({"x": values}, "x"))) == ()
 
 
 def test_every_text_is_escaped_and_can_be_written(tmp_path):

@@ -27,10 +27,9 @@ from ...probes.batch.blanks import VALUES, Blanks, blanks, targets_differ, uncou
 from ...probes.batch.fed import Fed, fed
 from ...probes.batch.filled import filled
 from ...scan import held
-from ...scan.looks import filled as looks
 from ...scan.looks.broken import Broken, broken
+from ...scan.looks.filled import as_hint
 from ...scan.reading import Scan
-from ...scan.sources.tables import Pandas
 from ...scan.table.selection import line_for
 
 check = Check(__name__, tip="duplicates and corruption", rows=True)
@@ -39,8 +38,8 @@ SPLITS = (("train", held.train_scan), ("val", held.val_scan))
 
 #: values that an image has at least
 PIXELS = 64
-#: examples that are named in a message, columns beside the first, and kinds of damage that are told together
-NAMED, COLUMNS, TOLD = 5, 3, 3
+#: examples that are named in a message, and kinds of damage that are told together
+NAMED, TOLD = 5, 3
 
 
 @check.run
@@ -50,7 +49,7 @@ def run(bench: Bench) -> Finding:
     if "train" not in scans:
         return _of_batch(bench)
     found = [_of_rows(bench, split, scan, some) for split, scan in scans.items() for some in broken(scan)]
-    found += [_of_fills(scan, fills) for scan in scans.values() if (fills := looks.filled(scan))]
+    found += [told for scan in scans.values() if (told := as_hint(scan)) is not None]
     if bench.model is not None and bench.find("batch") is not None:
         with suppress(BadInput):
             found.append(_of_batch(bench))
@@ -61,29 +60,6 @@ def run(bench: Bench) -> Finding:
         return ok(whole, rows=sum(scan.rows for scan in scans.values()))
     worse.sort(key=lambda finding: finding.verdict is not Verdict.BAD)
     return replace(worse[0], message="; ".join(finding.message for finding in worse[:TOLD]))
-
-
-def _of_fills(read: Scan, fills: tuple[looks.Filled, ...]) -> Finding:
-    """Columns in which one value may stand for what is missing."""
-    first, others = fills[0], fills[1 : 1 + COLUMNS]
-    size = len(read.part.sample.block())
-    rows = ", ".join(map(str, first.rows[:NAMED])) + (", …" if first.count > NAMED else "")
-    of = read.extent if size == read.rows else f"{size} of {read.rows} rows"
-    more = "".join(f", `{one.axis}` {number(one.value)} in {100 * one.share:.1f} %" for one in others)
-    left = f", and {len(fills) - 1 - len(others)} more columns hold such a value" * (len(fills) > 1 + len(others))
-    return hint(
-        f"`{first.axis}` is **{number(first.value)}** in **{100 * first.share:.1f} %** of {of} of `{read.name}` (row "
-        f"{rows}), {first.apart:.0f} deviations from its other values{more}{left}",
-        fix="See whether it stands for what is missing; if so, fill it, or tell the model by a column of its own.",
-        code=f"{read.name}[{first.axis!r}].replace({first.value:g}, float('nan'))" * _in_frame(read, first),
-        fills=[[one.axis, one.value, one.share] for one in fills[:50]],
-        rows=list(first.rows),
-    )
-
-
-def _in_frame(read: Scan, fill: looks.Filled) -> bool:
-    """Whether it is a column of a frame of pandas, under a name that can be written."""
-    return isinstance(getattr(read.source, "cut", None), Pandas) and fill.column and read.name.isidentifier()
 
 
 def _of_rows(bench: Bench, split: str, read: Scan, some: Broken) -> Finding:
@@ -100,7 +76,8 @@ def _of_rows(bench: Bench, split: str, read: Scan, some: Broken) -> Finding:
     told += " holds" if some.count == 1 else " hold"
     if some.what == "infinite":
         fix = "Find where they come from, then fill or drop them before training."
-        return (bad if _reaches(bench, split, some) else hint)(f"{told} {some.told} in `{some.column}`", fix=fix, **numbers)
+        claim = bad if _reaches(bench, split, some) else hint
+        return claim(f"{told} {some.told} in `{some.column}`", fix=fix, **numbers)
     if some.own is not None:
         name = class_names(bench).get(some.own, some.own) if isinstance(some.own, int) else some.own
         fix = "See whether that class is blank by nature; if so, all is well."

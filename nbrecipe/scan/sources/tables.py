@@ -37,21 +37,21 @@ class Table(Source):
     def __init__(self, name: str, cut: Cut) -> None:
         if not cut.names:
             raise BadInput(f"`{name}` has no columns")
-        self.name, self.length, self._cut = name, cut.length, cut
+        self.name, self.length, self.cut = name, cut.length, cut
         self.label = label_among(cut.names)
         self._step = max(1, min(ROWS, VALUES // len(cut.names)))
 
     def choose(self, columns: tuple[str, ...]) -> None:
         super().choose(columns)
-        if set(self.chosen) <= set(self._cut.names):  # else a plan lists what there is
-            self._cut.keep([i for i, name in enumerate(self._cut.names) if name in self.chosen])
+        if set(self.chosen) <= set(self.cut.names):  # else a plan lists what there is
+            self.cut.keep([i for i, name in enumerate(self.cut.names) if name in self.chosen])
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         assert self.length is not None
         end = self.length if stop is None else min(stop, self.length)
         for low in range(start, end, self._step):
             high = min(low + self._step, end)
-            yield Block(np.arange(low, high), self._cut(low, high))
+            yield Block(np.arange(low, high), self.cut(low, high))
 
 
 class Pandas(Cut):
