@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -189,7 +190,7 @@ def _encoded(counting: Counting, chunk: Chunk, special: bool = True) -> Callable
     """A chunk as ids, ready to be counted in; what failed is told in the order of the rows."""
     ids = counting.tokenizer.ids(chunk.texts, special)
     rows, texts, labels = chunk.rows, chunk.texts, chunk.labels
-    failed = [Failed(int(rows[i]), why, _brief(texts[i])) for i, why in ids.failed.items()]
+    failed = [_failed(int(rows[i]), texts[i], why) for i, why in ids.failed.items()]
     if failed:
         kept = [i for i in range(len(texts)) if i not in ids.failed]
         rows, texts = rows[kept], [texts[i] for i in kept]
@@ -203,8 +204,13 @@ def _encoded(counting: Counting, chunk: Chunk, special: bool = True) -> Callable
     return count
 
 
-def _brief(value: Any) -> str:
-    return value[:BRIEF] if isinstance(value, str) else ""
+def _failed(row: int, text: Any, why: str) -> Failed:
+    """Why a row was not counted; what is missing may be None or NaN, by what stands beside it."""
+    if isinstance(text, str):
+        return Failed(row, why, text[:BRIEF])
+    if text is None or (isinstance(text, float) and math.isnan(text)):
+        return Failed(row, "is missing")
+    return Failed(row, "is a number" if isinstance(text, (bool, int, float)) else why)
 
 
 def _drawn(texts: list[Text], rows: Array, most: int) -> list[Text]:

@@ -57,7 +57,7 @@ def _special(scan: TextScan) -> Iterator[tuple[str, str]]:
     if seen:
         yield "special tokens", "; ".join(seen.values())
     if part.doubled:
-        yield "doubled", f"{part.doubled} texts begin with a special token twice"
+        yield "doubled", f"{_texts(part.doubled, 'begins', 'begin')} with a special token twice"
 
 
 def _times(counts: Lengths) -> str:
@@ -82,8 +82,14 @@ def _letters(scan: TextScan) -> Iterator[tuple[str, str]]:
 
 def _scripts(scan: TextScan) -> Iterator[tuple[str, str]]:
     if scan.part.unspaced:
-        told = "are in scripts that put no spaces between words: left out of tokens to a word"
-        yield "without spaces", f"{scan.part.unspaced} texts {told}"
+        script = "a script that puts" if scan.part.unspaced == 1 else "scripts that put"
+        told = f"in {script} no spaces between words: left out of tokens to a word"
+        yield "without spaces", f"{_texts(scan.part.unspaced, 'is', 'are')} {told}"
+
+
+def _texts(count: int, one: str = "", several: str = "") -> str:
+    """ "1 text is", "12 texts are"."""
+    return f"{count} text {one}".rstrip() if count == 1 else f"{count} texts {several}".rstrip()
 
 
 def _labels(scan: TextScan) -> Iterator[tuple[str, str]]:
@@ -119,7 +125,7 @@ def _failed(scan: TextScan) -> Iterator[tuple[str, str]]:
         yield "failed", f"{scan.part.failed} of {scan.rows} rows: {first}" + ("; …" if scan.part.failed > ROWS else "")
     if scan.part.blank:
         first = ", ".join(f"row {row}" for row in scan.part.blank_rows[:ROWS])
-        yield "empty", f"{scan.part.blank} texts ({first}{', …' if scan.part.blank > ROWS else ''})"
+        yield "empty", f"{_texts(scan.part.blank)} ({first}{', …' if scan.part.blank > ROWS else ''})"
 
 
 def _difference(scan: TextScan, val: TextScan) -> Iterator[tuple[str, str]]:
@@ -144,5 +150,7 @@ def _new(scan: TextScan, found: Difference) -> str:
 
 def row_told(text: Text) -> str:
     """Where a text stands and what it has: "row 17: 512 tokens, 3 unknown"."""
-    beside = [f"{count} {what}" for count, what in ((text.unknown, "unknown"), (text.bytes, "lone bytes")) if count]
-    return f"row {text.row}: " + ", ".join([f"{text.tokens} tokens", *beside])
+    own = f"{text.tokens} token{'' if text.tokens == 1 else 's'}"
+    bytes_ = f"{text.bytes} lone byte{'' if text.bytes == 1 else 's'}"
+    beside = [told for count, told in ((text.unknown, f"{text.unknown} unknown"), (text.bytes, bytes_)) if count]
+    return f"row {text.row}: " + ", ".join([own, *beside])

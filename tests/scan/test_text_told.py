@@ -1,0 +1,143 @@
+"""Lengths in quantiles, shifts of labels and splits with their errors, and the words that they are told in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import mannwhitneyu
+
+from nbrecipe.scan.text.ends import Text
+from nbrecipe.scan.text.lengths import Lengths
+from nbrecipe.scan.text.reading import text_scan
+from nbrecipe.scan.text.shift import CHANCE, compared, difference, label_shifts
+from nbrecipe.scan.text.told import percent, quoted, row_told, rows_told
+from tests.tokens.trained import LETTERS, LINES, WORDS, fast
+
+
+def lengths(values):
+    made = Lengths()
+    made.add(np.asarray(values, np.int64))
+    return made
+
+
+@given(st.lists(st.integers(0, 2000), min_size=1, max_size=60), st.sampled_from([0.0, 0.05, 0.25, 0.5, 0.9, 0.99, 1.0]))
+def test_quantiles_and_what_is_beyond_are_exact(values, share):
+    made = lengths(values)
+    assert made.quantile(share) == np.quantile(values, share, method="inverted_cdf")
+    assert (made.rows, made.total, made.least, made.greatest) == (len(values), sum(values), min(values), max(values))
+    limit = values[0]
+    cut = made.beyond(limit)
+    assert cut.rows == sum(value > limit for value in values)
+    assert cut.tokens == sum(max(value - limit, 0) for value in values)
+
+
+def test_nothing_has_no_lengths():
+    none = Lengths()
+    assert (none.rows, none.total, none.greatest, none.quantile(0.5), none.beyond(3).share) == (0, 0, 0, 0, 0.0)
+    assert np.isnan(none.mean)
+
+
+def test_the_test_is_that_of_mann_and_whitney():
+    generator = np.random.default_rng(0)
+    for mean in (20, 21, 23):
+        one, other = generator.poisson(20, 300), generator.poisson(mean, 200)
+        expected = mannwhitneyu(one, other, method="asymptotic")
+        longer, p = compared(lengths(one), lengths(other))
+        assert longer == pytest.approx(expected.statistic / (300 * 200))
+        assert p == pytest.approx(expected.pvalue)
+    assert compared(lengths([4] * 30), lengths([4] * 30)) == (0.5, 1.0)
+
+
+def test_labels_alike_are_seldom_called_different_and_different_ones_are():
+    generator = np.random.default_rng(0)
+    alarms = clear = 0
+    for _ in range(300):
+        values, labels = generator.lognormal(3, 0.7, 400).astype(int), generator.integers(0, 6, 400)
+        shifts = label_shifts({label: lengths(values[labels == label]) for label in range(6)})
+        assert len(shifts) == 6
+        alarms += min(shift.p for shift in shifts) < 0.05
+        clear += any(shift.is_clear for shift in shifts)
+    assert alarms <= 300 * 0.05 + 3 * (300 * 0.05 * 0.95) ** 0.5  # the rate that is promised, and three deviations
+    assert clear <= 2
+    values = {label: lengths(generator.poisson(20 + 10 * (label == 3), 100)) for label in range(5)}
+    first = label_shifts(values)[0]
+    assert (first.label, first.is_clear, first.texts, first.others) == (3, True, 100, 400)
+    assert first.longer > 0.9
+    assert first.p < CHANCE
+
+
+def test_a_small_difference_of_very_many_texts_is_not_clear():
+    generator = np.random.default_rng(0)
+    shifts = label_shifts({0: lengths(generator.poisson(20, 100_000)), 1: lengths(generator.poisson(20.5, 100_000))})
+    assert shifts[0].p < 1e-6
+    assert not shifts[0].is_clear
+    assert label_shifts({0: lengths([1] * 19), 1: lengths([9] * 500)}) == ()  # too few to be tested
+
+
+def test_splits_drawn_alike_differ_as_much_as_is_to_be_expected():
+    generator = np.random.default_rng(0)
+    words = np.array([f"w{i}" for i in range(4000)])
+    table = {"<unk>": 0, **{word: i + 1 for i, word in enumerate(words)}}
+
+    def drawn(rows, shift=0):
+        return [" ".join(row) for row in words[np.minimum(generator.zipf(1.2, (rows, 20)) - 1 + shift, 3999)]]
+
+    train = text_scan(drawn(2000), table)
+    alike, other = text_scan(drawn(500), table), text_scan(drawn(500, 2000), table)
+    same = difference(train, alike)
+    assert same.share == pytest.approx(same.expected, abs=0.01)
+    assert same.unseen == round(same.share * alike.tokens)
+    new = difference(train, other)
+    assert new.share > 5 * new.expected
+    assert all(train.ids.of(i) == 0 for i in new.ids)
+
+
+def test_what_was_counted_is_told_in_plain_words():
+    short, long = [line[:9] for line in LINES[:60]], [line * 2 for line in LINES[:60]]
+    data = [*((text, "spam") for text in short), *((text, "ham") for text in long), (None, "ham"), ("", "spam")]
+    scan = text_scan([*data, ("日本語の", "ham")], fast(), name="mails")
+    told = dict(rows_told(scan, text_scan([*LINES, "new ѪѪ"], fast(), name="val")))
+    assert told["special tokens"] == "`[CLS]` once in every text; `[SEP]` once in every text"
+    assert told["without spaces"] == (
+        "1 text is in a script that puts no spaces between words: left out of tokens to a word"
+    )
+    assert told["lengths by label"].startswith("texts of `ham` are longer, median ")
+    assert told["lengths by label"].endswith("of the pairs (p < 0.001)")
+    assert told["failed"] == "1 of 123 rows: row 120: is missing"
+    assert told["empty"] == "1 text (row 121)"
+    assert told["unknown letters"] == "`の` 1×, `日` 1×, `本` 1×, `語` 1×"
+    assert "of its tokens never stand in `mails`;" in told["new in `val`"]
+    assert told["unknown in `val`"].startswith("in 0.")
+
+
+def test_labels_alike_are_told_as_such():
+    generator = np.random.default_rng(0)
+    texts = ["x" * n for n in generator.poisson(30, 300)]
+    told = dict(rows_told(text_scan(list(zip(texts, generator.integers(0, 3, 300), strict=True)), LETTERS)))
+    assert told["lengths by label"] == "no label's texts are clearly longer or shorter than the others (3 tested)"
+
+
+def test_special_tokens_that_are_not_alike_everywhere_are_told_so():
+    scan = text_scan(["a [CLS] b", "[CLS] c", "d", "e", "f"], fast())
+    told = dict(rows_told(scan))
+    assert told["special tokens"] == ("`[CLS]` once in 60 % of the texts, twice in 40 %; `[SEP]` once in every text")
+    assert told["doubled"] == "1 text begins with a special token twice"
+    assert "special tokens" not in dict(rows_told(text_scan(["a"], WORDS)))
+
+
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0, "0 %"), (1, "100 %"), (1e-5, "under 0.1 %"), (0.99999, "over 99.9 %"), (0.0123, "1.2 %"), (0.4567, "46 %"),
+     (0.9951, "99.5 %")],
+)  # fmt: skip
+def test_a_share_is_never_rounded_to_nothing_or_to_all(share, told):
+    assert percent(share) == told
+
+
+def test_what_cannot_be_seen_is_written_out():
+    assert quoted("a`b \n\u200b\ud800") == "a'b␣\\nU+200BU+D800"
+    assert quoted("") == "∅"
+    assert row_told(Text(17, "x", 512, 3, 0, 1)) == "row 17: 512 tokens, 3 unknown"
+    assert row_told(Text(17, "x", 1, 0, 2, 1)) == "row 17: 1 token, 2 lone bytes"
