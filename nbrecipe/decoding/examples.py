@@ -17,6 +17,8 @@ from .worded import Speller, captions
 
 #: letters of a text that are shown
 LETTERS = 280
+#: letters of a text on average up to which it is a word or two
+SHORT = 40
 #: views of the same rows
 VIEWS = 3
 Columns = Mapping[str, Any]
@@ -42,12 +44,11 @@ def views(
     """
     inputs = {name: values for name, values in columns.items() if name != label}
     count = len(next(iter(columns.values()), ()))
-    found = [view for name, values in inputs.items() for view in _of(name, values, kinds.get(name, ""), scale, speller)]
-    pieces = [
-        (name, tensor)
-        for name, values in inputs.items()
-        if kinds.get(name) in ("table", "number") and (tensor := tensor_of(values)) is not None and tensor.ndim
-    ]
+    words_of = {name: [_cut(str(value)) for value in inputs[name]] for name in words_among(inputs, kinds)}
+    rest = {name: values for name, values in inputs.items() if name not in words_of}
+    found = [view for name, values in rest.items() for view in _of(name, values, kinds.get(name, ""), scale, speller)]
+    numbers = {name: tensor for name in rest if (tensor := _numbers(rest[name], kinds.get(name))) is not None}
+    pieces = [(name, piece) for name in inputs if (piece := words_of.get(name, numbers.get(name))) is not None]
     if pieces and count:
         found.append(plotted.table(pieces, count, ()))
     words = _labels(columns.get(label or ""), count, names or {}, notes)
@@ -60,6 +61,25 @@ def views(
         )
         for i, view in enumerate(found[:VIEWS])
     )
+
+
+def words_among(inputs: Columns, kinds: Mapping[str, str]) -> tuple[str, ...]:
+    """The columns of short texts that stand beside numbers or each other: cells of a table, and nothing to read."""
+    texts = [name for name in inputs if kinds.get(name) == "text"]
+    beside = len(texts) + sum(kinds.get(name) in ("table", "number", "flags") for name in inputs)
+    return tuple(name for name in texts if beside > 1 and _letters(inputs[name]) <= SHORT)
+
+
+def _letters(values: Any) -> float:
+    """Letters of a text, on average."""
+    lengths = [len(value) for value in values if isinstance(value, str)]
+    return sum(lengths) / max(len(lengths), 1)
+
+
+def _numbers(values: Any, kind: str | None) -> Tensor | None:
+    """(rows, ...) numbers that stand in a table."""
+    tensor = tensor_of(values) if kind in ("table", "number") else None
+    return tensor if tensor is not None and tensor.ndim else None
 
 
 def _of(name: str, values: Any, kind: str, scale: Scale | None, speller: Speller | None) -> Iterator[View]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -95,21 +95,27 @@ def _greatest(part: np.ndarray) -> np.ndarray:
     return greatest
 
 
-def table(pieces: Sequence[tuple[str, Tensor]], size: int, columns: tuple[str, ...]) -> Table:
-    """Inputs of a few numbers an example, side by side."""
-    names: list[str] = []
-    values: list[list[str]] = [[] for _ in range(min(ROWS, size))]
-    width = sum(tensor[:1].numel() for _, tensor in pieces)
-    for name, tensor in pieces:
-        flat = tensor[:ROWS].detach().cpu().reshape(len(values), -1)
-        known = columns if len(columns) == flat.shape[1] else ()
-        for k in range(flat.shape[1]):
-            if len(names) < COLUMNS:
-                names.append(known[k] if known else name if flat.shape[1] == 1 else f"{name}[{k}]")
-                for row, cell in zip(values, flat[:, k].tolist(), strict=True):
-                    row.append(_cell(cell))
-    told = f"columns 1 to {COLUMNS} of {width}" if width > COLUMNS else ""
-    return Table(", ".join(name for name, _ in pieces), tuple(names), tuple(map(tuple, values)), told, size)
+def table(pieces: Sequence[tuple[str, Tensor | list[str]]], size: int, columns: tuple[str, ...]) -> Table:
+    """Inputs of a few numbers, or of a word, an example, side by side."""
+    found = [column for name, values in pieces for column in _columns(name, values, min(ROWS, size), columns)]
+    kept = found[:COLUMNS]
+    told = f"columns 1 to {COLUMNS} of {len(found)}" if len(found) > COLUMNS else ""
+    rows = zip(*(cells for _, cells in kept), strict=True)
+    return Table(", ".join(name for name, _ in pieces), tuple(name for name, _ in kept), tuple(rows), told, size)
+
+
+def _columns(
+    name: str, values: Tensor | list[str], rows: int, known: tuple[str, ...]
+) -> Iterator[tuple[str, Sequence[str]]]:
+    """The name and the first cells of each column of an input."""
+    if isinstance(values, list):
+        yield name, values[:rows]
+        return
+    flat = values[:rows].detach().cpu().reshape(rows, -1)
+    width = flat.shape[1]
+    names = known if len(known) == width else [name] if width == 1 else [f"{name}[{k}]" for k in range(width)]
+    for k in range(width):
+        yield names[k], [_cell(cell) for cell in flat[:, k].tolist()] if k < COLUMNS else ()
 
 
 def is_row(tensor: Tensor, size: int) -> bool:

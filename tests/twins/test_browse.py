@@ -152,6 +152,17 @@ class Endless(IterableDataset):
             yield torch.full((3,), float(i)), i % 2
 
 
+def test_short_texts_beside_numbers_are_cells_and_what_is_to_be_read_is_a_text():
+    towns = {"age": [30.0, 41.5] * 8, "city": ["Rome", "Oslo"] * 8, "label": [0, 1] * 8}
+    (first, *_) = ask(nbrecipe.browse(towns), "rows", **{"from": 0, "to": 1})["cards"]
+    assert first["cells"] == [["age", "30"], ["city", "Rome"]]
+    letters = {**towns, "letter": ["Dear Sir, I write to you again about the matter of the boat."] * 16}
+    (first, *_) = ask(nbrecipe.browse(letters), "rows", **{"from": 0, "to": 1})["cards"]
+    assert first["text"].startswith("Dear Sir")
+    (first, *_) = ask(nbrecipe.browse({"city": ["Rome", "Oslo"] * 8}), "rows", **{"from": 0, "to": 1})["cards"]
+    assert first["text"] == "Rome", "where nothing stands beside it"
+
+
 def test_of_a_stream_the_first_rows_are_held_and_that_is_said():
     seen = nbrecipe.browse(Endless(), rows=300)
     assert seen.rows("label == 1 and row > 290") == [291, 293, 295, 297, 299]

@@ -76,6 +76,13 @@ def test_tables_and_sequences_have_a_view_of_their_own():
     assert isinstance(nbrecipe.inspect_data({"wave": waves}).shown.views[0], Series)
 
 
+def test_short_texts_stand_in_the_table_with_label_and_row():
+    frame = {"age": [30.0, 41.5] * 8, "city": ["Rome", "Oslo"] * 8, "label": ["no", "yes"] * 8}
+    shown = nbrecipe.inspect_data(frame).shown.views[0]
+    assert (shown.name, shown.columns) == ("age, city", ("age", "city"))
+    assert dict(zip(shown.captions, shown.rows, strict=True))["yes · row 1"] == ("41.5", "Oslo")
+
+
 def test_the_label_may_be_a_column_or_stand_beside():
     x, y = np.random.default_rng(0).standard_normal((50, 3)), np.arange(50) % 2
     for answer in (nbrecipe.inspect_data(x, labels=y), nbrecipe.inspect_data({"x": x, "sold": y}, labels="sold")):

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...decoding import pixels, plotted
-from ...decoding.examples import images_of, tensor_of
+from ...decoding.examples import images_of, tensor_of, words_among
 from ...decoding.normalisation import Scale
 from ...decoding.worded import Speller, captions
 from ...finding import number
@@ -50,6 +50,8 @@ class Cards:
                 self._kinds[name] = "sequence"
             elif kind == "other" and any(_pictured(one.get(name)) is not None for one in like[:1]):
                 self._kinds[name] = "image"  # a video, or a volume, in slices
+        inputs = {name: [one[name] for one in like if name in one] for name in self._kinds}
+        self._words = words_among(inputs, self._kinds)
         self.shown, self.kind = self._chosen()
         #: how values became colours
         self.told = ""
@@ -62,7 +64,7 @@ class Cards:
     def _chosen(self) -> tuple[str, str]:
         for wanted in ("image", "text", "tokens", "sequence"):
             for name, kind in self._kinds.items():
-                if kind == wanted:
+                if kind == wanted and name not in self._words:
                     return name, kind
         return "", "cells"
 

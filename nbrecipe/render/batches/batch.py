@@ -151,11 +151,11 @@ def spoken_view(shown: View) -> Iterator[str]:
             if i < len(shown.targets):
                 yield text.wrap(f"      target: {spoken(shown.targets[i])}", "        ")
     elif isinstance(shown, Table):
-        names = [*(["target"] if shown.captions else []), *shown.columns[:_COLUMNS]]
-        yield "    " + " ".join(f"{name[:_CELL]:>{_CELL}}" for name in names)
-        for i, cells in enumerate(shown.rows):
-            first = [shown.captions[i]] if i < len(shown.captions) else []
-            yield "    " + " ".join(f"{cell[:_CELL]:>{_CELL}}" for cell in (*first, *cells[:_COLUMNS]))
+        wide = max(_CELL, *map(len, shown.captions)) if shown.captions else 0
+        targets = ("target", *shown.captions)
+        for i, cells in enumerate((shown.columns, *shown.rows)):
+            first = [f"{targets[i] if i < len(targets) else '':>{wide}}"] if wide else []
+            yield "    " + " ".join([*first, *(f"{cell[:_CELL]:>{_CELL}}" for cell in cells[:_COLUMNS])])
     elif any(shown.captions):
         between = "; " if any(", " in caption for caption in shown.captions) else ", "
         yield text.wrap(f"    targets: {between.join(shown.captions)}", "      ")

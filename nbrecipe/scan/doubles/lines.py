@@ -44,7 +44,7 @@ def without_train(bench: Bench, train: Scan, val: Scan) -> str:
     if made == "pandas":
         return "\n".join([
             "from pandas.util import hash_pandas_object",
-            f"inputs = {inputs}",
+            f"inputs = {_inputs(train.plan, name)}",
             f"known = hash_pandas_object({name}[inputs], index=False)",
             f"new = ~hash_pandas_object({other}[inputs], index=False).isin(known)",
             f"{other} = {other}[new]",
@@ -60,6 +60,13 @@ def without_train(bench: Bench, train: Scan, val: Scan) -> str:
         f"new = [i for i in rows if key({other}[i]) not in known]",
         f"val_set = torch.utils.data.Subset({other}, new)",
     ])  # fmt: skip
+
+
+def _inputs(plan: Plan, name: str) -> str:
+    """The columns of a frame that are no label, as one would write them."""
+    if plan.chosen:
+        return str(list(plan.inputs))
+    return f"{name}.columns" if plan.label is None else f"{name}.columns.drop({plan.label!r})"
 
 
 def _plainly(bench: Bench, split: str) -> tuple[Any, str]:
