@@ -30,6 +30,18 @@ class Kind(str, enum.Enum):
 
 
 @dataclass
+class Written:
+    """What a language model writes on by itself, the likeliest token each time, as its training goes on."""
+
+    #: how each text begins, as it was given to the model, and how it really goes on
+    prompts: list[str]
+    targets: list[str]
+    steps: list[int] = field(default_factory=list)
+    #: what was written at each of the steps, one text a prompt
+    texts: list[list[str]] = field(default_factory=list)
+
+
+@dataclass
 class Film:
     """One run on one batch, thinned evenly: never longer than `MAX_FRAMES` frames.
 
@@ -60,6 +72,7 @@ class Film:
     ignored: int | None = None
     #: the unit of a regression's axes or the range of an image: (low, high)
     limits: tuple[float, float] | None = None
+    written: Written | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
 

@@ -53,7 +53,7 @@ class BatchMagics(Front):
             from .names import Variables
 
             variables = Variables.of_shell(self.shell, local_ns)
-            table = _table(variables, args)
+            table = table_of_ids(variables, args)
             bench = self._bench("%show_batch", args, local_ns)
             bench = bench if table is None or bench.tokenizer is not None else bench.replace(tokenizer=table)
             mean, std = (None if text is None else variables.value(text) for text in (args.mean, args.std))
@@ -71,9 +71,9 @@ class BatchMagics(Front):
         return wired
 
 
-def _table(variables: Variables, args: argparse.Namespace) -> Any:
+def table_of_ids(variables: Variables, args: argparse.Namespace) -> Any:
     """A list or dict of the texts of ids: the one that `--tokenizer` names, which is then taken off, or `itos` here."""
-    if args.tokenizer is not None:
+    if getattr(args, "tokenizer", None) is not None:
         value = variables.value(args.tokenizer)
         if not isinstance(value, (list, dict)):
             return None

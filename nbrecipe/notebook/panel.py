@@ -82,6 +82,8 @@ class WatchPanel(RunPanel):
         super().__init__(**traits)
         self._shown: Film | None = None
         self._last, self._sent, self._filled = -1, 0, 0
+        #: ids whose text was sent
+        self._named: set[int] = set()
 
     def show(self, board: Mapping[str, Any], film: Film | None) -> None:
         """Send the curves as they stand, and the frames that are new."""
@@ -96,6 +98,7 @@ class WatchPanel(RunPanel):
             for at in range(bisect_right(film.steps, self._last), len(film.frames)):
                 guess = film.guesses[at] if film.guesses else None
                 buffers = drawn.frame_buffers(film, film.frames[at], guess)
-                self.send({"kind": "frame", "step": film.steps[at], "losses": []}, buffers)
-                self._sent += 1
-        self._last = film.steps[-1]
+                names = {str(i): name for i, name in film.names.items() if i not in self._named}
+                self.send({"kind": "frame", "step": film.steps[at], "losses": [], "names": names}, buffers)
+                self._sent, self._named = self._sent + 1, set(film.names)
+        self._last, self._named = film.steps[-1], set(film.names)

@@ -23,6 +23,7 @@ from . import cells
 from .kinds import BY_FLAG
 from .live import Place, bundle, can_show
 from .names import Variables
+from .one_batch import table_of_ids
 
 if TYPE_CHECKING:
     from .front import Front
@@ -62,6 +63,7 @@ class Watching:
             where=f"cell {number}" if number else "",
             on_tick=self._tick if self._live else None,
             label=lambda name: label(shell, name),
+            tokenizer=self._tokenizer,
             **options,
         )
         self.answer = Watched(trace=self._recording.trace)
@@ -107,6 +109,15 @@ class Watching:
     def _bench(self) -> Bench:
         given = argparse.Namespace()
         return self.magics._bench("%%watch", given, self.local, cell=self.cell, board=True)
+
+    def _tokenizer(self) -> Any:
+        """What reads token ids, by its usual name; the watched cell may have made it just now."""
+        held = Variables.of_shell(self.magics.shell, self.local)
+        try:
+            tokenizer = self._bench().tokenizer
+        except UsageError:  # two of them
+            tokenizer = None
+        return tokenizer if tokenizer is not None else table_of_ids(held, argparse.Namespace())
 
     def _tick(self, trace: Trace) -> None:
         """Show the state of the run; it is called no more often than the eye asks for, from inside the user's loop."""

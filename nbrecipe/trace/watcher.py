@@ -48,8 +48,8 @@ class Watcher:
     """A context in which everything that trains or evaluates on this thread is seen, and computes what it always does.
 
     `probe` is the batch whose predictions are followed; without it, the first one trained on. `every` looks closely at
-    every so many steps, too. `on_tick` is told of the trace as it grows, at most ten times a second. `label` names a
-    file of the user's code: "cell 3".
+    every so many steps, too. `tokenizer` finds what reads token ids, once there are some. `on_tick` is told of the
+    trace as it grows, at most ten times a second. `label` names a file of the user's code: "cell 3".
     """
 
     def __init__(
@@ -60,6 +60,7 @@ class Watcher:
         where: str = "",
         probe: Any = None,
         every: int | None = None,
+        tokenizer: Callable[[], Any] = lambda: None,
         on_tick: Tick | None = None,
         label: Callable[[str], str] = os.path.basename,
     ) -> None:
@@ -72,7 +73,7 @@ class Watcher:
         self.calls, self.passes, self.models = Calls(self), Passes(self), Models(self)
         self.loaders, self.schedules, self.checkpoints = Loaders(self), Schedules(self), Checkpoints(self)
         self.optimizers, self.gradients = Optimizers(self), Gradients(self)
-        self.rehearsal = Rehearsal(self, probe)
+        self.rehearsal = Rehearsal(self, probe, tokenizer)
         self.mode = Mode(self.calls.see)
         #: whether a close look goes on
         self.close = False

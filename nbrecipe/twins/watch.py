@@ -89,8 +89,9 @@ def watch(
 ) -> AbstractContextManager[Watched]:
     """Watch the block: it computes what it always does, and the checks judge what its loop really did.
 
-    `probe` is a batch whose predictions are followed, else the first trained on; `every` looks closely at every so
-    many steps too; `tensorboard` is a folder to write scalars and histograms to. Yields the answer, whose `trace`
+    `probe` is a batch whose predictions are followed, else the first trained on; given a batch of text, a language
+    model also writes on from the middle of it, read by the tokenizer bound; `every` looks closely at every so many
+    steps too; `tensorboard` is a folder to write scalars and histograms to. Yields the answer, whose `trace`
     grows meanwhile. Raises ValueError for an `every` below 1 and ImportError without tensorboard, each in one sentence.
     """
     if every is not None and every < 1:
@@ -107,7 +108,8 @@ def watch(
 def _watching(
     scope: Mapping[str, Any], where: str, probe: Any, every: int | None, tensorboard: str | Path | None
 ) -> Iterator[Watched]:
-    recording = Recording(scope, where=where, probe=probe, every=every)
+    bound = lambda: verbs.SESSION.bench({}).tokenizer  # noqa: E731
+    recording = Recording(scope, where=where, probe=probe, every=every, tokenizer=bound)
     answer = Watched(trace=recording.trace)
     try:
         with recording:

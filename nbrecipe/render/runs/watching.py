@@ -14,7 +14,7 @@ from ..findings import html, text
 from ..pieces.figure import encoded, few_colours
 from ..pieces.fragment import fragment, image, replayed, rich, script, static
 from ..pieces.words import sentence
-from . import curves
+from . import curves, written
 from . import film as films
 from .charts import Chart, Curve
 from .loop import charts
@@ -58,6 +58,7 @@ def board(trace: Trace, *, found: str = "", pace: str = "", share: float | None 
         "charts": told,
         "points": b"".join(data),
         "moving": moving(trace.film),
+        "written": written.state(trace.film),
         "found": found,
         "share": share,
     }
@@ -109,7 +110,8 @@ def moving(film: Film | None) -> str:
 
 def text_of(report: Report, trace: Trace) -> str:
     """The whole as plain text that stands alone: header, the curves in numbers, findings."""
-    told = [chart.told for chart in charts(trace)] + [moving(trace.film).replace("**", ""), *trace.notes]
+    told = [chart.told for chart in charts(trace)] + [moving(trace.film).replace("**", "")]
+    told += [*written.lines_of(trace.film), *trace.notes]
     lines = "\n".join(text.wrap(f"  {line}", "    ") for line in told if line)
     return "\n\n".join(filter(None, (text.header(report), lines, *text.rows(report, fold=True))))
 
@@ -126,7 +128,7 @@ def html_of(report: Report, trace: Trace, drawn: bytes | None) -> str:
     before, after = f"<style>{static('watch.css')}</style>{html.header(report)}", notes + rows
     if drawn is None:
         return fragment(before + after)
-    picture = image(drawn, words(trace))
+    picture = image(drawn, words(trace)) + written.html_of(trace.film)
     room = LIMIT - len(fragment(before + after)) - len(replayed(module(), picture, b"")) - 200
     return fragment(before + replayed(module(), picture, packed(trace, room * 3 // 4)) + after)
 

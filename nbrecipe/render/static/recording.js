@@ -33,6 +33,7 @@ export const recorded = (panel, more = []) => () => {
     if (message.kind !== "frame") return;
     const last = run.losses.at(-1)?.[0] ?? -1;
     run.losses.push(...(message.losses ?? []).filter(([step]) => step > last));
+    if (message.names) run.film = { ...run.film, names: { ...run.film.names, ...message.names } };
     if (buffers?.length && message.step > (run.steps.at(-1) ?? -1)) {
       run.steps.push(message.step);
       run.frames.push(floats(buffers[0]));

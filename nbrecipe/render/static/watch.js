@@ -4,6 +4,7 @@ import { chart, pointAt } from "./charts.js";
 import { HEIGHT, figures, h } from "./marks.js";
 import { caption, onResize, player, roomOf } from "./player.js";
 import { drawFrame, floats, hasFrames, recorded, replay } from "./recording.js";
+import { writtenAt } from "./written.js";
 
 const FLAT = 170, TALL = 400;
 const ending = { error: "ended by an error", interrupted: "interrupted" };
@@ -80,7 +81,7 @@ function panel(model, el, run) {
       place.figure.replaceChildren(caption(spec.title, spec.rest), place.plot.root);
     });
   };
-  const drawSeen = () => { aligned = hasFrames(run) && run.steps.length ? drawFrame(seen, run, frameAt(scrub.step()), moving) : ""; };
+  const drawSeen = () => { aligned = hasFrames(run) && run.steps.length ? drawFrame(seen, run, frameAt(scrub.step()), moving, ...writtenAt(board?.written, scrub.step())) : ""; };
   const drawStep = () => {
     const step = scrub.step();
     for (const { plot } of places.values()) plot?.place(step);

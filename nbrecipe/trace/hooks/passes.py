@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules import module as machinery
 
+from ..looks.asked import Asked
 from ..looks.models import NORMS
-from ..looks.rehearsal import Asked
 from ..looks.uses import Uses
 from ..measures.facts import facts, fingerprint, rows, sample, tensors
 from ..record.data import NormSeen, Pass

@@ -8,50 +8,44 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from ...batches.structure import apply
-from ...film import MAX_FRAMES, MAX_LOSSES, Film
+from ...batches.structure import BadInput, apply
+from ...film import MAX_FRAMES, MAX_LOSSES, Film, Kind
 from ...guard import Untouched
-from ...task.naming import row_labels
-from ...task.predictions import Predictions
+from ...task.naming import name_tokens, row_labels
+from ...task.predictions import Classes, Predictions
+from ...tokens import Tokenizer, open_tokenizer
 from ..measures.facts import tensors
 from ..measures.scores import reading_of
 from ..record.series import thin
+from .asked import Asked, Output, classes_last, given, unfit, where
+from .writing import Writing, writes
 
 if TYPE_CHECKING:
     from ..watcher import Watcher
 
-#: bytes of weights beyond which no copy is made
-LARGEST = 1 << 30
 #: seconds between two looks, and the share of the running time that they may take, beside some seconds once
 PAUSE, SHARE, ONCE = 0.1, 0.002, 0.02
 #: this many looks come at steps 1, 2, 4, 8, … as far as the seconds go: the first steps move most
 DOUBLINGS = 10
 
 
-@dataclass(frozen=True)
-class Asked:
-    """A call of a model: what it was given and what it returned."""
-
-    module: nn.Module
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    made: tuple[Tensor, ...]
-
-
 class Rehearsal:
     """Takes frames of the predictions on a fixed batch."""
 
-    def __init__(self, watcher: Watcher, probe: Any = None) -> None:
+    def __init__(self, watcher: Watcher, probe: Any = None, tokenizer: Callable[[], Any] = lambda: None) -> None:
         self._watcher = watcher
         #: a batch of the user's choice: (inputs, target), or a mapping
         self._probe = probe
+        #: finds the user's tokenizer, which the watched cell may make
+        self._find = tokenizer
+        self._tokenizer: Tokenizer | None = None
+        self._writing: Writing | None = None
         self._asked: Asked | None = None
         self._copy: nn.Module | None = None
         self._output: Output | None = None
@@ -77,13 +71,13 @@ class Rehearsal:
         if self._loss is None or asked is None:
             return
         name, output, target, options = self._loss
-        place = _where(asked.made, output)
+        place = where(asked.made, output)
         if not self._watcher.passes.running:  # a loss inside a model waits for its answer; nothing else is held
             self._loss = None
         if place is None:
             return
         self._loss, self._tried = None, True
-        why = _unfit(asked)
+        why = unfit(asked)
         if not why:
             try:
                 with Untouched([]):
@@ -97,12 +91,15 @@ class Rehearsal:
     def _begin(
         self, asked: Asked, place: Output, name: str, output: Tensor, target: Tensor, options: Mapping[str, Any]
     ) -> None:
+        made = asked.made[place.index]
         if self._probe is not None:
-            asked, target = _given(asked, self._probe, target)
+            asked, target = given(asked, self._probe, target)
         ids = next((t for t in tensors([asked.args, asked.kwargs]) if t.ndim == 2 and not t.is_floating_point()), None)
         self._predictions = reading_of(name, target.detach().clone(), output, ids, options)
         if self._predictions is None:
             return
+        if self._probe is not None and isinstance(self._predictions, Classes) and classes_last(made, output):
+            self._predictions.axis = -1
         kind = output.device.type
         self._cast = (kind, torch.is_autocast_enabled(kind), torch.get_autocast_dtype(kind))
         module = asked.module
@@ -122,7 +119,27 @@ class Rehearsal:
         )  # fmt: skip
         film.notes["batch"] = "the batch given" if self._probe is not None else "the first training batch"
         self._film = self._watcher.trace.film = film
+        if predictions.kind is Kind.TOKENS:
+            self._tokenizer = _opened(self._find())
         self._take()
+        if predictions.kind is Kind.TOKENS and self._probe is not None:
+            self._begin_writing(target, options)
+
+    def _begin_writing(self, target: Tensor, options: Mapping[str, Any]) -> None:
+        """A language model also writes on by itself, as a person would try it."""
+        assert self._asked is not None
+        assert self._film is not None
+        asked, ignored = self._asked, int(options.get("ignore_index", -100))
+        for ids in (t for t in tensors([asked.args, asked.kwargs]) if t.ndim == 2 and not t.is_floating_point()):
+            text = writes(ids, target, ignored)
+            if text is None:
+                continue
+            writing = Writing(asked.args, asked.kwargs, ids, text, self._tokenizer)
+            if writing.sees_ahead(self._answer):
+                return
+            self._writing, self._film.written = writing, writing.written
+            writing.write(self._watcher.trace.steps, self._answer)
+            return
 
     def look(self, now: float, *, last: bool = False) -> None:
         """Take a frame when it is time."""
@@ -136,15 +153,18 @@ class Rehearsal:
             return
         while self._doubling <= steps:
             self._doubling *= 2
+        wrote = 0.0
         try:
             with Untouched([]):
                 self._take(last=last)
+                if self._writing is not None and (last or self._writing.affordable(elapsed)):
+                    wrote = self._writing.write(steps, self._answer)
         except Exception as error:
             self._watcher.trace.notes.append(f"predictions end at step {steps}: {type(error).__name__}: {error}")
-            self._copy = self._asked = None
+            self._copy = self._asked = self._writing = None
             self._film = None
         took = time.perf_counter() - now
-        self._spent += took
+        self._spent += took - wrote  # writing has a budget of its own
         begun = self._watcher.looking.begun
         self._due = max(now + took + PAUSE, begun + (self._spent - ONCE) / SHARE)
 
@@ -167,7 +187,7 @@ class Rehearsal:
             while len(losses) > MAX_LOSSES:
                 thin(losses, MAX_LOSSES)
             self._film.losses = losses
-        self._copy = self._asked = self._loss = None
+        self._copy = self._asked = self._loss = self._writing = None
 
     def _take(self, *, last: bool = False) -> None:
         assert self._film is not None
@@ -183,6 +203,7 @@ class Rehearsal:
         film.frames.append(values)
         if guess is not None:
             film.guesses.append(guess)
+        name_tokens(film, self._tokenizer.given if self._tokenizer is not None else None)
         if len(film.steps) > MAX_FRAMES and not last:
             kept = [*range(0, len(film.steps) - 1, 2), len(film.steps) - 1]
             for frames in (film.steps, film.frames, film.guesses):
@@ -197,60 +218,24 @@ class Rehearsal:
         assert place is not None
         theirs = [*asked.module.parameters(), *asked.module.buffers()]
         mine = [*copied.parameters(), *copied.buffers()]
-        kind, enabled, dtype = self._cast
-        torch.set_grad_enabled(False)  # put back by the guard around
         for new, old in zip(mine, theirs, strict=True):
             new.data.copy_(old.detach())
+        return place.of(list(tensors(self._answer(asked.args, asked.kwargs))))
+
+    def _answer(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+        """What the copy makes of this input, without gradients."""
+        assert self._copy is not None
+        kind, enabled, dtype = self._cast
+        torch.set_grad_enabled(False)  # put back by the guard around
         with torch.autocast(kind, dtype, enabled=enabled):
-            raw = copied(*asked.args, **asked.kwargs)
-        return place.of(list(tensors(raw)))
+            return self._copy(*args, **kwargs)
 
 
-@dataclass(frozen=True)
-class Output:
-    """Where in a model's answer the scores stand that a loss was given: its tensor, and shape, strides and offset."""
-
-    index: int
-    view: tuple[tuple[int, ...], tuple[int, ...], int] | None
-
-    def of(self, made: list[Tensor]) -> Tensor:
-        tensor = made[self.index].detach()
-        if self.view is None:
-            return tensor
-        shape, strides, offset = self.view
-        return tensor.as_strided(shape, strides, tensor.storage_offset() + offset)
-
-
-def _unfit(asked: Asked) -> str:
-    """Why a call cannot be made again later with the same inputs."""
-    if any(tensor.requires_grad for tensor in tensors([asked.args, asked.kwargs])):
-        return "the inputs come from another model that learns"
-    held = sum(parameter.numel() * parameter.element_size() for parameter in asked.module.parameters())
-    return "the weights are too large to copy" if held > LARGEST else ""
-
-
-def _where(made: tuple[Tensor, ...], output: Tensor) -> Output | None:
-    """The tensor of a model's answer that a loss was given, whole or as a view; None where it was computed anew."""
-    for index, tensor in enumerate(made):
-        if tensor is output:
-            return Output(index, None)
-    for index, tensor in enumerate(made):
-        if tensor.is_sparse or output.is_sparse:
-            continue
-        if tensor.untyped_storage().data_ptr() == output.untyped_storage().data_ptr():
-            offset = int(output.storage_offset() - tensor.storage_offset())
-            return Output(index, (tuple(output.shape), output.stride(), offset))
-    return None
-
-
-def _given(asked: Asked, probe: Any, target: Tensor) -> tuple[Asked, Tensor]:
-    """A call with a batch of the user's choice, and its target."""
-    if isinstance(probe, Mapping):
-        kwargs = {key: probe.get(key, value) for key, value in asked.kwargs.items()}
-        found = next((probe[key] for key in ("labels", "label", "targets", "target", "y") if key in probe), None)
-        return Asked(asked.module, asked.args, kwargs, ()), found if isinstance(found, Tensor) else target
-    *inputs, last = probe
-    return Asked(asked.module, (*inputs[: len(asked.args)],), asked.kwargs, ()), last
+def _opened(given: Any) -> Tokenizer | None:
+    try:
+        return open_tokenizer(given) if given is not None else None
+    except BadInput:  # ids are shown as they are
+        return None
 
 
 def _copied(module: nn.Module) -> nn.Module:

@@ -12,6 +12,7 @@ from fronts import widget_page
 from test_film_script import b64, data, fill, scrub, told
 from test_watching_curves import snapshot
 
+from nbrecipe.film import Written
 from nbrecipe.finding import Result, bad
 from nbrecipe.render.pieces.fragment import static
 from nbrecipe.render.runs import film as drawn
@@ -252,3 +253,20 @@ def test_a_film_and_a_watched_run_stand_in_one_page(tab):
     page.wait_for_function("document.querySelectorAll('.nbr-film').length === 2")
     scrub(page, 0)
     assert [film.get_attribute("data-step") for film in page.locator(".nbr-film").all()] == ["0", "420"]
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_a_model_writes_follows_the_scrubber_and_stands_without_scripts(saved, scripts):
+    trace = traces.training(film="tokens")
+    last = trace.film.steps[-1]
+    trace.film.written = Written(["<b>once</b>"], [" upon a time"], [0, last], [["aaaa"], [" upon a tree"]])
+    page = saved(trace, java_script_enabled=scripts)
+    shown = page.locator(".nbr-writing")
+    assert shown.locator(".nbr-given").first.text_content() == "<b>once</b>"
+    assert "upon a tree" in shown.text_content()
+    if scripts:
+        assert (shown.locator(".nbr-right").text_content(), shown.locator(".nbr-other").text_content()) == (" upon a t", "ree")
+        scrub(page, 0)
+        assert shown.locator(".nbr-other").text_content() == "aaaa"
+    else:
+        assert "aaaa" in shown.text_content()
