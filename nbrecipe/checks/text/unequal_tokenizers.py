@@ -32,8 +32,8 @@ check = Check(__name__, tip="outputs of the tokenizer", cost="scan")
 WORDS, FEW = 4000, 5
 #: shares of rows whose ids are what the tokenizer makes of them: nearly all, hardly any; and rows from which on
 MOST, HARDLY, ROWS = 0.9, 0.1, 20
-#: overlap of the frequencies of ids (Bhattacharyya 1943) that two splits of one language exceed, and the one that they
-#: have once both are sorted by frequency; tokens from which on it is looked at
+#: overlap of the frequencies of ids in both (Bhattacharyya 1943) that two splits of one language exceed, and the one
+#: that they have once both are sorted by frequency; tokens from which on it is looked at
 APART, ALIKE, TOKENS = 0.7, 0.95, 2000
 FIX = "Make the vocabulary once, from the training texts, and encode every split with it."
 
@@ -169,12 +169,15 @@ def _of_ids(bench: Bench) -> Finding:
     counts = [np.pad(each, (0, size - len(each))) for each in counts]
     if min(each.sum() for each in counts) < TOKENS:
         return skipped(f"fewer than {TOKENS} ids in a split are too few to compare")
-    p, q = (each / each.sum() for each in counts)
+    both = (counts[0] > 0) & (counts[1] > 0)  # other topics have other words, and the frequencies of those they share
+    if both.sum() < 2:
+        return skipped("no two ids stand in both splits")
+    p, q = (each[both] / each[both].sum() for each in counts)
     overlap, ranked = float(np.sqrt(p * q).sum()), float(np.sqrt(np.sort(p) * np.sort(q)).sum())
     if overlap < APART and ranked > ALIKE:
         often = [int(each.argmax()) for each in counts]
         return hint(
-            f"the frequencies of ids in `{train.name}` and `{val.name}` overlap by **{number(overlap, 2)}** only, and "
+            f"the frequencies of ids in `{train.name}` and `{val.name}` overlap by **{number(overlap, 2)}** of 1, and "
             f"by {number(ranked, 2)} once both are sorted: id {often[0]} is the most frequent in training and "
             f"{often[1]} in validation",
             fix="See whether both splits were encoded with one vocabulary.",
