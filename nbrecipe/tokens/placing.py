@@ -10,6 +10,8 @@ from typing import NamedTuple
 SEARCHED, FOLLOWING = 4096, 6
 #: how the entries of a vocabulary mark that a word goes on or ends, and write spaces
 MARKS = re.compile(r"^##|@@$|</w>$")
+#: how unknown tokens are written
+UNKNOWN = re.compile(r"<\|?(unk|oov)\w*\|?>|\[(unk|oov)\w*\]|\u2047|\ufffd", re.IGNORECASE)
 SPACES = str.maketrans({"▁": " ", "Ġ": " ", "Ċ": "\n", "ĉ": "\t"})
 
 
@@ -36,11 +38,11 @@ def placed(text: str, units: Sequence[Unit], spaced: bool) -> list[Place | None]
         if spot is None and _stands_for_text(units[place]):
             left.append(place)
         elif spot is not None:
-            _share(text, at, spot[0], left, spaced, found)
+            _share(text, at, spot[0], left, units, spaced, found)
             left.clear()
             found[place], at = spot, spot[1]
         place += 1
-    _share(text, at, len(text), left, spaced, found)
+    _share(text, at, len(text), left, units, spaced, found)
     return found
 
 
@@ -106,18 +108,21 @@ def _follow(text: str, at: int, units: Sequence[Unit]) -> bool:
     return len(units) == FOLLOWING or not text[at:].strip()
 
 
-def _share(text: str, at: int, end: int, left: list[int], spaced: bool, found: list[Place | None]) -> None:
+def _share(
+    text: str, at: int, end: int, left: list[int], units: Sequence[Unit], spaced: bool, found: list[Place | None]
+) -> None:
     """Give those that were not found what is left between their neighbours, where it is clear whose it is."""
     gap = text[at:end]
     bare = gap.strip()
     if not bare or not left:
         return
     start = at + gap.index(bare)
+    unknown = all(said is None or UNKNOWN.fullmatch(said.strip()) for said in (units[place].said for place in left))
     if len(left) == 1 or len(bare) == 1:
         shares = [(start, start + len(bare))] * len(left)
-    elif spaced and len(bare.split()) == len(left):
+    elif unknown and spaced and len(bare.split()) == len(left):
         shares = [(at + word.start(), at + word.end()) for word in re.finditer(r"\S+", gap)]
-    elif not spaced and len(bare) == len(left):
+    elif unknown and not spaced and len(bare) == len(left):
         shares = [(start + n, start + n + 1) for n in range(len(left))]
     else:
         return

@@ -160,7 +160,7 @@ def sentence_piece(kind="unigram", fallback=False):
 @cache
 def ranked():
     """A tiktoken Encoding of merges of our own."""
-    spelled = {letter: byte for byte, letter in _letters().items()}
+    spelled = {letter: byte for byte, letter in byte_letters().items()}
     vocab = {piece: i for piece, i in byte_level().get_vocab().items() if not piece.startswith("<|")}
     order = sorted(vocab, key=vocab.__getitem__)
     ranks = {bytes([byte]): byte for byte in range(256)}
@@ -171,7 +171,7 @@ def ranked():
     return tiktoken.Encoding("ours", pat_str=pattern, mergeable_ranks=ranks, special_tokens=special)
 
 
-def _letters():
+def byte_letters():
     """How GPT-2 writes each byte as a letter."""
     plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
     rest = [byte for byte in range(256) if byte not in plain]

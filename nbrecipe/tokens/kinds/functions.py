@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -54,10 +53,13 @@ class Functions(Tokenizer):
         return kept_specials(self.given, {} if self._numbered else self.pieces)
 
     def batch(self, texts: Sequence[str], special: bool = True) -> Ids:
-        return Ids.of([self._row(text) for text in texts])
+        try:
+            return Ids.of([self._row(text) for text in texts])
+        except TypeError:  # a list that begins with an id and goes on with something else
+            return Ids.of([self._checked(self._row(text)) for text in texts])
 
     def encode(self, text: str, special: bool = True) -> Encoding:
-        ids = np.array(self._row(text), np.int64)
+        ids = self.batch([text]).values
         own = np.zeros(len(ids), bool)
         return Encoding(text, ids, aligned(self, text, ids, own), own)
 
@@ -82,20 +84,18 @@ class Functions(Tokenizer):
     def _row(self, text: str) -> Sequence[int]:
         """One row of ids from what a function gave: a list, array or tensor, an object with `ids` or `input_ids`."""
         found = self._encode(text)  # type: ignore[misc]
-        if isinstance(found, Mapping) or hasattr(found, "input_ids"):
+        if isinstance(found, Mapping) and "input_ids" in found:
             found = found["input_ids"]
-        found = getattr(found, "ids", found)
-        if type(found) is list and found and type(found[0]) is int:
-            try:
-                return array("q", found)
-            except TypeError:  # something else stands among them
-                pass
+        found = getattr(found, "ids", getattr(found, "input_ids", found))
+        return found if type(found) is list and found and type(found[0]) is int else self._checked(found)
+
+    def _checked(self, found: Any) -> Sequence[int]:
         values = self._array(found)
         if values.dtype.kind == "U" and values.ndim:
             return self._worded(values.ravel().tolist())
         if values.size and values.dtype.kind not in "iu":
             raise BadInput(f"{self.name} makes {_called(found, values)} of a text: give what makes ids or words of it")
-        return array("q", values.ravel().tolist())
+        return values.ravel()  # type: ignore[return-value]
 
     def _array(self, found: Any) -> np.ndarray:
         if isinstance(found, Tensor):

@@ -70,7 +70,12 @@ class HuggingFace(Tokenizer):
         return str(self.given.decode([int(i) for i in ids], skip_special_tokens=not special, **self._plain))
 
     def piece(self, i: int) -> str | None:
-        found = self.given.convert_ids_to_tokens(int(i))
+        if not 0 <= int(i) < NO_LIMIT:
+            return None
+        try:
+            found = self.given.convert_ids_to_tokens(int(i))
+        except Exception:  # one written in Python may look it up in a list
+            return None
         return None if found is None else str(found)
 
     def normalised(self, text: str) -> str:

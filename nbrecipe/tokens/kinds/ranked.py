@@ -48,8 +48,15 @@ class Ranked(Tokenizer):
         """Its bytes as text; those that are none as "<0xF0>"."""
         try:
             return written(self.given.decode_single_token_bytes(int(i)))
-        except (KeyError, OverflowError):  # within the vocabulary there may be holes
+        except Exception:  # within the vocabulary there may be holes
             return None
+
+    def is_byte(self, i: int) -> bool:
+        try:
+            piece = self.given.decode_single_token_bytes(int(i))
+        except Exception:
+            return False
+        return len(piece) == 1 and piece[0] >= 0x80
 
 
 def written(piece: bytes) -> str:

@@ -69,7 +69,7 @@ class Rust(Tokenizer):
         return str(self.given.decode([int(i) for i in ids], skip_special_tokens=not special))
 
     def piece(self, i: int) -> str | None:
-        found = self.given.id_to_token(int(i)) if int(i) >= 0 else None
+        found = self.given.id_to_token(int(i)) if 0 <= int(i) < 1 << 32 else None
         return None if found is None else str(found)
 
     def normalised(self, text: str) -> str:

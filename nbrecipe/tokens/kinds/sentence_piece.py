@@ -37,19 +37,21 @@ class SentencePiece(Tokenizer):
         return Specials(**{role: getattr(held, role) for role in _ROLES}, every=held.every | control)
 
     def batch(self, texts: Sequence[str], special: bool = True) -> Ids:
-        return Ids.of(self.given.encode(list(texts), out_type=int, **_ends(special)))
+        try:  # arrays came with version 0.2.1; other errors are the texts'
+            found = self.given.encode(list(texts), return_type="numpy", **_ends(special))
+        except (TypeError, ValueError):
+            found = self.given.encode(list(texts), out_type=int, **_ends(special))
+        return Ids.of(found)
 
     def encode(self, text: str, special: bool = True) -> Encoding:
-        pieces = _pieces(self.given, text, special)
-        if pieces is None:  # without what reads its protocol
-            ids = self.batch([text], special).values
-        else:
-            ids = np.array([piece.id for piece in pieces], np.int64)
+        ids = self.batch([text], special).values
         own = np.array([self.given.is_control(int(i)) for i in ids], bool)
-        if pieces is None:
+        said = _pieces(self.given, text)
+        if said is None or [i for i, _, _ in said] != ids[~own].tolist():  # nothing reads its protocol, or it draws
             return Encoding(text, ids, aligned(self, text, ids, own), own)
-        said = [(piece.piece, piece.surface) for piece in pieces]
-        return Encoding(text, ids, _spans(text, said, own), own)
+        spans = np.full((len(ids), 2), -1, np.int64)
+        spans[~own] = _spans(text, [(piece, surface) for _, piece, surface in said])
+        return Encoding(text, ids, spans, own)
 
     def decode(self, ids: Sequence[int], special: bool = True) -> str:
         return str(self.given.decode([int(i) for i in ids]))
@@ -72,17 +74,18 @@ def _ends(special: bool) -> dict[str, bool]:
     return {} if special else {"add_bos": False, "add_eos": False}
 
 
-def _pieces(given: Any, text: str, special: bool) -> list[Any] | None:
-    """The pieces with the text that each covers; the name for that changed with version 0.2.1."""
+def _pieces(given: Any, text: str) -> list[tuple[int, str, str]] | None:
+    """The id and name of each piece and the text that it covers; how that is asked for changed with version 0.2.1."""
+    plain = {"add_bos": False, "add_eos": False, "reverse": False, "emit_unk_piece": False}
     for way in ({"return_type": "proto"}, {"out_type": "immutable_proto"}):
         try:
-            return list(given.encode(text, **way, **_ends(special)).pieces)
+            return [(one.id, one.piece, one.surface) for one in given.encode(text, **way, **plain).pieces]
         except (TypeError, ValueError, ImportError):
             continue
     return None
 
 
-def _spans(text: str, said: list[tuple[str, str]], own: np.ndarray) -> np.ndarray:
+def _spans(text: str, said: list[tuple[str, str]]) -> np.ndarray:
     """Characters of each piece: what they cover lies end to end in the text.
 
     Of pieces that share characters, bytes or the letters of "ﬁ", the last has them all; the others stand there too.
@@ -92,8 +95,8 @@ def _spans(text: str, said: list[tuple[str, str]], own: np.ndarray) -> np.ndarra
     waiting: list[int] = []
     begun = -1  # where the first that waits begins
     for place, (piece, surface) in enumerate(said):
-        if own[place] or (not surface and piece == SPACE and not waiting):
-            spans[place] = -1 if own[place] else at  # the start of a word that the text does not write
+        if not surface and piece == SPACE and not waiting:  # the start of a word that the text does not write
+            spans[place] = at
             continue
         start = text.find(surface, at)
         if start < 0 or text[at:start].strip():
