@@ -8,11 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
+from nbrecipe.batches import BadInput
 from nbrecipe.scan.text.ends import Text
+from nbrecipe.scan.text.id_reading import id_scan
 from nbrecipe.scan.text.lengths import Lengths
 from nbrecipe.scan.text.reading import text_scan
 from nbrecipe.scan.text.shift import CHANCE, compared, difference, label_shifts
+from nbrecipe.scan.text.table import Embedding
 from nbrecipe.scan.text.told import percent, quoted, row_told, rows_told
+from nbrecipe.scan.text.told_ids import ids_told
+from nbrecipe.tokens import open_tokenizer
 from tests.tokens.trained import LETTERS, LINES, WORDS, fast
 
 
@@ -141,3 +146,39 @@ def test_what_cannot_be_seen_is_written_out():
     assert quoted("") == "∅"
     assert row_told(Text(17, "x", 512, 3, 0, 1)) == "row 17: 512 tokens, 3 unknown"
     assert row_told(Text(17, "x", 1, 0, 2, 1)) == "row 17: 1 token, 2 lone bytes"
+
+
+def test_rows_of_ids_are_told_in_plain_words():
+    table = {"<pad>": 0, "</s>": 2, "a": 5, "b": 6, "c": 7}
+    rows = [
+        {"input_ids": [5, 6, 2, 0, 0], "attention_mask": [1, 1, 1, 0, 0], "labels": [-100, 6, 2, -100, -100]},
+        {"input_ids": [5, 6, 6, 7, 2], "attention_mask": [1, 1, 1, 1, 1], "labels": [-100] * 5},
+    ] * 20  # fmt: skip
+    scan = id_scan([*rows, {"input_ids": None}], table)
+    told = dict(ids_told(scan, open_tokenizer(table), Embedding("net.0", 7, 4)))
+    assert told == {
+        "read": "41 rows of `input_ids`, 160 ids without padding",
+        "lengths": "median 3, 95 % up to 5, 99 % up to 5, from 3 to 5",
+        "at the greatest length": "50 % of the rows have exactly 5 ids: were they cut off?",
+        "padding": "20 % of the ids (`attention_mask`): right in 20 rows",
+        "special tokens": "`</s>` once in every row",
+        "learned from": "20 % of the places; to a row: median 0, 95 % up to 2, 99 % up to 2, from 0 to 2",
+        "nothing to learn": "in 20 rows (row 1, row 3, row 5, …)",
+        "end token": "the last of 40 rows, learned from in 20 of them",
+        "vocabulary": "4 of 8 ids occur",
+        "most frequent": "`b` 60, `</s>` 40, `a` 40, `c` 20",
+        "embedding": "4 of 7 rows of `net.0` (57 %) are never looked up",
+        "ids without a row": "1 (7); 7 stands in row 1",
+        "failed": "1 of 41 rows: row 40: is missing",
+    }
+    bare = dict(ids_told(id_scan(np.arange(200).reshape(20, 10))))
+    assert bare["padding"] == "not told: there is no attention mask, and nothing says which id it is"
+    assert bare["lengths"] == "10 in every row"
+    assert bare["vocabulary"] == "200 ids occur, from 0 to 199"
+
+
+def test_conversations_are_no_texts_and_what_to_do_is_said():
+    rows = [{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "so"}]}] * 9
+    said = r"`messages` of `the texts` holds conversations: make a text of each first, as `tokenizer.apply_chat_templ"
+    with pytest.raises(BadInput, match=said):
+        text_scan(rows, LETTERS)

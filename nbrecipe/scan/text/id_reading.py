@@ -56,7 +56,7 @@ class IdScan:
         """How much was read, in words."""
         met = self.part.met
         if self.whole:
-            return f"{met} rows"
+            return f"{met} row{'' if met == 1 else 's'}"
         length = self.source.length
         return f"the first {met}" + (f" of {length}" if length is not None else "") + " rows"
 

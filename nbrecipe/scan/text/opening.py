@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,12 +64,33 @@ def text_column(source: Source, column: str | None = None, plan: Plan | None = N
         return inputs[0]
     if not inputs:
         kinds = ", ".join(f"`{name}` ({kind})" for name, kind in list(plan.kinds.items())[:TOLD])
+        talks = _conversations(source, plan)
+        if talks:
+            raise BadInput(
+                f"`{talks}` of `{source.name}` holds conversations: make a text of each first, as "
+                "`tokenizer.apply_chat_template(row, tokenize=False)` does"
+            )
         raise BadInput(f"`{source.name}` has no column of texts; its columns are {kinds}")
     usual = next((name for wanted in USUAL for name in inputs if name.lower() == wanted), None)
     if usual is not None:
         return usual
     told = ", ".join(f"`{name}`" for name in inputs[:TOLD])
     raise BadInput(f"`{source.name}` has several columns of texts, {told}: say which, as `column={inputs[0]!r}`")
+
+
+def _conversations(source: Source, plan: Plan) -> str:
+    """The column whose first rows are lists of messages with a role; "" for none."""
+    for block in source.blocks(0, 8):
+        for name in plan.kinds:
+            values = block.columns.get(name)
+            rows = [row for row in values if row] if isinstance(values, list) else []
+            if rows and all(isinstance(row, (list, tuple)) and _is_message(row[0]) for row in rows):
+                return name
+    return ""
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, Mapping) and ("role" in value or "from" in value)
 
 
 class TextLines:

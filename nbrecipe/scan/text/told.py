@@ -48,27 +48,27 @@ def _special(scan: TextScan) -> Iterator[tuple[str, str]]:
     part = scan.part
     roles = scan.tokenizer.specials.roles
     named = {role: i for i, told in roles.items() for role in told.split(", ")}
-    seen = {}
+    seen: dict[int, str] = {}
     for role in ROLES:
         counts = part.special.get(role)
         if counts is not None and counts.rows and named[role] not in seen:
             (piece,) = pieces(scan.tokenizer, [named[role]])
-            seen[named[role]] = f"`{quoted(piece)}` {_times(counts)}"
+            seen[named[role]] = f"`{quoted(piece)}` {times(counts)}"
     if seen:
         yield "special tokens", "; ".join(seen.values())
     if part.doubled:
         yield "doubled", f"{_texts(part.doubled, 'begins', 'begin')} with a special token twice"
 
 
-def _times(counts: Lengths) -> str:
+def times(counts: Lengths, what: str = "text") -> str:
     """ "once in every text", "never", "once in 98 % of the texts, twice in 2 %"."""
     values, rows = counts.table()
     often = {0: "never", 1: "once", 2: "twice"}
     told = [(often.get(int(value), f"{value} times"), n / counts.rows) for value, n in zip(values, rows, strict=True)]
     if len(told) == 1:
-        return told[0][0] + ("" if told[0][0] == "never" else " in every text")
+        return told[0][0] + ("" if told[0][0] == "never" else f" in every {what}")
     told = sorted(told, key=lambda one: -one[1])
-    first = f"{told[0][0]} in {percent(told[0][1])} of the texts"
+    first = f"{told[0][0]} in {percent(told[0][1])} of the {what}s"
     rest = [f"{often} in {percent(share)}" for often, share in told[1:3]]
     return ", ".join([first, *rest]) + (", …" if len(told) > 3 else "")
 
