@@ -1,0 +1,146 @@
+// Texts and tokens as packed.py wrote them, and the pieces of a text that are drawn at once.
+
+export const MARKS = {
+  special: 1, padding: 2, unknown: 4, byte: 8, cut: 16, unseen: 32, counted: 64, apart: 128, missing: 256,
+};
+export const IGNORED = -100;
+// spans of a block, and those after which one ends at the next space
+const MOST = 240, ENOUGH = 150;
+
+const summed = (counts) => {
+  let sum = 0;
+  return counts.map((count) => (sum += count));
+};
+// the first place whose end lies beyond `value`
+const beyond = (ends, value) => {
+  let low = 0, high = ends.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ends[middle] > value) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+};
+
+export function lines(head, bytes) {
+  const readings = head.lines.flatMap((line) => line.readings ?? []);
+  let at = 0;
+  const take = (Kind, count) => {
+    const part = new Kind(bytes.buffer, at, count);
+    at += part.byteLength;
+    return part;
+  };
+  for (const reading of readings) {
+    for (const name of ["units", "spans", "tokens"]) reading[name] ??= 0;
+    reading.ends = summed(take(Int32Array, reading.spans));
+    reading.last = summed(take(Int32Array, reading.spans));
+    reading.ids = take(Int32Array, reading.tokens);
+    reading.targets = reading.labels ? take(Int32Array, reading.tokens) : null;
+    reading.order = reading.places ? take(Int32Array, reading.tokens) : null;
+  }
+  for (const reading of readings) {
+    reading.marks = take(Uint16Array, reading.tokens);
+    reading.letters = take(Uint16Array, reading.units);
+    reading.seen = reading.marks.reduce((all, mark) => all | mark, 0);
+  }
+  return head.lines.map((line, number) => new Line(line, number));
+}
+
+export const startOf = (reading, span) => (span ? reading.ends[span - 1] : 0);
+export const firstOf = (reading, span) => (span ? reading.last[span - 1] : 0);
+export function textOf(reading, span) {
+  const part = reading.letters.subarray(startOf(reading, span), reading.ends[span]);
+  let text = "";
+  for (let i = 0; i < part.length; i += 4096) text += String.fromCharCode(...part.subarray(i, i + 4096));
+  return text;
+}
+export function marksOf(reading, span) {
+  let all = 0;
+  for (let i = firstOf(reading, span); i < reading.last[span]; i += 1) all |= reading.marks[i];
+  return all;
+}
+
+class Line {
+  constructor(given, number) {
+    Object.assign(this, { failed: "", given: "", lost: "", caption: "", readings: [] }, given);
+    this.number = number;
+  }
+  has(mark) { return this.readings.some((reading) => reading.seen & MARKS[mark]); }
+  // the next span that has tokens
+  next(reading, span, by) {
+    const { last, spans } = this.readings[reading];
+    for (let to = span + by; to >= 0 && to < spans; to += by) if (last[to] > (to ? last[to - 1] : 0)) return to;
+    return null;
+  }
+  // what stands for the same in the other readings: characters where the text is the same, places else
+  twins(reading, span) {
+    const own = this.readings[reading], start = startOf(own, span), end = own.ends[span], found = [];
+    this.readings.forEach((other, r) => {
+      if (r === reading) return;
+      const bounds = this.same ? [start, end] : [firstOf(own, span), own.last[span]], ends = this.same ? other.ends : other.last;
+      for (let to = beyond(ends, bounds[0]); to < other.spans && found.length < 64; to += 1) {
+        if ((to ? ends[to - 1] : 0) >= bounds[1]) break;
+        found.push([r, to]);
+      }
+    });
+    return found;
+  }
+  // whether all read one text
+  get same() {
+    const [one, ...others] = this.readings;
+    return (this.alike ??= others.every((other) => other.units === one.units && other.letters.every((letter, i) => letter === one.letters[i])));
+  }
+}
+
+class Block {
+  constructor(line, ranges) {
+    Object.assign(this, { line, ranges });
+  }
+  holds(reading, span) {
+    const [from, to] = this.ranges[reading] ?? [0, 0];
+    return span >= from && span < to;
+  }
+  // lines of text that it may take
+  lines(across) {
+    const each = this.ranges.map(([from, to], r) => {
+      const reading = this.line.readings[r], begin = startOf(reading, from), end = to > from ? reading.ends[to - 1] : begin;
+      let breaks = 0;
+      for (let i = begin; i < end; i += 1) breaks += reading.letters[i] === 10;
+      return Math.max(1, Math.ceil((end - begin + 6) / across) + breaks);
+    });
+    return Math.max(1, ...each);
+  }
+}
+
+export function blocks(line) {
+  const [one] = line.readings;
+  if (!one) return [Object.assign(new Block(line, []), { first: true, last: true })];
+  const made = [];
+  let from = line.readings.map(() => 0);
+  while (from[0] < one.spans || !made.length) {
+    const to = line.readings.map((reading, r) => (r ? reading.spans : cut(one, from[0])));
+    if (to[0] < one.spans) {
+      line.readings.forEach((reading, r) => {
+        if (!r) return;
+        const [ends, value] = line.same ? [reading.ends, one.ends[to[0] - 1]] : [reading.last, one.last[to[0] - 1]];
+        to[r] = Math.max(from[r], Math.min(reading.spans, beyond(ends, value)));
+      });
+    }
+    made.push(new Block(line, from.map((start, r) => [start, to[r]])));
+    from = to;
+  }
+  made[0].first = made.at(-1).last = true;
+  return made;
+}
+
+// where a block that begins here ends: at the end of a line or at a space, where one comes soon
+function cut(reading, from) {
+  if (reading.spans - from <= MOST) return reading.spans;
+  let space = 0;
+  for (let span = from + ENOUGH; span < from + MOST; span += 1) {
+    const start = startOf(reading, span), end = reading.ends[span];
+    if (end > start && reading.letters[end - 1] === 10) return span + 1;
+    if (!space && end > start && reading.letters[start] === 32) space = span;
+  }
+  return space || from + MOST;
+}
