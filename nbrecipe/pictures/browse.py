@@ -30,8 +30,9 @@ class Card:
     cells: tuple[tuple[str, str], ...] = ()
     #: what reading it raises, "" where it can be read
     broken: str = ""
-    #: what a model makes of it: "7, loss 2.31"; and whether that is another class than the label
+    #: what a model makes of it, and its loss; and whether that is another class than the label
     predicted: str = ""
+    loss: str = ""
     wrong: bool = False
     tags: tuple[str, ...] = ()
 

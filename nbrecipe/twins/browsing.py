@@ -126,7 +126,8 @@ class Browsing:
         """A filter that lets half of the rows through."""
         columns = self.table.columns
         usual = [name for name in columns if plain(name).endswith((LOSS, "characters", "brightness", "length"))]
-        name = next((name for name in [*usual, *columns] if name != "row" and not columns[name].named), "row")
+        names = [name for name in [*usual, *columns] if name != "row" and not columns[name].named]
+        name = next((name for name in names if _varies(columns[name].values)), "row")
         there = columns[name].values[np.isfinite(columns[name].values)]
         return f"{plain(name)} > {float(np.median(there)):.3g}" if len(there) else ""
 
@@ -182,8 +183,7 @@ class Browsing:
         except Exception as error:  # the user's data set raises what it likes
             told = self.table.unread.get(row) or f"{type(error).__name__}: {error}"
             return Card(row, broken=told.partition("\n")[0], tags=tags)
-        predicted, wrong = self._predicted(place)
-        return replace(card, tags=tags, predicted=predicted, wrong=wrong)
+        return replace(card, tags=tags, **self._judged(place))
 
     def _read(self, row: int) -> dict[str, Any]:
         """One example; what it draws at random is the same each time it is shown."""
@@ -192,14 +192,13 @@ class Browsing:
         torch.default_generator.manual_seed(row)  # not those of devices: a seed would wait there for their first use
         return self.table.source.example(row)
 
-    def _predicted(self, place: int) -> tuple[str, bool]:
-        columns = self.table.columns
-        told = []
-        if PREDICTION in columns:
-            told.append(columns[PREDICTION].word(float(columns[PREDICTION].values[place])))
-        if LOSS in columns and np.isfinite(columns[LOSS].values[place]):
-            told.append(f"loss {number(float(columns[LOSS].values[place]), 3)}")
-        return ", ".join(filter(None, told)), WRONG in columns and bool(columns[WRONG].values[place] == 1)
+    def _judged(self, place: int) -> dict[str, Any]:
+        """What a model makes of a row, in the fields of its card."""
+        found = {name: float(self.table.columns[name].values[place]) for name in (PREDICTION, LOSS, WRONG)
+                 if name in self.table.columns}  # fmt: skip
+        said = self.table.columns[PREDICTION].word(found[PREDICTION]) if PREDICTION in found else ""
+        loss = number(found[LOSS], 3) if np.isfinite(found.get(LOSS, np.nan)) else ""
+        return {"predicted": said, "loss": loss, "wrong": found.get(WRONG) == 1}
 
     def _facts(self, place: int) -> list[Fact]:
         facts = []
@@ -221,6 +220,11 @@ class Browsing:
             self._spreads[column.name] = (float(spread[0]), float(spread[1]))
         mean, deviation = self._spreads[column.name]
         return (value - mean) / deviation if deviation > 0 else None
+
+
+def _varies(values: np.ndarray[Any, Any]) -> bool:
+    there = values[np.isfinite(values)]
+    return len(there) > 0 and bool((there != there[0]).any())
 
 
 def _as_row(value: Any) -> int:

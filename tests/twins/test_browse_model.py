@@ -49,7 +49,7 @@ def test_every_row_has_the_users_own_loss_in_eval_mode(browsed):
 def test_the_worst_come_first_and_wrong_ones_alone_on_demand(browsed):
     _, seen = browsed
     answer = seen.browsing.answer({"ask": "rows", **vars(seen.ask), "from": 0, "to": 150})
-    losses = [float(card["predicted"].split("loss ")[1]) for card in answer["cards"]]
+    losses = [float(card["loss"]) for card in answer["cards"]]
     assert losses == sorted(losses, reverse=True)
     wrong = seen.browsing.answer({"ask": "rows", "wrong": True, "from": 0, "to": 150})
     assert wrong["total"] == int(seen.columns["wrong"].sum())

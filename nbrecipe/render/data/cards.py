@@ -20,12 +20,21 @@ LETTERS = 120
 FAR = 3.0
 #: kinds that are tiles beside each other; the others are lines beneath each other
 TILES = ("image", "sequence")
+#: what stands for a text without a letter
+EMPTY, BLANK = "empty", "white space alone"
 
 
 def sent(card: Card) -> dict[str, Any]:
     """A card as a page draws it; what is empty is left out."""
-    out: dict[str, Any] = {"row": card.row, "label": card.label, "text": card.text, "predicted": card.predicted}
-    out |= {"broken": card.broken, "wrong": card.wrong, "tags": list(card.tags), "cells": list(map(list, card.cells))}
+    out: dict[str, Any] = {"row": card.row, "label": card.label, "text": card.text}
+    out |= {
+        "predicted": card.predicted,
+        "loss": card.loss,
+        "broken": card.broken,
+        "wrong": card.wrong,
+        "tags": list(card.tags),
+        "cells": list(map(list, card.cells)),
+    }
     if card.pixels is not None:
         out["image"], out["width"], out["height"] = thumbnail(card.pixels, card.mask, SIDE, card.boxes)
     if card.line is not None:
@@ -54,6 +63,8 @@ def _body(card: Card) -> str:
     if card.cells:
         cells = (f"<span><i>{escape(name)}</i> {escape(value)}</span>" for name, value in card.cells)
         return f'<span class="nbr-cells">{"".join(cells)}</span>'
+    if not card.text.strip():
+        return f'<span class="nbr-words nbr-soft">{BLANK if card.text else EMPTY}</span>'
     return f'<span class="nbr-words">{escape(card.text)}</span>'
 
 
@@ -65,6 +76,7 @@ def spoken(card: Card) -> str:
 def text_of(card: Card) -> str:
     """A card as a line of text."""
     told = [f"row {card.row}", card.label, card.predicted and f"predicted {card.predicted}"]
+    told += [card.loss and f"loss {card.loss}"]
     told += [f"cannot be read: {card.broken}"] if card.broken else []
     told += [_cut(card.text), ", ".join(f"{name} {value}" for name, value in card.cells), ", ".join(card.tags)]
     if card.pixels is not None:
@@ -110,10 +122,11 @@ def _label(card: Card) -> str:
 
 
 def _guess(card: Card) -> str:
-    if not card.predicted:
+    if not card.predicted and not card.loss:
         return ""
-    off, mark = (" nbr-off", "✗") if card.wrong else ("", "→")
-    return f'<span class="nbr-guess{off}">{mark} {escape(card.predicted)}</span>'
+    off, mark = (" nbr-off", "✗ ") if card.wrong else ("", "→ " if card.predicted else "")
+    loss = f'<span class="nbr-loss"><i>loss</i> {escape(card.loss)}</span>' if card.loss else ""
+    return f'<span class="nbr-guess{off}"><span>{mark}{escape(card.predicted)}</span> {loss}</span>'
 
 
 def _near(shown: Whole) -> str:

@@ -58,7 +58,7 @@ def _splits(shown: Inspection) -> str:
 
 def _told(split: Split) -> str:
     told = [split.extent]
-    told += [f"**{split.again}** stand there again"] if split.again else []
+    told += [f"**{split.again}** inputs stand there again"] if split.again else []
     if split.unread:
         told.append(f"**{split.unread}** could not be read ({split.raised})")
     return " · ".join(told)

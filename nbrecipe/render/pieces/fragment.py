@@ -51,7 +51,8 @@ def rich(message: str) -> str:
     for styles, piece in spans(message):
         told = escape(piece)
         for tag in reversed(styles):
-            told = f"<{tag}>{told}</{tag}>"
+            whole = ' class="nbr-flag"' if tag == "code" and piece.startswith("-") else ""
+            told = f"<{tag}{whole}>{told}</{tag}>"
         out.append(told)
     return "".join(out)
 

@@ -130,6 +130,9 @@ function browser(head, root) {
     input.onkeydown = (event) => {
       event.stopPropagation();
       if (event.key === "Enter") { clearTimeout(typing); again(input); }
+      if (event.key !== "Escape" && event.key !== "ArrowDown") return;
+      event.preventDefault();
+      list.node.focus({ preventScroll: true });
     };
   }
   sort.onchange = () => { ask.descending = ["loss", "outlier"].includes(sort.value); again(); };
@@ -141,7 +144,7 @@ function browser(head, root) {
   };
 
   // one of them in full ---------------------------------------------------------------------------------------------
-  const title = h("strong", {}), place = h("div", {}), back = button("‹", "previous example"), on = button("›", "next example"), shut = button("×", "close");
+  const title = h("strong", { "aria-live": "polite" }), place = h("div", {}), back = button("‹", "previous example"), on = button("›", "next example"), shut = button("×", "close");
   const full = h("aside", { class: "nbr-full", role: "region", "aria-label": "example in full" }, h("div", { class: "nbr-leaf" }, back, on, title, shut), place);
   full.hidden = true;
   let wanted = null, looking = false;
@@ -174,7 +177,8 @@ function browser(head, root) {
   // tags ------------------------------------------------------------------------------------------------------------
   const tags = [...head.tags], counts = {}, box = field("new tag", { class: "nbr-box-of-tag", placeholder: "tag this example: name, Enter" });
   const chips = h("span", { class: "nbr-chips" }), tagging = h("div", { class: "nbr-tagging", role: "group", "aria-label": "tags" }, chips, box,
-    h("span", { class: "nbr-place" }, "arrows move · Enter opens · t tags · 1 to 9 tag again · / filters"));
+    h("span", { class: "nbr-place", id: `${list.node.id}-keys` }, "arrows move · Enter opens · t tags · 1 to 9 tag again · / filters · Escape goes back"));
+  list.node.setAttribute("aria-describedby", `${list.node.id}-keys`);
   const marks = () => {
     const own = list.card(list.active)?.tags ?? [], names = tags.map((name, i) => {
       const chip = button(`${i < KEYS ? `${i + 1} ` : ""}${name}${counts[name] ? ` (${counts[name]})` : ""}`);

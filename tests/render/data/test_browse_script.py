@@ -206,3 +206,15 @@ def test_images_are_tiles_that_fill_the_width(tab):
     view.locator(".nbr-grid").focus()
     view.keyboard.press("ArrowDown")
     assert active(view) == str(tops.count(tops[0]))
+
+
+def test_from_the_filter_one_goes_back_to_the_rows_by_escape(opened):
+    tab = opened(1000)
+    tab.keyboard.press("Tab")
+    tab.locator(".nbr-grid").focus()
+    tab.keyboard.press("/")
+    assert tab.evaluate("document.activeElement.className") == "nbr-filter"
+    tab.keyboard.press("Escape")
+    assert tab.evaluate("document.activeElement.className").startswith("nbr-grid")
+    described = tab.locator(".nbr-grid").get_attribute("aria-describedby")
+    assert "arrows move" in tab.locator(f"#{described}").inner_text()
