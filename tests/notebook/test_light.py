@@ -1,4 +1,7 @@
-"""Importing and loading cost next to nothing: no torch, no matplotlib, no widgets, at most 60 ms on top of IPython."""
+"""Importing and loading cost little beside IPython itself: no torch, no matplotlib, no widgets.
+
+Both are measured in one process, as time of the processor: what else the machine does then changes neither.
+"""
 
 from __future__ import annotations
 
@@ -8,22 +11,23 @@ import sys
 import pytest
 
 HEAVY = ("torch", "matplotlib", "anywidget", "ipywidgets", "numpy")
-#: milliseconds on top of IPython
-LIMIT = 60
+#: share of what IPython's own start costs; measured: 0.30 to 0.38
+LIMIT = 0.6
 PROGRAM = """
 import sys, time
+begun = time.process_time()
 from IPython.core.interactiveshell import InteractiveShell
 shell = InteractiveShell.instance()
-start = time.perf_counter()
+start = time.process_time()
 {action}
-cost = 1000 * (time.perf_counter() - start)
+cost = (time.process_time() - start) / (start - begun)
 print("ANSWER", cost, *(name for name in {heavy} if name in sys.modules))
 """
 LOAD = 'import nbrecipe; shell.run_line_magic("load_ext", "nbrecipe")'
 
 
 def measure(action: str) -> tuple[float, list[str]]:
-    """The fastest of three fresh processes, in ms, and the heavy modules loaded."""
+    """The least share of three fresh processes, and the heavy modules loaded."""
     answers = []
     for _ in range(3):
         program = PROGRAM.format(action=action, heavy=HEAVY)
@@ -35,7 +39,7 @@ def measure(action: str) -> tuple[float, list[str]]:
 def judge(action: str) -> None:
     cost, heavy = measure(action)
     assert not heavy, f"loads {heavy}"
-    assert cost <= LIMIT, f"costs {cost:.0f} ms"
+    assert cost <= LIMIT, f"costs {cost:.2f} of IPython's start"
 
 
 def test_import_and_load_are_light():
@@ -43,7 +47,7 @@ def test_import_and_load_are_light():
 
 
 @pytest.mark.parametrize(
-    ("action", "complaint"), [(LOAD + "; import numpy", "loads"), (LOAD + "; time.sleep(0.1)", "costs")]
+    ("action", "complaint"), [(LOAD + "; import numpy", "loads"), (LOAD + "; sum(range(10_000_000))", "costs")]
 )
 def test_a_heavy_or_slow_load_would_be_noticed(action, complaint):
     with pytest.raises(AssertionError, match=complaint):
