@@ -32,7 +32,7 @@ def plain(part):
     block = part.sample.block()
     told = {name: value for name, value in vars(part).items() if name != "sample"}
     for name in ("ids", "targets"):
-        told[name] = {**vars(told[name]), "counts": np.trim_zeros(told[name].counts, "b").tolist()}
+        told[name] = {**vars(told[name]), "counts": told[name].counts.tolist(), "only": told[name].only.tolist()}
     rows = {name: [value.tolist() for value in values] for name, values in block.columns.items()}
     return told | {"sample": (block.rows.tolist(), rows)}
 
@@ -151,6 +151,20 @@ def test_ids_that_no_table_has_are_kept_apart_and_told_with_their_row():
     many.add(-np.arange(1, 30_001), np.arange(30_000))
     assert len(many.others) == 10_000
     assert many.total == 30_000
+
+
+@given(st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=12), st.integers(0, 12))
+def test_ids_that_stand_in_one_row_alone_are_known_however_the_rows_were_shared_out(rows, cut):
+    parts = [Vocabulary(), Vocabulary()]
+    for part, numbers in zip(parts, (range(min(cut, len(rows))), range(cut, len(rows))), strict=True):
+        for row in numbers:
+            part.add(np.array(rows[row], np.int64), np.full(len(rows[row]), row))
+    whole = parts[0]
+    whole.merge(parts[1])
+    own = {i: {row for row, ids in enumerate(rows) if i in ids} for i in range(10)}
+    assert whole.alone == sum(ids.count(i) for ids in rows for i in own if len(own[i]) == 1)
+    for i, row in enumerate(whole.only.tolist()):
+        assert row == (-1 if not own[i] else next(iter(own[i])) if len(own[i]) == 1 else -2)
 
 
 def test_rows_of_a_table_that_no_text_looks_up():

@@ -76,7 +76,7 @@ def plain(part):
     told["unknown_words"], told["unknown_letters"] = (
         told[name].most(1000) for name in ("unknown_words", "unknown_letters")
     )
-    told["ids"] = {**vars(part.ids), "counts": np.trim_zeros(part.ids.counts, "b").tolist()}
+    told["ids"] = {**vars(part.ids), "counts": part.ids.counts.tolist(), "only": part.ids.only.tolist()}
     told["sample"] = (block.rows.tolist(), *(list(values) for values in block.columns.values()))
     return told
 

@@ -99,6 +99,22 @@ def test_splits_drawn_alike_differ_as_much_as_is_to_be_expected():
     assert all(train.ids.of(i) == 0 for i in new.ids)
 
 
+def test_what_is_to_be_expected_holds_where_words_come_in_bursts():
+    """A text says its own rare words again and again, so that few of them stand once."""
+    generator = np.random.default_rng(0)
+    table = {"<unk>": 0, **{f"w{i}": i + 1 for i in range(3000)}}
+
+    def drawn(rows):
+        own = np.minimum(generator.zipf(1.3, (rows, 4)) - 1, 2999)
+        return [" ".join(f"w{i}" for i in generator.choice(one, 25)) for one in own]
+
+    train, val = text_scan(drawn(800), table), text_scan(drawn(400), table)
+    found = difference(train, val)
+    assert found.expected == pytest.approx(found.share, rel=0.25)
+    once = float((train.ids.counts == 1).sum() / train.tokens)
+    assert once < 0.5 * found.share  # what ids that stand once would have said
+
+
 def test_what_was_counted_is_told_in_plain_words():
     short, long = [line[:9] for line in LINES[:60]], [line * 2 for line in LINES[:60]]
     data = [*((text, "spam") for text in short), *((text, "ham") for text in long), (None, "ham"), ("", "spam")]

@@ -54,7 +54,8 @@ class Difference:
     #: tokens of the second split whose ids never stand in the first: how many, and their share
     unseen: int
     share: float
-    #: the share that is to be expected where both are drawn alike (Good 1953: that of ids that stand once)
+    #: the share that is to be expected where both are drawn alike: that of the tokens of the first split whose ids no
+    #: other text of it has, which is what leaving each text out in turn gives
     expected: float
     #: ids of those tokens, the most frequent first
     ids: tuple[int, ...]
@@ -84,12 +85,11 @@ def difference(train: TextScan, val: TextScan) -> Difference:
     ours, theirs = (np.pad(scan.ids.counts, (0, size - len(scan.ids.counts))) for scan in (train, val))
     new = np.where(ours == 0, theirs, 0)
     order = np.argsort(-new, kind="stable")
-    once = int((ours == 1).sum())
     return Difference(
         lengths,
         int(new.sum()),
         float(new.sum() / max(val.ids.total, 1)),
-        once / max(train.ids.total, 1),
+        train.ids.alone / max(train.ids.total, 1),
         tuple(int(i) for i in order[:20] if new[i]),
         (train.unknown_texts / max(train.texts, 1), val.unknown_texts / max(val.texts, 1)),
     )

@@ -10,6 +10,8 @@ import numpy as np
 
 #: ids below this are counted in one array, and others, which are told apart, up to so many
 DENSE, OTHERS = 1 << 22, 10_000
+#: in place of a row
+NOWHERE, SEVERAL = -1, -2
 Array = np.ndarray[Any, Any]
 
 
@@ -19,6 +21,8 @@ class Vocabulary:
 
     #: (ids,) how often each stands
     counts: Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    #: (ids,) the only row that each stands in; NOWHERE for none, SEVERAL for more than one
+    only: Array = field(default_factory=lambda: np.zeros(0, np.int64))
     #: negative ids, and those from `DENSE` on
     others: Counter[int] = field(default_factory=Counter)
     #: how often those stand that are not kept, because there were too many
@@ -37,12 +41,15 @@ class Vocabulary:
             inside = (values >= 0) & (values < DENSE)
             kinds, counts = np.unique(values[~inside], return_counts=True)
             self._apart(dict(zip(kinds.tolist(), counts.tolist(), strict=True)))
-            values = values[inside]
+            values, rows = values[inside], rows[inside]
         self._grow(np.bincount(values) if len(values) else np.zeros(0, np.int64))
+        self._alone(values, rows)
 
     def merge(self, later: Vocabulary) -> None:
         """Count in what stands in later rows."""
         self._grow(later.counts)
+        there = np.flatnonzero(later.only != NOWHERE)
+        self._stand(there, later.only[there])
         self._apart(later.others)
         self.dropped += later.dropped
         for end in ("greatest", "least"):
@@ -80,11 +87,33 @@ class Vocabulary:
                 there[i] = True
         return np.flatnonzero(~there)
 
+    @property
+    def alone(self) -> int:
+        """How often those ids stand, together, that stand in one row alone."""
+        return int(self.counts[self.only >= 0].sum())
+
+    def _alone(self, values: Array, rows: Array) -> None:
+        """Keep note of the ids that only one row has; rows come in their order."""
+        fresh = self.only[values] != SEVERAL
+        if not fresh.any():
+            return
+        values, rows = values[fresh], rows[fresh]
+        order = np.argsort(values, kind="stable")
+        values, rows = values[order], rows[order]
+        starts = np.flatnonzero(np.diff(values, prepend=-1))
+        first, last = rows[starts], rows[np.append(starts[1:], len(rows)) - 1]
+        self._stand(values[starts], np.where(first == last, first, SEVERAL))
+
+    def _stand(self, ids: Array, rows: Array) -> None:
+        """These ids, each once, stand in these rows too."""
+        have = self.only[ids]
+        self.only[ids] = np.where(have == NOWHERE, rows, np.where(have == rows, have, SEVERAL))
+
     def _grow(self, counts: Array) -> None:
-        if len(counts) > len(self.counts):
-            wider = np.zeros(len(counts), np.int64)
-            wider[: len(self.counts)] = self.counts
-            self.counts = wider
+        more = len(counts) - len(self.counts)
+        if more > 0:
+            self.counts = np.concatenate([self.counts, np.zeros(more, np.int64)])
+            self.only = np.concatenate([self.only, np.full(more, NOWHERE, np.int64)])
         self.counts[: len(counts)] += counts
 
     def _apart(self, counts: dict[int, int]) -> None:
