@@ -83,7 +83,8 @@ def _conversations(source: Source, plan: Plan) -> str:
     for block in source.blocks(0, 8):
         for name in plan.kinds:
             values = block.columns.get(name)
-            rows = [row for row in values if row] if isinstance(values, list) else []
+            listed = values if isinstance(values, list) else []
+            rows = [row for row in listed if not isinstance(row, (list, tuple)) or row]  # an array has no truth value
             if rows and all(isinstance(row, (list, tuple)) and _is_message(row[0]) for row in rows):
                 return name
     return ""
