@@ -121,8 +121,8 @@ def test_what_was_counted_is_told_in_plain_words():
     scan = text_scan([*data, ("日本語の", "ham")], fast(), name="mails")
     told = dict(rows_told(scan, text_scan([*LINES, "new ѪѪ"], fast(), name="val")))
     assert told["special tokens"] == "`[CLS]` once in every text; `[SEP]` once in every text"
-    assert told["without spaces"] == (
-        "1 text is in a script that puts no spaces between words: left out of tokens to a word"
+    assert told["words"].endswith(
+        ", each a run between spaces; 1 text is left out, in a script that puts none between words"
     )
     assert told["lengths by label"].startswith("texts of `ham` are longer, median ")
     assert told["lengths by label"].endswith("of the pairs (p < 0.001)")

@@ -77,19 +77,21 @@ def _letters(scan: TextScan) -> Iterator[tuple[str, str]]:
     found = scan.part.unknown_letters.most(LETTERS)
     if found:
         more = "" if scan.part.unknown_letters.exact else ", at least"
-        yield "unknown letters", ", ".join(f"`{quoted(letter)}` {count}×" for letter, count in found) + more
+        yield "unknown letters", ", ".join(f"`{quoted(letter)}` {count:,}×" for letter, count in found) + more
 
 
 def _scripts(scan: TextScan) -> Iterator[tuple[str, str]]:
-    if scan.part.unspaced:
-        script = "a script that puts" if scan.part.unspaced == 1 else "scripts that put"
-        told = f"in {script} no spaces between words: left out of tokens to a word"
-        yield "without spaces", f"{_texts(scan.part.unspaced, 'is', 'are')} {told}"
+    """How words were counted."""
+    part = scan.part
+    script = "in a script that puts" if part.unspaced == 1 else "in scripts that put"
+    left = f"; {_texts(part.unspaced, 'is', 'are')} left out, {script} none between words" if part.unspaced else ""
+    if part.words or left:
+        yield "words", f"{part.words:,}, each a run between spaces{left}"
 
 
 def _texts(count: int, one: str = "", several: str = "") -> str:
     """ "1 text is", "12 texts are"."""
-    return f"{count} text {one}".rstrip() if count == 1 else f"{count} texts {several}".rstrip()
+    return f"{count} text {one}".rstrip() if count == 1 else f"{count:,} texts {several}".rstrip()
 
 
 def _labels(scan: TextScan) -> Iterator[tuple[str, str]]:
@@ -111,7 +113,7 @@ def _shift(scan: TextScan, shift: Shift) -> str:
     name = quoted(str(scan.names.get(shift.label, shift.label)))
     way = "longer" if shift.longer > 0.5 else "shorter"
     share = percent(max(shift.longer, 1 - shift.longer))
-    against = f"median {shift.median} against {shift.median_others}"
+    against = f"median {shift.median:,} against {shift.median_others:,}"
     return f"texts of `{name}` are {way}, {against}: in {share} of the pairs ({_p(shift.p)})"
 
 
@@ -122,7 +124,10 @@ def _p(p: float) -> str:
 def _failed(scan: TextScan) -> Iterator[tuple[str, str]]:
     if scan.part.failed:
         first = "; ".join(f"row {one.row}: {one.why}" for one in scan.failed[:ROWS])
-        yield "failed", f"{scan.part.failed} of {scan.rows} rows: {first}" + ("; …" if scan.part.failed > ROWS else "")
+        yield (
+            "failed",
+            f"{scan.part.failed:,} of {scan.rows:,} rows: {first}" + ("; …" if scan.part.failed > ROWS else ""),
+        )
     if scan.part.blank:
         first = ", ".join(f"row {row}" for row in scan.part.blank_rows[:ROWS])
         yield "empty", f"{_texts(scan.part.blank)} ({first}{', …' if scan.part.blank > ROWS else ''})"
@@ -134,7 +139,7 @@ def _difference(scan: TextScan, val: TextScan) -> Iterator[tuple[str, str]]:
     shift = found.lengths
     if shift is not None and shift.is_clear:
         way = "longer" if shift.longer > 0.5 else "shorter"
-        against = f"median {shift.median} against {shift.median_others}"
+        against = f"median {shift.median:,} against {shift.median_others:,}"
         yield f"lengths in `{val.name}`", f"{way} than in `{scan.name}`, {against} ({_p(shift.p)})"
     ours, theirs = found.unknown
     if ours or theirs:
@@ -150,7 +155,7 @@ def _new(scan: TextScan, found: Difference) -> str:
 
 def row_told(text: Text) -> str:
     """Where a text stands and what it has: "row 17: 512 tokens, 3 unknown"."""
-    own = f"{text.tokens} token{'' if text.tokens == 1 else 's'}"
+    own = f"{text.tokens:,} token{'' if text.tokens == 1 else 's'}"
     bytes_ = f"{text.bytes} lone byte{'' if text.bytes == 1 else 's'}"
     beside = [told for count, told in ((text.unknown, f"{text.unknown} unknown"), (text.bytes, bytes_)) if count]
     return f"row {text.row}: " + ", ".join([own, *beside])
