@@ -154,6 +154,7 @@ def test_ids_that_no_table_has_are_kept_apart_and_told_with_their_row():
 
 
 @given(st.lists(st.lists(st.integers(0, 9), max_size=6), min_size=1, max_size=12), st.integers(0, 12))
+@settings(deadline=None, max_examples=60)
 def test_ids_that_stand_in_one_row_alone_are_known_however_the_rows_were_shared_out(rows, cut):
     parts = [Vocabulary(), Vocabulary()]
     for part, numbers in zip(parts, (range(min(cut, len(rows))), range(cut, len(rows))), strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
 
@@ -28,6 +28,7 @@ def lengths(values):
 
 
 @given(st.lists(st.integers(0, 2000), min_size=1, max_size=60), st.sampled_from([0.0, 0.05, 0.25, 0.5, 0.9, 0.99, 1.0]))
+@settings(deadline=None)
 def test_quantiles_and_what_is_beyond_are_exact(values, share):
     made = lengths(values)
     assert made.quantile(share) == np.quantile(values, share, method="inverted_cdf")
