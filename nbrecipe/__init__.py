@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .twins.same_as import same_as as same_as
     from .twins.show_augment import show_augment as show_augment
     from .twins.show_batch import show_batch as show_batch
+    from .twins.show_tokens import show_tokens as show_tokens
     from .twins.watch import watch as watch
     from .verbs import bind as bind
     from .verbs import check_init as check_init
@@ -45,6 +46,7 @@ TWINS = {
     "chart_dependencies": ".twins.chart_dependencies",
     "show_augment": ".twins.show_augment",
     "show_batch": ".twins.show_batch",
+    "show_tokens": ".twins.show_tokens",
     "watch": ".twins.watch",
 }
 __all__ = [
@@ -65,6 +67,7 @@ __all__ = [
     "seed",
     "show_augment",
     "show_batch",
+    "show_tokens",
     "watch",
 ]
 

@@ -16,7 +16,13 @@ except ImportError:  # IPython before 8.6 completes names and magics in its own 
 
 LINE = re.compile(r"(?:^|=\s*)\s*%%?(\w+)\s+(.*)$")
 #: what the first word after a magic may be, by what it is called there
-FIRST = {"model": ("model",), "data": ("train_data", "train", "val_data", "val")}
+FIRST = {
+    "model": ("model",),
+    "data": ("train_data", "train", "val_data", "val"),
+    "what": ("tokenizer", "train_data", "train"),
+}
+#: flags whose values are of the kind of another
+LIKE = {"probe": "batch", "against": "tokenizer"}
 #: the attribute by which our matcher is known again
 MARK = "nbrecipe"
 
@@ -93,7 +99,7 @@ def _names(shell: Any, flag: str) -> list[str]:
     from .kinds import BY_FLAG
     from .names import Variables
 
-    kind = BY_FLAG.get("batch" if flag == "probe" else flag)
+    kind = BY_FLAG.get(LIKE.get(flag, flag))
     spaces = Variables.of_shell(shell, None).visible() if kind else []
     usual = {name for group in kind.usual for name in group} if kind else set()
     return [

@@ -23,6 +23,7 @@ from .inspection import InspectionMagics
 from .line import parse
 from .one_batch import BatchMagics
 from .rewrites import RewriteMagics
+from .tokenizing import TokenMagics
 
 if TYPE_CHECKING:
     from ..verbs import Answer
@@ -30,7 +31,14 @@ if TYPE_CHECKING:
 
 @family
 class RecipeMagics(
-    AugmentMagics, BatchMagics, BrowseMagics, ChartMagics, InsideMagics, InspectionMagics, RewriteMagics
+    AugmentMagics,
+    BatchMagics,
+    BrowseMagics,
+    ChartMagics,
+    InsideMagics,
+    InspectionMagics,
+    RewriteMagics,
+    TokenMagics,
 ):
     """The recipe for training neural networks, on the notebook's own model and data."""
 
