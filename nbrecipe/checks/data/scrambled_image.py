@@ -2,7 +2,8 @@
 
 `view` and `reshape` never move a value, they cut the same row of numbers anew: an image of (H, W, C) viewed as
 (C, H, W) is confetti, and only `permute` moves its axes. The shapes fit, nothing fails, and a convolution learns
-little. The proof is the way back: cut as (H, W, C) again, the same values have neighbours alike.
+little. The proof is the way back: cut as (H, W, C) again, the same values have neighbours alike. Without a model the
+images are judged as the data set gives them, where it has been read.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -19,8 +21,11 @@ from ...check import Check
 from ...decoding import pixels
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.batch.fed import fed
+from ...scan import held
+from ...scan.columns.kinds import Kind
+from ...scan.reading import Scan
 
-check = Check(__name__, tip="visualize just before the net")
+check = Check(__name__, tip="visualize just before the net", rows=True)
 
 #: images looked at, and those that a fault needs
 IMAGES, FEW = 64, 4
@@ -34,8 +39,14 @@ LARGEST = 1 << 27
 
 
 @check.run
-def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
-    found = [(name, image) for name, image in _images(bench) if min(image.shape[-2:]) >= 8]
+def run(bench: Bench) -> Finding:
+    """Judge what enters the model, or without one the images of the data set."""
+    read = bench.known(held.train_scan) if bench.model is None else None
+    if read is None:
+        bench.get("model")
+        bench.get("batch")
+    images = _images(bench) if read is None else _of_rows(read)
+    found = [(name, image) for name, image in images if min(image.shape[-2:]) >= 8]
     if not found:
         return skipped("no input has the shape of an image")
     worst: Finding | None = None
@@ -58,6 +69,17 @@ def _images(bench: Bench) -> Iterator[tuple[str, Tensor]]:
             image = values if name in met else pixels.as_images(values)
             if image is not None and image.shape[1] in pixels.COLOURS:
                 yield name, image[:IMAGES].detach()
+
+
+def _of_rows(read: Scan) -> Iterator[tuple[str, Tensor]]:
+    """Images of the data set, those in colour: a single channel cut anew has the shape that it had."""
+    block = read.part.sample.block()
+    for name, kind in read.plan.inputs.items():
+        values = block.columns.get(name)
+        if kind is Kind.IMAGE and isinstance(values, np.ndarray) and values.ndim == 4 and values.dtype.kind in "iuf":
+            image = pixels.as_images(torch.as_tensor(np.ascontiguousarray(values[:IMAGES])))
+            if image is not None and image.shape[1] in pixels.COLOURS and values.shape[1] == image.shape[1]:
+                yield name, image
 
 
 def _judged(bench: Bench, name: str, image: Tensor) -> Finding:

@@ -4,13 +4,20 @@ Rows that lie class by class and are not shuffled give batches of one class: the
 for the next, and the last one has the last word. In a random order of n rows the label changes n (1 - Σp²) times, with
 a variance that is known (Wald and Wolfowitz 1940, for several classes); six deviations fewer come once in a billion
 orders. Data without a label, or with one at every position as in language modelling, have no such order.
+
+In a watched loop the batches themselves are judged: the entropy of their labels against that of batches drawn at random
+from the same labels, and whether class follows class. Batches of one class each, in whatever order, may be meant.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset, SequentialSampler
 
@@ -18,10 +25,12 @@ from ... import toys
 from ...batches import BadInput
 from ...bench import Bench, Missing
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, number, ok, skipped
+from ...finding import Finding, Seen, Verdict, bad, hint, number, ok, skipped
 from ...scan import held
 from ...scan.columns.kinds import Kind
 from ...task import Kind as TaskKind
+from ...trace import Trace
+from ...trace.record.data import LoaderSeen
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,10 +45,90 @@ LONG, SOME = 1.0, 0.5
 BATCHES = 4
 #: whole numbers that are classes though no model says so
 FEW = 20
+#: batches of a loop whose labels must have been counted, share of the entropy that is expected of batches drawn at
+#: random, draws from which that is told, and chance of batches of one class in a random order to come class by class
+SEEN, LOW, DRAWS, CHANCE = 8, 0.5, 400, 1e-3
+#: losses that learn classes; what names an order that is meant
+CLASSES = ("cross_entropy", "nll_loss", "binary_cross_entropy", "multi_margin_loss", "CrossEntropyLoss", "NLLLoss")
+MEANT = re.compile(r"continual|incremental|curricul|forget|sorted|episod|few.?shot|one.?class", re.IGNORECASE)
 
 
 @check.run
-def run(bench: Bench) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge the loop that was watched, or else the rows of the data set and how its loader takes them."""
+    return _of_rows(bench) if trace is None else _of_loop(trace)
+
+
+def _of_loop(trace: Trace) -> Finding:
+    """The labels of the batches that were trained on."""
+    loaders = [
+        one
+        for one in trace.loaders
+        if one.trained and 2 * one.trained >= one.batches and one.label_entropy.count >= SEEN
+    ]
+    if not loaders:
+        return skipped(f"no loader gave {SEEN} batches with a class for each row")
+    found = [_of_batches(trace, loader) for loader in loaders]
+    return min(found, key=lambda finding: [Verdict.BAD, Verdict.HINT, Verdict.OK].index(finding.verdict))
+
+
+def _of_batches(trace: Trace, loader: LoaderSeen) -> Finding:
+    values, count = loader.label_entropy.values, loader.label_entropy.count
+    if len(loader.labels) < 2:
+        return ok(f"the {count} batches of `{loader.name}` that were looked at hold one class alone", batches=count)
+    expected, deviation = entropy_by_chance(loader.labels, count)
+    mean = float(np.mean(values))
+    told = (
+        f"the labels in a batch of `{loader.name}` have an entropy of **{number(mean, 3)}** in the mean, where batches "
+        f"drawn at random have {number(expected, 3)}"
+    )
+    seen: dict[str, Any] = {"entropy": mean, "random": expected, "batches": count, "classes": len(loader.labels)}
+    if mean >= LOW * expected or mean > expected - DEVIATIONS * deviation / math.sqrt(count):
+        return ok(told, **seen)
+    chances = [in_blocks_by_chance(order) for order in loader.leading if len(set(order)) > 1]
+    if not chances or max(chances) >= 1 or len(chances) * min(chances) > CHANCE or loader.shuffles:
+        return ok(f"{told}; the classes come in no order, so that batches of one class may be meant", **seen)
+    learned = any(loss.grad and any(name in loss.name for name in CLASSES) for loss in trace.losses)
+    carried = any(p.carried for model in trace.models for p in model.passes)
+    sure = loader.shuffles is False and learned and not carried and not MEANT.search(trace.source)
+    return (bad if sure else hint)(
+        f"{told}, and class follows class: {_followed(loader)}",
+        fix="Shuffle the training rows." if loader.shuffles is False else "Shuffle them through a large buffer.",
+        code=f"{loader.name} = DataLoader({loader.name}.dataset, batch_size={loader.batch_size}, shuffle=True)"
+        * (loader.shuffles is False),
+        where=str(loader.place),
+        **seen,
+    )
+
+
+def _followed(loader: LoaderSeen) -> str:
+    """The classes of the longest pass in the order in which they came."""
+    order = max(loader.leading, key=len)
+    runs = [(label, len(list(some))) for label, some in itertools.groupby(order)]
+    told = ", ".join(f"{n} × class {label}" for label, n in runs[:4])
+    return f"{told}{', …' if len(runs) > 4 else ''} in the batches that were looked at"
+
+
+def entropy_by_chance(labels: dict[int, int], batches: int) -> tuple[float, float]:
+    """Mean and standard deviation of the entropy, in nats, of the labels in a batch drawn at random from these."""
+    counts = np.array(list(labels.values()))
+    size = max(1, min(int(counts.sum()), round(counts.sum() / batches)))
+    drawn = np.random.default_rng(0).multivariate_hypergeometric(counts, size, DRAWS, method="marginals") / size
+    entropies = -(drawn * np.log(np.where(drawn > 0, drawn, 1.0))).sum(1)
+    return float(entropies.mean()), float(entropies.std())
+
+
+def in_blocks_by_chance(order: list[int]) -> float:
+    """The chance of a random order to bring equal ones together, K! n_1! ... n_K! / n!; 1 where they are not."""
+    runs = sum(1 for _ in itertools.groupby(order))
+    counts = Counter(order)
+    if runs > len(counts) or len(counts) < 2:
+        return 1.0
+    logs = math.lgamma(len(counts) + 1) + sum(math.lgamma(n + 1) for n in counts.values()) - math.lgamma(len(order) + 1)
+    return math.exp(min(0.0, logs))
+
+
+def _of_rows(bench: Bench) -> Finding:
     data = bench.once(held.train_scan)
     labels = data.part.labels
     if labels is None or labels.kind is not Kind.CLASS or labels.many:
@@ -122,7 +211,11 @@ def _are_classes(bench: Bench, classes: int) -> bool:
 
 @check.draw
 def draw(ax: Axes, seen: Seen) -> None:
-    """Changes of the label beside those of a random order."""
+    """Changes of the label, or the entropy of batches, beside those of a random order."""
+    if "entropy" in seen:
+        ax.barh(["these batches", "random ones"], [seen["entropy"], seen["random"]], color=["C1", "C0"])
+        ax.set_xlabel("entropy of the labels in a batch")
+        return
     ax.barh(["these rows", "random order"], [seen["changes"], seen["expected"]], color=["C1", "C0"])
     ax.set_xlabel("changes of label")
 
@@ -141,6 +234,33 @@ def _in_blocks(shuffle: bool, size: int = 32) -> Bench:
 def class_by_class() -> Bench:
     """The rows lie class by class, as they were read from folders, and nothing shuffles them."""
     return _in_blocks(shuffle=False)
+
+
+def _trained(shuffle: bool) -> Bench:
+    given = _in_blocks(shuffle, size=8)
+    net, loss_fn, opt = toys.parts(given)
+    train_dl = given.train_loader
+
+    def program() -> None:
+        for _ in range(2):
+            for x, y in toys.batches(given):
+                opt.zero_grad()
+                loss_fn(net(x), y).backward()
+                opt.step()
+
+    return toys.watched(program, net=net, opt=opt, loss_fn=loss_fn, train_dl=train_dl)
+
+
+@check.breaks
+def trained_class_by_class() -> Bench:
+    """A watched loop whose batches hold one class after another."""
+    return _trained(shuffle=False)
+
+
+@check.holds
+def trained_in_no_order() -> Bench:
+    """The same rows, shuffled by the loader."""
+    return _trained(shuffle=True)
 
 
 @check.holds

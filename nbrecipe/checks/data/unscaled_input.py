@@ -3,7 +3,8 @@
 Weights are drawn for inputs of mean 0 and standard deviation 1. Bytes from 0 to 255 make the first answers a hundred
 times too large: the loss starts far off, units saturate, and one rate no longer suits all layers. What counts is what
 the first layer with weights is given, so a division or a normalisation inside the model is seen. One normalisation
-right before or behind that layer takes the scale away again.
+right before or behind that layer takes the scale away again. Without a model it is not known what comes first: floats
+that a data set hands over from 0 to 255, or far larger, are then worth a look.
 """
 
 from __future__ import annotations
@@ -14,19 +15,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...decoding.plotted import columns
-from ...finding import Finding, Seen, bad, hint, number, ok, spelled
+from ...finding import Finding, Seen, bad, hint, number, ok, skipped, spelled
 from ...probes.batch.scaling import Meeting, candidates, is_bytes, layers, meetings, normalises
 from ...probes.passes.signal import is_fresh
+from ...scan import held
+from ...scan.columns.kinds import Kind
+from ...scan.reading import Scan
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-check = Check(__name__, tip="visualize just before the net")
+check = Check(__name__, tip="visualize just before the net", rows=True)
 
 #: root mean square of what enters, where 1 is meant: above the first it is worth a look, above the second a softmax
 #: behind weights that keep the size is saturated at the start (its scores lie tens of nats apart)
@@ -35,6 +40,8 @@ LOOK, LARGE = 5.0, 10.0
 ANSWER = 5.0
 #: layers that squash what they are given, so that their answers say nothing of its size
 SQUASHING = ("lstm", "gru", "rnn_tanh", "rnn_relu", "multi_head_attention_forward")
+#: rows of a data set that are measured, and the line that hands over a model
+FEW, BOUND = 1000, "%bind model=net"
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,12 @@ class _Size:
 
 
 @check.run
-def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
+def run(bench: Bench) -> Finding:
+    """Judge what meets the weights of the model, or without one what a data set of tensors hands over."""
+    read = bench.known(held.train_scan) if bench.model is None else None
+    if read is not None:
+        return _of_rows(bench, read)
+    model, _ = bench.get("model"), bench.get("batch")
     seen = [_size(bench, meeting) for meeting in meetings(bench)]
     if not seen:
         return ok("no input of floats meets weights: ids go into embeddings, or a normalisation comes first")
@@ -64,6 +76,41 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     if worst.meeting.entry.normed:
         return ok(f"{told}, and a normalisation right behind the first layer takes the scale away", **numbers)
     return _flagged(model, bench, worst, told, numbers)
+
+
+def _of_rows(bench: Bench, read: Scan) -> Finding:
+    """The size of the floats in a data set of torch; what frames and files hold is scaled on the way."""
+    given, name = held.given_data(bench, "train")
+    ready = isinstance(given, (DataLoader, Dataset))
+    block = read.part.sample.block()
+    inputs = [
+        (column, torch.as_tensor(values[:FEW]).float())
+        for column, kind in read.plan.inputs.items()
+        if kind in (Kind.IMAGE, Kind.TABLE) and isinstance(values := block.columns.get(column), np.ndarray)
+        and values.dtype.kind == "f" and len(values)
+    ]  # fmt: skip
+    if not ready or not inputs:
+        return skipped("needs a model, or a data set of torch that hands over floats", code=BOUND)
+    column, worst = max(inputs, key=lambda one: _rms(one[1]))
+    size, low, high = _rms(worst), float(worst.nan_to_num().min()), float(worst.nan_to_num().max())
+    told = f"`{column}` of `{name}` has a root mean square of **{number(size, 3)}**"
+    if size <= LOOK:
+        return ok(told, sizes=[size], inputs=[column])
+    image = read.plan.inputs[column] is Kind.IMAGE
+    raw = image and low >= 0 and 127 < high <= 255
+    return hint(
+        f"{told}, from {number(low, 3)} to {number(high, 3)}, where weights are drawn for **1**",
+        fix="Divide by 255, unless the model does." if raw else "Scale it by the training data, unless the model does.",
+        code="x = x / 255" if raw else _standardised(worst),
+        why="no model is given, so that a normalisation in it is not seen",
+        sizes=[size],
+        inputs=[column],
+    )
+
+
+def _rms(values: Tensor) -> float:
+    finite = values[values.isfinite()]
+    return float(finite.square().mean().sqrt()) if finite.numel() else 0.0
 
 
 def _flagged(model: nn.Module, bench: Bench, worst: _Size, told: str, numbers: dict[str, Any]) -> Finding:

@@ -9,11 +9,12 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.data import DataLoader, IterableDataset, RandomSampler, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, SequentialSampler
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
 from ..measures.facts import fingerprint, tensors
 from ..record.data import LoaderSeen
+from ..record.series import thin
 from .patches import Patches
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 #: passes whose order is kept, and batches of each
 PASSES, BATCHES = 6, 8
-#: batches of a pass whose labels are counted, and different labels told apart
+#: batches of a pass whose labels are counted, later ones where one looks closely, and different labels told apart
 LABELLED, LABELS = 64, 1000
 
 
@@ -95,6 +96,7 @@ class Loaders:
             seen.place = self._watcher.places.here(4)
         if seen.passes <= PASSES:
             seen.orders.append([])
+            seen.leading.append([])
         self._reading = {key: reading for key, reading in self._reading.items() if reading.iterator() is not None}
         self._reading[id(iterator)] = Reading(seen, weakref.ref(iterator))
 
@@ -102,7 +104,7 @@ class Loaders:
         seen, drawn = reading.seen, reading.drawn
         if drawn <= BATCHES and seen.passes <= PASSES:
             seen.orders[-1].append(fingerprint(batch))
-        if drawn <= LABELLED and seen.passes <= PASSES:
+        if seen.passes <= PASSES and (drawn <= LABELLED or seen.trained):
             self._labels(seen, batch)
         self._watcher.drew(seen)
 
@@ -115,6 +117,8 @@ class Loaders:
         values, number = torch.unique(labels, return_counts=True)
         share = number / number.sum()
         seen.label_entropy.add(seen.batches, max(0.0, float(-(share * share.log()).sum())))
+        seen.leading[-1].append(int(values[number.argmax()]))
+        thin(seen.leading[-1], 2 * LABELLED)
         for value, count in zip(values.tolist(), number.tolist(), strict=True):
             if value in seen.labels or len(seen.labels) < LABELS:
                 seen.labels[value] = seen.labels.get(value, 0) + count
@@ -143,7 +147,9 @@ def _seen(loader: Any, name: str) -> LoaderSeen:
     except TypeError:
         length = rows = None
     sampler = getattr(loader, "sampler", None)
-    shuffles = True if isinstance(sampler, RandomSampler) else False if isinstance(sampler, SequentialSampler) else None
+    plain = type(getattr(loader, "batch_sampler", None)) in (BatchSampler, type(None))
+    in_order = isinstance(sampler, SequentialSampler) and plain
+    shuffles = True if isinstance(sampler, RandomSampler) else False if in_order else None
     return LoaderSeen(name, type(loader).__name__, length, rows, loader.batch_size, None if streams else shuffles)
 
 

@@ -160,6 +160,8 @@ class LoaderSeen:
     #: entropy of integer labels in a batch (nats), and of the labels over all batches seen
     label_entropy: Series = field(default_factory=Series)
     labels: dict[int, int] = field(default_factory=dict)
+    #: the most frequent label of each of these batches, by pass (first passes only)
+    leading: list[list[int]] = field(default_factory=list)
     #: the line that began the first pass
     place: Place = NOWHERE
 
