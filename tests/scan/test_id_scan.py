@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import TensorDataset
+from torch.utils.data import DataLoader, TensorDataset
 
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench, Missing
@@ -214,3 +214,21 @@ def test_of_several_columns_of_texts_the_longest_is_read_for_checks():
     bench = Bench(train_data=data, val_data=data, tokenizer=LETTERS)
     assert bench.once(train_text).column == "answer"
     assert bench.once(val_text).column == "answer"
+
+
+def test_texts_behind_a_collate_function_that_makes_ids_are_found():
+    def collate(rows):
+        ids = [
+            torch.tensor([LETTERS.get(letter, 0) for letter in text[:5]] + [0] * (5 - len(text))) for text, _ in rows
+        ]
+        return {"input_ids": torch.stack(ids), "labels": torch.tensor([label for _, label in rows])}
+
+    data = list(zip([line + " long" for line in LINES[:40]], [0, 1] * 20, strict=True))
+    loader = DataLoader(data, batch_size=8, collate_fn=collate)
+    bench = Bench(train_loader=loader, tokenizer=LETTERS, names={"train_loader": "train_dl"})
+    assert bench.once(train_text).name == "train_dl.dataset"
+    assert bench.once(train_text).texts == 40
+    assert bench.once(train_ids).part.widths.counts == {5: 40}
+    ids = TensorDataset(torch.zeros(8, 4, dtype=torch.long))
+    kept = Bench(train_loader=DataLoader(ids), train_data=data, tokenizer=LETTERS)
+    assert kept.once(train_text).name == "train_data"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch.utils.data import DataLoader, default_collate
+
 from ...batches import BadInput
 from ...bench import Bench, Missing
 from ...tokens import open_tokenizer
 from ..held import ROWS, SECONDS, given_data
 from ..plan import plan_of
 from ..sources.opening import open_source
+from ..sources.source import Source
 from .id_reading import IdScan, id_column, id_scan
 from .opening import open_texts, text_column, text_columns
 from .reading import TextScan, text_scan
@@ -48,18 +51,38 @@ def embedding(bench: Bench) -> Embedding:
     return embedding_of(model, bench.name("model"))
 
 
+def text_source(bench: Bench, split: str) -> tuple[Source, str]:
+    """The texts of a split and their column: as training reads them, else what a collate function makes ids of.
+
+    Raises Missing where there are no data, and BadInput where they hold no texts.
+    """
+    data, name = given_data(bench, split)
+    places = [(data, name)]
+    if isinstance(data, DataLoader) and data.collate_fn is not default_collate:
+        places.append((data.dataset, f"{name}.dataset"))
+    own = getattr(bench, f"{split}_data")
+    if own is not None and own is not data:
+        places.append((own, bench.name(f"{split}_data")))
+    refused: list[BadInput] = []
+    for thing, told in places:
+        try:
+            source = open_texts(thing, told)
+            return source, _longest(source) if split == "train" else _same(bench, source)
+        except BadInput as error:
+            refused.append(error)
+    raise refused[0]
+
+
 def _text(bench: Bench, split: str) -> TextScan:
     if bench.tokenizer is None:
         raise Missing("tokenizer")
-    data, name = given_data(bench, split)
     with bench.untouched():
-        source = open_texts(data, name)
-        column = _longest(source) if split == "train" else _same(bench, source)
+        source, column = text_source(bench, split)
         tokenizer = open_tokenizer(bench.tokenizer, bench.name("tokenizer"))
         return text_scan(source, tokenizer, column=column, most=ROWS, seconds=SECONDS)
 
 
-def _longest(source: Any) -> str:
+def _longest(source: Source) -> str:
     plan = plan_of(source)
     found = text_columns(source, plan)
     try:
@@ -74,7 +97,7 @@ def _longest(source: Any) -> str:
     return max(found, key=lambda column: letters[column])
 
 
-def _same(bench: Bench, source: Any) -> str:
+def _same(bench: Bench, source: Source) -> str:
     """The column of the training texts where the validation data have it too."""
     known = bench.known(train_text)
     if known is not None and known.column in text_columns(source):
