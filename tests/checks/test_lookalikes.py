@@ -1,11 +1,13 @@
 """Programs that are right and look like faults: no check of objects or of one batch claims one, and few wonder."""
 
+import feeds
 import healthy
 import lookalikes
 import objectives
 import pytest
 import teachers
 import torch
+import wirings
 
 from nbrecipe.finding import Verdict
 from nbrecipe.registry import all_checks
@@ -38,7 +40,9 @@ HINTS = {
 
 
 @pytest.mark.parametrize(
-    "build", [*lookalikes.KINDS, *teachers.KINDS, *objectives.KINDS], ids=lambda build: build.__name__
+    "build",
+    [*lookalikes.KINDS, *wirings.KINDS, *feeds.KINDS, *teachers.KINDS, *objectives.KINDS],
+    ids=lambda build: build.__name__,
 )
 def test_what_looks_like_a_fault_is_none(build):
     with torch.random.fork_rng(devices=[]):
@@ -58,7 +62,7 @@ def told(given, hints):
     assert {r.id for r in wrong} == hints
 
 
-@pytest.mark.parametrize("build", [lookalikes.one_set, lookalikes.one_graph])
+@pytest.mark.parametrize("build", [wirings.one_set, wirings.one_graph])
 def test_rows_that_meet_as_declared_are_right(build):
     (result,) = run_each([all_checks()["batch-leak"]], build().replace(declared=frozenset({"mixing"})))
     assert result.verdict is Verdict.OK
