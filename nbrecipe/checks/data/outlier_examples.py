@@ -68,7 +68,8 @@ def _told(apart: Apart) -> str:
 def draw(ax: Axes, seen: Seen) -> None:
     """How many times as far from the median as the next value these rows lie."""
     if isinstance(seen["axes"], list):
-        labels = [f"row {row}, {axis}" for row, axis in zip(seen["rows"][:8], seen["axes"][:8], strict=True)]
+        rows = zip(seen["rows"][:8], seen["axes"][:8], strict=True)
+        labels = [f"row {row}: {axis.removeprefix('input: ')}" for row, axis in rows]
         ax.barh(labels, seen["times"][:8], color="C1")
     ax.set_xlabel("times as far from the median as the next row")
 

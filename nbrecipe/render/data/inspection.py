@@ -58,7 +58,8 @@ def _splits(shown: Inspection) -> str:
 
 def _told(split: Split) -> str:
     told = [split.extent]
-    told += [f"**{split.again}** inputs stand there again"] if split.again else []
+    inputs = "input stands" if split.again == 1 else "inputs stand"
+    told += [f"**{split.again}** {inputs} there again"] if split.again else []
     if split.unread:
         told.append(f"**{split.unread}** could not be read ({split.raised})")
     return " · ".join(told)

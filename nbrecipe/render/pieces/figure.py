@@ -108,7 +108,8 @@ def _fit(drawn: Figure, ax: Axes, type_size: float) -> None:
         text.set_fontsize(type_size)
     if type(ax.xaxis.get_major_locator()).__name__ == "AutoLocator":
         places: list[Any] = [x for line in ax.lines for x in list(line.get_xdata(orig=False))]  # type: ignore[arg-type]
-        counted = not ax.patches and all(x == x // 1 for x in places)  # there is no layer 1.5
+        places += [patch.get_width() for patch in ax.patches if isinstance(patch, Rectangle)]
+        counted = all(x == x // 1 for x in places)  # there is no layer 1.5, and no half of a row
         ax.locator_params(axis="x", nbins=3, integer=counted)
     bars = {patch.get_y() for patch in ax.patches if isinstance(patch, Rectangle)}
     names = [name for name in ax.get_yticklabels() if any(map(str.isalpha, name.get_text()))]
