@@ -13,7 +13,8 @@ from torch import Tensor
 from ..pictures.batch import Images, Table, Texts, Token, View
 from . import pixels, plotted
 from .normalisation import Scale
-from .worded import Speller, captions
+from .spelled import Speller
+from .worded import captions
 
 #: letters of a text that are shown
 LETTERS = 280

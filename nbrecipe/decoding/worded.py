@@ -1,11 +1,9 @@
-"""Targets in words and ids as tokens, by the names that the user's data set, model and tokenizer give them."""
+"""Targets in words, by the names that the user's data set and model give them."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,18 +12,10 @@ from torch import Tensor
 
 from ..batches.structure import fields_of
 from ..bench import Bench
-from ..film import Film, Kind
 from ..finding import number
-from ..pictures.batch import Token, TokenKind
-from ..task.naming import name_tokens
 
-#: tokens of a text that are shown, and values of a target that are told
-TOKENS, VALUES = 64, 4
-#: attributes under which data sets keep the texts of their ids
-VOCABULARIES = ("itos", "id2word", "idx2word", "id2token", "idx2char", "int_to_char", "id2char", "ix_to_char", "vocab")
-SPECIAL = re.compile(r"<[^<>\s]*>|\[[A-Z_]+\d*\]")
-#: targets that do not count, as torch's losses have it
-IGNORED = -100
+#: values of a target that are told
+VALUES = 4
 
 
 def class_names(bench: Bench) -> dict[int, str]:
@@ -58,90 +48,6 @@ def _names_in(data: Any) -> dict[int, str]:
     features = getattr(data, "features", None)
     label = features.get("label") if isinstance(features, Mapping) else None
     return {i: str(name) for i, name in enumerate(getattr(label, "names", None) or ())}
-
-
-@dataclass(frozen=True)
-class Speller:
-    """How ids are read: the tokenizer, and the ids that are special."""
-
-    tokenizer: Any
-    padding: int | None = None
-    unknown: int | None = None
-    special: frozenset[int] = frozenset()
-
-    @classmethod
-    def of(cls, bench: Bench, padding: int | None = None) -> Speller:
-        """From the bench's tokenizer, or the table of ids that its data set keeps; `padding` as the model has it."""
-        tokenizer = bench.tokenizer
-        if tokenizer is None:
-            data = [bench.train_data, getattr(bench.train_loader, "dataset", None)]
-            data += [getattr(thing, "dataset", None) for thing in data]
-            held = (getattr(thing, name, None) for thing in data for name in VOCABULARIES)
-            tokenizer = next((table for table in held if isinstance(table, (list, Mapping))), None)
-        ids = getattr(tokenizer, "all_special_ids", None)
-        special = frozenset(int(i) for i in ids) if isinstance(ids, (list, tuple, set)) else frozenset[int]()
-        own = _first_id(tokenizer, "pad_token_id", "pad_id", "pad_idx", "pad_index")
-        return cls(
-            tokenizer,
-            padding if own is None else own,
-            _first_id(tokenizer, "unk_token_id", "unk_id", "unk_idx", "unk_index"),
-            special,
-        )
-
-    @property
-    def known(self) -> bool:
-        """Whether ids can be read as text."""
-        return self.tokenizer is not None
-
-    def rows(self, ids: Tensor, kept: Tensor | None = None) -> tuple[tuple[Token, ...], ...]:
-        """Each row of (K, T) ids as tokens, runs of padding in one; `kept` is a mask of what is no padding."""
-        names = self._names(ids)
-        known = {int(i) for i in ids.flatten().tolist()}
-        kinds: dict[int, TokenKind] = {i: self._kind(i, names.get(i)) for i in known}
-        rows = []
-        for r, row in enumerate(ids.tolist()):
-            tokens: list[Token] = []
-            for place, i in enumerate(row):
-                masked = kept is not None and not bool(kept[r, place])
-                kind: TokenKind = "padding" if masked else kinds[int(i)]
-                text = names.get(int(i), str(i)) if kind != "ignored" else "–"
-                last = tokens[-1] if tokens else None
-                if last is not None and kind in ("padding", "ignored") and (last.kind, last.text) == (kind, text):
-                    tokens[-1] = Token(text, kind, last.count + 1)
-                else:
-                    tokens.append(Token(text, kind))
-            rows.append(_cut(tokens))
-        return tuple(rows)
-
-    def _names(self, ids: Tensor) -> dict[int, str]:
-        film = Film(Kind.TOKENS, [], ids.cpu().numpy(), ignored=IGNORED)
-        name_tokens(film, self.tokenizer)
-        return film.names
-
-    def _kind(self, i: int, text: str | None) -> TokenKind:
-        if i == IGNORED:
-            return "ignored"
-        word = (text or "").strip().lower()
-        if i == self.padding or (self.padding is None and word in ("<pad>", "[pad]", "<|pad|>", "pad_token")):
-            return "padding"
-        if i == self.unknown or word in ("<unk>", "[unk]", "<|unk|>"):
-            return "unknown"
-        return "special" if i in self.special or SPECIAL.fullmatch((text or "").strip()) else "word"
-
-
-def _first_id(tokenizer: Any, *names: str) -> int | None:
-    held = (getattr(tokenizer, name, None) for name in names) if tokenizer is not None else ()
-    return next((value for value in held if isinstance(value, int) and not isinstance(value, bool)), None)
-
-
-def _cut(tokens: list[Token]) -> tuple[Token, ...]:
-    """The first tokens, how many are not shown, and padding at the end."""
-    if len(tokens) <= TOKENS:
-        return tuple(tokens)
-    end = tokens[-1:] if tokens[-1].kind == "padding" else []
-    left = sum(token.count for token in tokens[TOKENS : len(tokens) - len(end)])
-    more = [Token(f"… {left} more", "more")] if left else []
-    return (*tokens[:TOKENS], *more, *end)
 
 
 def captions(target: Any, size: int, names: Mapping[int, str], count: int) -> tuple[str, ...]:

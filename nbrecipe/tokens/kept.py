@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -78,11 +78,13 @@ def kept_specials(given: Any, pieces: Mapping[int, str]) -> Specials:
 def is_table(given: Any) -> bool:
     """Whether this is a dict of pieces and ids, either way round, or a list of pieces."""
     if isinstance(given, Mapping):
-        return bool(given) and all(
-            isinstance(a, (str, int, np.integer)) and isinstance(b, (str, int, np.integer)) and type(a) is not type(b)
-            for a, b in given.items()
-        )
-    return isinstance(given, (list, tuple)) and bool(given) and all(isinstance(piece, str) for piece in given)
+        ways = ((given.keys(), given.values()), (given.values(), given.keys()))
+        return bool(given) and any(_all(pieces, str) and _all(ids, (int, np.integer)) for pieces, ids in ways)
+    return isinstance(given, (list, tuple)) and bool(given) and _all(given, str)
+
+
+def _all(values: Iterable[Any], kind: Any) -> bool:
+    return all(isinstance(value, kind) for value in values)
 
 
 def both_ways(given: Any) -> tuple[dict[str, int], dict[int, str]]:
@@ -99,11 +101,11 @@ def both_ways(given: Any) -> tuple[dict[str, int], dict[int, str]]:
     return ids, pieces
 
 
-def kept_table(given: Any) -> Any:
-    """The table that an object keeps, as it keeps it; None for none."""
+def kept_table(given: Any, deep: bool = True) -> Any:
+    """The table that an object keeps, as it keeps it; None for none. `deep` where a vocabulary within may keep it."""
     for name in TABLES:
         held = getattr(given, name, None)
-        inner = held if is_table(held) else kept_table(held) if _vocabulary(held) else None
+        inner = held if is_table(held) else kept_table(held, False) if deep and _vocabulary(held) else None
         if inner is not None:
             return inner
     for name in GIVEN:

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..bench import Bench
 from ..decoding.normalisation import scale_of
-from ..decoding.worded import Speller, class_names
+from ..decoding.spelled import Speller
+from ..decoding.worded import class_names
 from ..experiments.simple.noise import Noise, train_noise
 from ..finding import Result, Verdict
 from ..pictures.browse import Card

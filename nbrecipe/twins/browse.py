@@ -13,7 +13,8 @@ from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
 from ..decoding.normalisation import scale_of
-from ..decoding.worded import Speller, class_names
+from ..decoding.spelled import Speller
+from ..decoding.worded import class_names
 from ..guard import Untouched
 from ..pictures.browse import Browser
 from ..probes.data.cards import Cards

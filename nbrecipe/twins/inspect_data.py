@@ -15,7 +15,8 @@ from ..batches import BadInput
 from ..bench import Bench
 from ..decoding.examples import views
 from ..decoding.normalisation import scale_of
-from ..decoding.worded import Speller, class_names
+from ..decoding.spelled import Speller
+from ..decoding.worded import class_names
 from ..experiments.simple.given import given_rows
 from ..experiments.simple.resolution import resolution
 from ..guard import Untouched

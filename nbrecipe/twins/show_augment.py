@@ -13,7 +13,8 @@ from .. import verbs
 from ..batches import BadInput
 from ..bench import Bench
 from ..decoding.normalisation import scale_of
-from ..decoding.worded import Speller, class_names
+from ..decoding.spelled import Speller
+from ..decoding.worded import class_names
 from ..finding import Result, Verdict
 from ..guard import Untouched
 from ..pictures.augment import Augmented

@@ -20,6 +20,7 @@ from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.init.label_counts import class_call, label_counts
 from ...task import Kind, LossCall, Task
+from ...tokens.reading import special_id
 
 check = Check(__name__, tip="what the loss is given")
 
@@ -77,7 +78,7 @@ def _pads(bench: Bench, index: int) -> bool:
     """Whether the inputs are tokens that are padded with this number: the index was meant for them."""
     tables = [part for part in bench.get("model").modules() if isinstance(part, nn.Embedding)]
     return bool(tables) and (
-        any(table.padding_idx == index for table in tables) or getattr(bench.tokenizer, "pad_token_id", None) == index
+        any(table.padding_idx == index for table in tables) or special_id(bench.tokenizer, "padding") == index
     )
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from ...decoding import pixels, plotted
 from ...decoding.normalisation import Scale
-from ...decoding.worded import TOKENS, Speller
+from ...decoding.spelled import TOKENS, Speller
 from ...finding import number
 from ...pictures.augment import Example
 from ...pictures.batch import Images, Texts, Token, View

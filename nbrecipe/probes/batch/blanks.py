@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ...bench import Bench
-from ...decoding.worded import IGNORED
+from ...decoding.spelled import IGNORED
 from ...finding import number
+from ...tokens.reading import special_id
 from ..passes.passage import TABLES
 from .fed import Fed
 
@@ -60,8 +61,8 @@ def _by_chance(tensor: Tensor, count: int) -> bool:
 
 def _padding(bench: Bench, path: str | None) -> int | None:
     """The id of padding, as the tokenizer or the embedding that takes the ids has it."""
-    own = getattr(bench.tokenizer, "pad_token_id", None)
-    if isinstance(own, int):
+    own = special_id(bench.tokenizer, "padding")
+    if own is not None:
         return own
     for name, module in bench.get("model").named_modules():
         if path is not None and name == path and isinstance(module, nn.Embedding):

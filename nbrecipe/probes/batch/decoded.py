@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ...bench import Bench
 from ...decoding import pixels, plotted
 from ...decoding.normalisation import Scale
-from ...decoding.worded import Speller, captions, class_names
+from ...decoding.spelled import Speller
+from ...decoding.worded import captions, class_names
 from ...pictures.batch import Images, Page, Texts, View
 from ..passes.passage import TABLES
 from .entry import Entry

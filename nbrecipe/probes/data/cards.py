@@ -12,7 +12,8 @@ from torch import Tensor
 from ...decoding import pixels, plotted
 from ...decoding.examples import images_of, tensor_of, words_among
 from ...decoding.normalisation import Scale
-from ...decoding.worded import Speller, captions
+from ...decoding.spelled import Speller
+from ...decoding.worded import captions
 from ...finding import number
 from ...pictures.batch import Box
 from ...pictures.browse import Card

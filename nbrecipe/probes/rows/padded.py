@@ -13,12 +13,11 @@ from torch import Tensor, nn
 from ... import batches
 from ...batches import BadInput, Feed
 from ...bench import Bench
+from ...tokens.reading import special_id
 from .arguments import Argument, arguments
 
 #: names of integer inputs that are no tokens
 BESIDES = re.compile(r"mask|type|position|segment|length|(^|_)(pos|len|lens)$", re.IGNORECASE)
-#: attributes in which tokenizers keep the id
-KEPT = ("pad_token_id", "pad_id", "pad_idx", "pad_index")
 #: batches of the loader whose length is looked at
 BATCHES = 6
 
@@ -119,11 +118,9 @@ def _ends(kept: Tensor) -> tuple[list[int], bool] | None:
 
 def _named(bench: Bench, model: nn.Module, ids: Tensor) -> Iterator[tuple[int, str]]:
     """Ids that something calls padding; then the one that looks like it: the most frequent one at the end of rows."""
-    for name in KEPT:
-        found = getattr(bench.tokenizer, name, None)
-        ends = getattr(bench.tokenizer, name.replace("pad", "eos"), None)  # then the first of a run is a token
-        if isinstance(found, int) and not isinstance(found, bool) and found != ends:
-            yield found, "tokenizer"
+    found = special_id(bench.tokenizer, "padding")
+    if found is not None and found != special_id(bench.tokenizer, "end"):  # else the first of a run is a token
+        yield found, "tokenizer"
     for table in _tables(model):
         if table.padding_idx is not None:
             yield table.padding_idx, "padding_idx"

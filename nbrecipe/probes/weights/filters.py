@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...batches import BadInput
 from ...bench import Bench
 from ...pictures.filters import Filters, Form, Layer, Scores
+from ...tokens.reading import names_of
 from ..passes.passage import TABLES
 from . import noise
 from .first_layer import FirstLayer, first_layers
@@ -160,19 +161,11 @@ def _names(tokenizer: Any, rows: Tensor, counts: Tensor | None) -> tuple[str, ..
 
     It is another table's where it does not know what the batch holds.
     """
-    names = {int(row): _name(tokenizer, int(row)) for row in rows}
+    names = names_of(tokenizer, rows.tolist())
     held = set() if counts is None else set(counts.nonzero().flatten().tolist())
-    if any(name is None for row, name in names.items() if row in held):
-        return tuple(map(str, names))
-    return tuple(str(row) if name is None else name for row, name in names.items())
-
-
-def _name(tokenizer: Any, row: int) -> str | None:
-    try:
-        tell = getattr(tokenizer, "convert_ids_to_tokens", None)
-        return str(tell(row) if callable(tell) else tokenizer.decode([row]))[:24]
-    except Exception:  # there is none, or it is the user's code that cannot tell
-        return None
+    if any(row in held and row not in names for row in rows.tolist()):
+        return tuple(map(str, rows.tolist()))
+    return tuple(names.get(row, str(row))[:24] for row in rows.tolist())
 
 
 def state_of(before: Any, name: str) -> Mapping[str, Tensor]:
