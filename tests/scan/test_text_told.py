@@ -176,7 +176,7 @@ def test_rows_of_ids_are_told_in_plain_words():
     assert told == {
         "read": "41 rows of `input_ids`, 160 ids without padding",
         "lengths": "median 3, 95 % up to 5, 99 % up to 5, from 3 to 5",
-        "at the greatest length": "50 % of the rows have exactly 5 ids: were they cut off?",
+        "at the greatest length": "50 % of the rows have exactly 5 ids: cut off, or cut into blocks?",
         "padding": "20 % of the ids (`attention_mask`): right in 20 rows",
         "special tokens": "`</s>` once in every row",
         "learned from": "20 % of the places; to a row: median 0, 95 % up to 2, 99 % up to 2, from 0 to 2",

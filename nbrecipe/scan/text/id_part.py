@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..columns.block import Block
+from ..columns.block import Block, Values
 from ..counts.sample import Sample
 from .lengths import Lengths
 from .part import NAMED, Failed
@@ -127,7 +127,7 @@ class IdPart:
         self._sides(flat, lengths, ends)
         if flat.labels is not None:
             self._labels(flat, row_of, stops[lengths > 0] - 1, roles)
-        self._keep(flat, ends)
+        self._keep(flat)
 
     def _ends(self, ids: Array, lengths: Array, stops: Array, roles: Roles) -> None:
         some, two = lengths > 0, lengths > 1
@@ -170,9 +170,16 @@ class IdPart:
             self.ended += len(ended)
             self.end_learned += int(learned[ended].sum())
 
-    def _keep(self, flat: Flat, ends: Array) -> None:
-        cuts = ends[:-1]
-        columns: dict[str, Any] = {"ids": np.split(flat.ids, cuts), "real": np.split(flat.real, cuts)}
+    def _keep(self, flat: Flat) -> None:
+        columns: dict[str, Values] = {"ids": _by_row(flat.ids, flat), "real": _by_row(flat.real, flat)}
         if flat.labels is not None:
-            columns["labels"] = np.split(flat.labels, cuts)
+            columns["labels"] = _by_row(flat.labels, flat)
         self.sample.add(Block(flat.rows, columns))
+
+
+def _by_row(values: Array, flat: Flat) -> Values:
+    """What stands in each row: one array where all are equally wide."""
+    width = int(flat.widths[0])
+    if bool((flat.widths == width).all()):
+        return values.reshape(len(flat.widths), width)
+    return np.split(values, np.cumsum(flat.widths)[:-1])

@@ -160,17 +160,30 @@ def roles_of(tokenizer: Tokenizer | None, padding: int | None = None, ignored: i
 def flattened(block: Block, column: str, mask: str, labels: str, known: Roles) -> tuple[Flat, list[Failed]]:
     """Rows of a block end to end, and those that hold no ids."""
     failed = [Failed(one.row, one.told) for one in block.unread]
+    table = block.columns.get(column)
+    if _is_table(table):
+        assert isinstance(table, np.ndarray)
+        widths = np.full(len(table), table.shape[1])
+        return _flat(block, mask, labels, known, np.arange(len(table)), widths, table.reshape(-1)), failed
     given = _rows(block.columns.get(column), len(block))
     bad = {i: told for i, row in enumerate(given) if isinstance(told := row, str)}
     failed += [Failed(int(block.rows[i]), told) for i, told in bad.items()]
-    kept = [i for i in range(len(given)) if i not in bad]
-    rows = [given[i] for i in kept]
+    kept = np.array([i for i in range(len(given)) if i not in bad], np.int64)
+    rows = [given[i] for i in kept.tolist()]
     widths = np.fromiter(map(len, rows), np.int64, len(rows))
-    ids = _joined(rows)
+    return _flat(block, mask, labels, known, kept, widths, _joined(rows)), sorted(failed, key=lambda one: one.row)
+
+
+def _flat(block: Block, mask: str, labels: str, known: Roles, kept: Array, widths: Array, ids: Array) -> Flat:
+    """Rows with what stands beside their ids."""
     beside = _beside(block, mask, kept, widths)
     real = beside > 0 if beside is not None else unpadded(ids, widths, known.padding)
-    flat = Flat(block.rows[kept], widths, ids, real, _beside(block, labels, kept, widths))
-    return flat, sorted(failed, key=lambda one: one.row)
+    return Flat(block.rows[kept], widths, ids.astype(np.int64), real, _beside(block, labels, kept, widths))
+
+
+def _is_table(values: Values | None) -> bool:
+    """Whether rows of whole numbers lie in one array."""
+    return isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "iu"
 
 
 def unpadded(ids: Array, widths: Array, padding: int | None) -> Array:
@@ -193,8 +206,6 @@ def _rows(values: Values | None, count: int) -> list[Any]:
     """Each row as an array of ids; a sentence where it is none."""
     if values is None:
         return ["is missing"] * count
-    if isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "iu":
-        return list(values)
     return [_row(value) for value in values]
 
 
@@ -213,11 +224,15 @@ def _joined(rows: list[Any]) -> Array:
     return np.concatenate(rows).astype(np.int64, copy=False) if rows else np.zeros(0, np.int64)
 
 
-def _beside(block: Block, column: str, kept: list[int], widths: Array) -> Array | None:
+def _beside(block: Block, column: str, kept: Array, widths: Array) -> Array | None:
     """What stands at every id of the rows that are kept; None where a row has more or fewer of it."""
     if not column or column not in block.columns:
         return None
-    rows = [_row(block.columns[column][i]) for i in kept]
+    values = block.columns[column]
+    if isinstance(values, np.ndarray) and _is_table(values):
+        alike = bool((widths == values.shape[1]).all())
+        return values[kept].reshape(-1).astype(np.int64) if alike else None
+    rows = [_row(values[i]) for i in kept.tolist()]
     if any(isinstance(row, str) for row in rows) or [len(row) for row in rows] != widths.tolist():
         return None
     return _joined(rows)

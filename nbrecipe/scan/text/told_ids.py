@@ -37,7 +37,7 @@ def _size(scan: IdScan) -> Iterator[tuple[str, str]]:
         share = scan.at_greatest / lengths.rows
         if share >= AT_GREATEST and lengths.least < lengths.greatest:
             told = f"{percent(share)} of the rows have exactly {lengths.greatest:,} ids"
-            yield "at the greatest length", f"{told}: were they cut off?"
+            yield "at the greatest length", f"{told}: cut off, or cut into blocks?"
 
 
 def quantiles(lengths: Lengths) -> str:
