@@ -52,9 +52,13 @@ const count = (number, one) => `${number.toLocaleString("en")} ${one}${number ==
 const counted = (reading, mark) => reading.marks.reduce((sum, each) => sum + Boolean(each & MARKS[mark]), 0);
 
 const told = (line, reading, voice, several) => {
-  const cut = reading.seen & MARKS.cut ? counted(reading, "cut") : 0;
-  const parts = [several && voice.name, count(reading.length ?? 0, "token")];
-  if (cut) parts.push(`${cut.toLocaleString("en")} cut off`);
+  const parts = [several && voice.name], without = reading.ids.reduce((sum, id) => sum + (id === IGNORED), 0);
+  if (line.same) parts.push(count(reading.length ?? 0, "token"));
+  else parts.push(count(reading.tokens, "place"));
+  for (const [name, words] of [["cut", "cut off"], ...(line.same ? [] : [["padding", "padding"]])]) {
+    if (reading.seen & MARKS[name]) parts.push(`${counted(reading, name).toLocaleString("en")} ${words}`);
+  }
+  if (without) parts.push(`${without.toLocaleString("en")} without a target`);
   return parts.filter(Boolean).join(" · ");
 };
 

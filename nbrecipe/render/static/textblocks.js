@@ -43,7 +43,7 @@ export function lines(head, bytes) {
     reading.letters = take(Uint16Array, reading.units);
     reading.seen = reading.marks.reduce((all, mark) => all | mark, 0);
   }
-  return head.lines.map((line, number) => new Line(line, number));
+  return head.lines.map((line, number) => new Line(line, number, head.kind === "text"));
 }
 
 export const startOf = (reading, span) => (span ? reading.ends[span - 1] : 0);
@@ -61,9 +61,9 @@ export function marksOf(reading, span) {
 }
 
 class Line {
-  constructor(given, number) {
-    Object.assign(this, { failed: "", given: "", lost: "", caption: "", readings: [] }, given);
-    this.number = number;
+  // `same`: all readings are of one text; else they are rows, with a token of each at every place
+  constructor(given, number, same) {
+    Object.assign(this, { failed: "", given: "", lost: "", caption: "", readings: [] }, given, { number, same });
   }
   has(mark) { return this.readings.some((reading) => reading.seen & MARKS[mark]); }
   // the next span that has tokens
@@ -84,11 +84,6 @@ class Line {
       }
     });
     return found;
-  }
-  // whether all read one text
-  get same() {
-    const [one, ...others] = this.readings;
-    return (this.alike ??= others.every((other) => other.units === one.units && other.letters.every((letter, i) => letter === one.letters[i])));
   }
 }
 

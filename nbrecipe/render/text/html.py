@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from ...pictures.tokens import CUT, IGNORED, Line, Reading, Tokens, Voice
+from ...pictures.tokens import CUT, IGNORED, PADDING, Line, Reading, Tokens, Voice
 from ...report import Report
 from ..findings import html
 from ..pieces.fragment import fragment, image, replayed, rich, script, static
@@ -69,13 +69,14 @@ def words_of_lengths(shown: Tokens) -> str:
 
 def _still(shown: Tokens, count: int, letters: int, lines: int, ids: int) -> str:
     first = shown.lines[: min(lines, count)]
-    body = "".join(_line(line, shown.voices, letters, ids) for line in first)
+    body = "".join(_line(line, shown, letters, ids) for line in first)
     left = count - len(first)
     more = f"here stand the first {len(first)} of {count}; where scripts run, all of them"
     return body + (f'<div class="nbr-place">{more}</div>' if left else "")
 
 
-def _line(line: Line, voices: tuple[Voice, ...], letters: int, ids: int) -> str:
+def _line(line: Line, shown: Tokens, letters: int, ids: int) -> str:
+    voices = shown.voices
     parts = [f"<strong>{escape(line.name)}</strong>"]
     parts += [f'<span class="nbr-label">{escape(line.caption)}</span>'] if line.caption else []
     parts += [f'<strong class="nbr-bad">{escape(line.lost)}</strong>'] if line.lost else []
@@ -84,15 +85,15 @@ def _line(line: Line, voices: tuple[Voice, ...], letters: int, ids: int) -> str:
         given = f" <code>{escape(spans.plainly(line.given[:GIVEN]))}</code>" if line.given else ""
         top += f'<div class="nbr-failed">✗ {escape(line.failed)}{given}</div>'
     columns = "".join(
-        _column(reading, voice, letters, ids, several=len(voices) > 1)
+        _column(reading, voice, letters, ids, name=voice.name if len(voices) > 1 else "", row=shown.kind == "row")
         for reading, voice in zip(line.readings, voices, strict=False)
     )
-    abreast = "nbr-abreast" if len({reading.text for reading in line.readings}) == 1 else ""
+    abreast = "nbr-abreast" if shown.kind == "text" and len(line.readings) > 1 else ""
     return f'<div class="nbr-text-line">{top}<div class="{abreast}">{columns}</div></div>'
 
 
-def _column(reading: Reading, voice: Voice, letters: int, ids: int, *, several: bool) -> str:
-    told = f"{voice.name} · {tokens(reading)}" if several else tokens(reading)
+def _column(reading: Reading, voice: Voice, letters: int, ids: int, *, name: str, row: bool) -> str:
+    told = f"{name} · {tokens(reading, row=row)}" if name else tokens(reading, row=row)
     listed = _ids(reading, voice, ids)
     opened = f"<details><summary>{escape(told)}</summary>{listed}</details>" if listed else escape(told)
     back = f'<div class="nbr-back">{_back(reading)}</div>' if reading.back else ""
@@ -100,11 +101,13 @@ def _column(reading: Reading, voice: Voice, letters: int, ids: int, *, several: 
     return f'<div class="nbr-column">{body}<div class="nbr-soft">{opened}</div>{back}</div>'
 
 
-def tokens(reading: Reading) -> str:
-    """How many tokens there are, and what of them is cut off."""
-    cut = reading.count(CUT)
-    told = f"{reading.length:,} token{'' if reading.length == 1 else 's'}"
-    return told + (f", {cut:,} cut off" if cut else "")
+def tokens(reading: Reading, *, row: bool = False) -> str:
+    """How many tokens there are, and what of them is cut off; of a row its places, padding and targets."""
+    count = len(reading.ids) if row else reading.length
+    told = [f"{count:,} {'place' if row else 'token'}{'' if count == 1 else 's'}"]
+    without = int((reading.ids == IGNORED).sum())
+    counts = (reading.count(CUT), "cut off"), (row and reading.count(PADDING), "padding"), (without, "without a target")
+    return " · ".join([*told, *(f"{count:,} {what}" for count, what in counts if count)])
 
 
 def _ids(reading: Reading, voice: Voice, most: int) -> str:

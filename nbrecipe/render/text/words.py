@@ -20,14 +20,14 @@ def text_of(report: Report, shown: Tokens) -> str:
     """Everything as plain text that stands alone."""
     numbers = [text.wrap(f"  {name}: {plain(told)}", "    ") for name, told in shown.numbers]
     parts = [text.header(report), "\n".join(numbers), *text.rows(report, fold=True)]
-    parts += ["\n".join(_line(line, shown.voices)) for line in shown.lines[:LINES]]
+    parts += ["\n".join(_line(line, shown.voices, shown.kind == "row")) for line in shown.lines[:LINES]]
     left = len(shown.lines) - LINES
     parts += [f"  … {left} more {shown.kind}s"] if left > 0 else []
     parts += ["\n".join(text.wrap(f"  {sentence(plain(note))}", "    ") for note in shown.notes)]
     return readable("\n\n".join(filter(None, parts)))
 
 
-def _line(line: Line, voices: tuple[Voice, ...]) -> Iterator[str]:
+def _line(line: Line, voices: tuple[Voice, ...], row: bool) -> Iterator[str]:
     yield "  " + " · ".join(filter(None, [line.name, line.caption, line.lost]))
     if line.failed:
         given = f" {spans.plainly(line.given[:GIVEN])}" if line.given else ""
@@ -35,7 +35,7 @@ def _line(line: Line, voices: tuple[Voice, ...]) -> Iterator[str]:
     for reading, voice in zip(line.readings, voices, strict=False):
         name = f"{voice.name}: " if len(voices) > 1 else ""
         told = "│".join(spans.words(reading, voice, LETTERS))
-        yield text.wrap(f"    {name}{tokens(reading)}: {told}", "      ")
+        yield text.wrap(f"    {name}{tokens(reading, row=row)}: {told}", "      ")
         if reading.back:
             yield text.wrap(f"      comes back as {_back(reading)}", "        ")
 
