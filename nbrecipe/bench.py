@@ -60,6 +60,8 @@ class Bench:
     #: what the user says is meant: "causal" (no output hears of later inputs), "mixing" (rows of a batch meet by
     #: design), "whole" (look at every row of the batch, however long it takes)
     declared: frozenset[str] = frozenset()
+    #: numbers and small arrays of them that the user keeps, by name: means and deviations may be among them
+    numbers: Mapping[str, Any] = field(default_factory=dict)
     #: a loop, the function that replaces it, and an example call of both
     rewrite: Any = None
     #: the cells that ran, in order

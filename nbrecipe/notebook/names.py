@@ -34,6 +34,7 @@ from .kinds import (
     is_functional,
     of,
 )
+from .numbers import kept_numbers
 
 #: rows of two whole tensors that make a batch
 ROWS = 64
@@ -114,7 +115,7 @@ class Search:
             if kind.field not in self.found and kind is not PRETRAINED:
                 self._look_for(kind)
         self._derive()
-        return Bench(**self.found, cells=self.cells, names=self.names)
+        return Bench(**self.found, cells=self.cells, names=self.names, numbers=kept_numbers(self.variables))
 
     def given_values(self) -> dict[str, Any]:
         """What was given explicitly, by field, proved to be what it should be."""

@@ -21,6 +21,7 @@ from ...check import Check
 from ...decoding.normalisation import KNOWN, Scale
 from ...finding import Finding, bad, hint, number, ok, spelled
 from ...probes.batch.scaling import Meeting, candidates, fills, is_bytes, meetings, taken, within
+from ...probes.batch.undone import undone
 
 check = Check(__name__, tip="visualize just before the net")
 
@@ -48,7 +49,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
     if not found:
         return ok("no input of floats meets weights: ids go into embeddings, or a normalisation comes first")
     for meeting in found:
-        cause = _explained(bench, meeting) or _again(bench, meeting)
+        cause = _kept(bench, meeting) or _explained(bench, meeting) or _again(bench, meeting)
         if cause is not None:
             return _told(bench, meeting, cause)
     for meeting in found:
@@ -95,6 +96,13 @@ def _suspect(bench: Bench, meeting: Meeting, share: float, mean: float, std: flo
 def _moments(values: Tensor) -> tuple[float, float]:
     kept = values.detach().float()[values.isfinite()]
     return (float(kept.mean()), float(kept.std(correction=0))) if kept.numel() else (0.0, 0.0)
+
+
+def _kept(bench: Bench, meeting: Meeting) -> _Cause | None:
+    """Statistics that the user keeps in variables."""
+    values: np.ndarray = meeting.values.detach().float().cpu().numpy().astype("f8")
+    found = undone(values, bench.numbers) if bench.numbers and values.size else None
+    return None if found is None else _Cause(found.told, found.fix, True)
 
 
 def _explained(bench: Bench, meeting: Meeting) -> _Cause | None:
@@ -203,6 +211,30 @@ def normalised_twice() -> Bench:
 def statistics_of_bytes() -> Bench:
     """Means and deviations of bytes on images from 0 to 1: all values lie close to -2."""
     return _photographs(1, 255.0)
+
+
+def _columns(times: int, kept: bool = True) -> Bench:
+    """A table in units of its own, standardised so many times with the numbers that the notebook keeps."""
+    g = toys.seeded()
+    raw = torch.randn(256, 6, generator=g) * torch.tensor([9.0, 0.4, 30, 2, 5, 1]) + torch.arange(6) * 20.0
+    mean, std = raw.mean(0), raw.std(0)
+    x = raw
+    for _ in range(times):
+        x = (x - mean) / std
+    given = toys.bench(nn.Linear(6, 3), x, torch.randint(3, (256,), generator=g), nn.CrossEntropyLoss())
+    return given.replace(numbers={"mean": mean, "std": std} if kept else {})
+
+
+@check.breaks
+def cell_run_twice() -> Bench:
+    """A cell that standardises the columns in place was run again."""
+    return _columns(2)
+
+
+@check.holds
+def numbers_kept() -> Bench:
+    """The same cell, run once."""
+    return _columns(1)
 
 
 class _Standardises(nn.Module):
