@@ -2,6 +2,6 @@
 
 `sources` opens what a person has as rows, `columns` decides what they hold, `counts` is what is counted of them; `part`
 gathers the counts of some rows, and parts merge in the order of the rows. `reading` goes through all rows, `cluster`
-lets others do it. `looks`, `doubles` and `near` say what follows; `text` is the same for what a tokenizer makes of the rows.
-`held` is the way in for checks, `table` that of `%browse`, `seen` and `writing` that of a page.
+lets others do it. `looks`, `doubles` and `near` say what follows; `text` counts what a tokenizer makes of texts, and
+rows of ids. `held` is the way in for checks, `table` that of `%browse`, `seen` and `writing` that of a page.
 """
