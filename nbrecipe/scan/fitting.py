@@ -50,13 +50,13 @@ def _others(block: Block, plan: Plan) -> dict[int, str]:
     ours = [block.columns[name] for name in plan.inputs if name in block.columns]
     odd = {}
     for i in range(len(block)):
-        have = [name for name, values in more.items() if not _is_none(values[i])]
-        if have and all(_is_none(values[i]) for values in ours):
+        have = [name for name, values in more.items() if not is_none(values[i])]
+        if have and all(is_none(values[i]) for values in ours):
             odd[i] = f"has {', '.join(f'`{name}`' for name in have)}, where most rows have {usual}"
     return odd
 
 
-def _is_none(value: Any) -> bool:
+def is_none(value: Any) -> bool:
     """Nothing, or what stands for it in an array of numbers."""
     return value is None or (isinstance(value, (float, np.floating)) and bool(value != value))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from .columns.axes import axes_of
 from .columns.block import Block, Unread
 from .columns.kinds import Kind
@@ -12,12 +14,14 @@ from .counts.labels import Labels
 from .counts.sample import Sample
 from .counts.spread import Spread
 from .counts.words import Words
-from .fitting import fitted
+from .fitting import fitted, is_none
 from .near.keys import Near
 from .plan import Plan
 
 #: examples that could not be read and are named
 NAMED = 50
+#: columns that came late and are named
+LATE = 20
 
 
 @dataclass
@@ -29,6 +33,8 @@ class Part:
     #: how many examples could not be read, and the first of them
     unread: int = 0
     named: list[Unread] = field(default_factory=list)
+    #: columns that the plan does not have, as they were met later: how many rows have one, and the first of them
+    late: dict[str, tuple[int, int]] = field(default_factory=dict)
     spreads: dict[str, Spread] = field(default_factory=dict)
     words: dict[str, Words] = field(default_factory=dict)
     labels: Labels | None = None
@@ -43,6 +49,7 @@ class Part:
 
     def add(self, block: Block) -> None:
         """Count these rows in."""
+        self._come_late(block)
         block = fitted(block, self.plan)
         self.rows += len(block)
         self._lacking(block)
@@ -67,6 +74,8 @@ class Part:
         """Count in what another part, of later rows, has counted."""
         self.rows, self.unread = self.rows + later.rows, self.unread + later.unread
         self.named = (self.named + later.named)[:NAMED]
+        for name, (count, first) in later.late.items():
+            self._note_late(name, count, first)
         for name, spread in later.spreads.items():
             if name in self.spreads:
                 self.spreads[name].merge(spread)
@@ -79,6 +88,20 @@ class Part:
         self.copies.merge(later.copies)
         self.near.merge(later.near)
         self.sample.merge(later.sample)
+
+    def _come_late(self, block: Block) -> None:
+        """Keep note of columns that first stand in later rows than those the plan was made from."""
+        if self.plan.chosen:
+            return
+        for name in block.columns.keys() - self.plan.kinds.keys():
+            there = np.array([not is_none(value) for value in block.columns[name]], dtype=np.bool_)
+            if there.any():
+                self._note_late(name, int(there.sum()), int(block.rows[there.argmax()]))
+
+    def _note_late(self, name: str, count: int, first: int) -> None:
+        if name in self.late or len(self.late) < LATE:
+            before, earliest = self.late.get(name, (0, first))
+            self.late[name] = before + count, min(earliest, first)
 
     def _lacking(self, block: Block) -> None:
         """Keep note of what could not be read."""

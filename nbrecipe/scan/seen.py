@@ -13,6 +13,7 @@ from ..pictures.inspection import Axis, Balance, Column, Inspection, Split
 from .columns.axes import axes_of
 from .columns.kinds import Kind
 from .counts.spread import Spread
+from .plan import ROWS
 from .reading import Scan
 from .writing import few_values, writings
 
@@ -38,8 +39,21 @@ def inspection(scans: Sequence[Scan], names: Mapping[Any, str] | None = None) ->
         axes=tuple(axes),
         balance=_balance(scans, names or first.source.names),
         writings=writings(first),
-        notes=notes,
+        notes=(*_late(scans), *notes),
     )
+
+
+def _late(scans: Sequence[Scan]) -> tuple[str, ...]:
+    """Columns that were met too late to be read, by split."""
+    notes = []
+    for scan in scans:
+        told = [f"`{name}` in {count} rows from row {first} on" for name, (count, first) in scan.part.late.items()]
+        if told:
+            notes.append(
+                f"not read of `{scan.name}`, since the first {ROWS} rows say which columns there are: "
+                f"{', '.join(told)}; put a row that has every column first"
+            )
+    return tuple(notes)
 
 
 def _split(scan: Scan) -> Split:

@@ -87,7 +87,7 @@ def _of_rows(bench: Bench, read: Scan) -> Finding:
         (column, torch.as_tensor(values[:FEW]).float())
         for column, kind in read.plan.inputs.items()
         if kind in (Kind.IMAGE, Kind.TABLE) and isinstance(values := block.columns.get(column), np.ndarray)
-        and values.dtype.kind == "f" and len(values)
+        and values.dtype.kind == "f" and values.size
     ]  # fmt: skip
     if not ready or not inputs:
         return skipped("needs a model, or a data set of torch that hands over floats", code=BOUND)

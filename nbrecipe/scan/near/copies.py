@@ -18,6 +18,7 @@ from ..doubles.chance import needed
 from ..doubles.tables import Table, read_rows, train_table, val_table
 from ..plan import Plan
 from ..sources.arrays import Arrays
+from . import ragged
 from .alike import PAIRS, REFERENCES, Looks, certainly, differing
 from .keys import Keys, columns_of, values_of
 from .pairs import MOST, candidates
@@ -180,6 +181,9 @@ def _told(plan: Plan, sample: Block, first: Block, second: Block, rows: int) -> 
     if kind is Kind.TEXT:
         sure = equal & (bits(alone, sample, first) > needed(rows))
         return [("case, spaces or signs" if good else "", bool(good)) for good in sure]
+    if kind is Kind.IMAGE and isinstance(sample.columns.get(names[0]), list):
+        return ragged.told(list(sample.columns[names[0]]), list(left), list(right), equal, rows,
+                           lambda few: bits(alone, sample, _lined(first, first.rows[few], few)))  # fmt: skip
     if not (isinstance(left, np.ndarray) and isinstance(right, np.ndarray) and left.shape == right.shape):
         return [("", False)] * len(first)
     size = int(np.prod(left.shape[1:]))
