@@ -14,8 +14,8 @@ from .columns.kinds import Kind, kind_of
 from .counts import sample
 from .sources.source import Source
 
-#: rows that are looked at
-ROWS = 512
+#: rows that are looked at, and bytes of them, roughly
+ROWS, BYTES = 512, 32 << 20
 #: columns that are listed
 LISTED = 20
 #: share of rows with one shape from which on the others are odd, and values of a row beyond which they may just be long
@@ -42,26 +42,42 @@ class Plan:
 
 def plan_of(source: Source) -> Plan:
     """Look at the first rows that can be read. Raises BadInput where there are none."""
-    blocks: list[Block] = []
-    unread: list[Unread] = []
-    for block in source.blocks(0, ROWS):
-        blocks += [block] if len(block) and block.columns else []
-        unread += block.unread
+    blocks, labels, unread = _first(source)
     if not blocks:
         raise BadInput(_nothing(source, f"; row {unread[0].row}: {unread[0].told}" if unread else ""))
     first = _chosen(source, sample.end_to_end(_filled(blocks)))
     label = source.label if source.label in first.columns else None
     kinds, shapes = {}, {}
-    for name, values in first.columns.items():
+    per_row = sum(size_of(values) for values in first.columns.values()) / len(first)
+    columns = dict(first.columns)
+    if label is not None and labels:
+        columns[label] = sample.joined([columns[label], *labels])
+    for name, values in columns.items():
         even = _usual(values)
         kinds[name] = kind_of(name, even, label=name == label)
         if isinstance(even, np.ndarray) and even.ndim == 2 and kinds[name] in (Kind.TABLE, Kind.IMAGE):
             shapes[name] = even.shape[1:]
         elif even is not values:
             kinds[name] = kind_of(name, values, label=name == label)
-    per_row = sum(size_of(values) for values in first.columns.values()) / len(first)
-    most = int(min(sample.ROWS, max(256, sample.BYTES // max(per_row, 1))))
-    return Plan(kinds, label, most, shapes, bool(source.chosen))
+    return Plan(kinds, label, sample.rows_of(per_row), shapes, bool(source.chosen))
+
+
+def _first(source: Source) -> tuple[list[Block], list[Values], list[Unread]]:
+    """The first rows; of those beyond `BYTES` their labels alone; and those that cannot be read."""
+    blocks: list[Block] = []
+    labels: list[Values] = []
+    unread: list[Unread] = []
+    held = 0
+    for block in source.blocks(0, ROWS):
+        unread += block.unread
+        if not len(block) or not block.columns:
+            continue
+        if held <= BYTES:
+            blocks.append(block)
+            held += sum(map(size_of, block.columns.values()))
+        elif source.label is not None and source.label in block.columns:
+            labels.append(block.columns[source.label])
+    return blocks, labels, unread
 
 
 def _filled(blocks: list[Block]) -> list[Block]:

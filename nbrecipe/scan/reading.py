@@ -76,7 +76,7 @@ def scan(
                 current.add(block)
                 if last:
                     done.part.merge(current)
-                    current = Part(done.plan)
+                    current = Part(done.plan, sample=done.part.sample.begun())
             refuse_errors(source, max_errors, done.part, current)
             seen(done.rows + current.rows)
             if seconds is not None and time.monotonic() - start > seconds:

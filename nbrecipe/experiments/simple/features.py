@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ...batches import BadInput
-from ...scan.columns.block import Values
+from ...scan.columns.block import PIECE, Values, stretches
 from ...scan.columns.kinds import COLOURS, Kind, flat_side
 from .libraries import vectorizers
 
@@ -19,6 +19,8 @@ Array = np.ndarray[Any, Any]
 SIDE, WORDS, LETTERS, IDS, FAR = 16, 640, 384, 512, 8.0
 #: stretches of a sequence that are summed up one by one, and channels of which all is told
 STRETCHES, CHANNELS = 8, 32
+#: pixels a side from which on images are made small before they are gathered
+LARGE = 64
 #: features from which on they are projected to as many
 WIDE = 1024
 
@@ -30,7 +32,33 @@ def features_of(columns: Mapping[str, Values], kinds: Mapping[str, Kind]) -> Arr
     if not tables:
         told = ", ".join(sorted({str(kind) for kind in kinds.values()})) or "nothing"
         raise BadInput(f"no simple features are known for such inputs ({told})")
-    return _narrowed(np.ascontiguousarray(np.concatenate(tables, axis=1), dtype=np.float32))
+    whole = tables[0] if len(tables) == 1 else np.concatenate(tables, axis=1)
+    return _narrowed(np.ascontiguousarray(whole, dtype=np.float32))
+
+
+def without_detail(columns: Mapping[str, Values], kinds: Mapping[str, Kind]) -> dict[str, Values]:
+    """The same with images of many pixels made small, which hardly changes their features and takes less memory."""
+    return {name: _made_small(values) if kinds.get(name) is Kind.IMAGE else values for name, values in columns.items()}
+
+
+def _made_small(values: Values) -> Values:
+    if isinstance(values, np.ndarray):
+        return _fewer(values) if values.ndim > 2 else values
+    good = all(
+        isinstance(image, np.ndarray) and image.dtype.kind in "biuf" and image.ndim in (2, 3) for image in values
+    )
+    return [_fewer(image[None])[0] for image in values] if good else values
+
+
+def _fewer(images: Array) -> Array:
+    """Images of more than `LARGE` pixels a side at twice the side that features are made of."""
+    pixels = _channels_first(images[:1])
+    if max(pixels.shape[2:]) <= LARGE or 0 in images.shape:
+        return images
+    sides = min(2 * SIDE, pixels.shape[2]), min(2 * SIDE, pixels.shape[3])
+    pool = torch.nn.functional.adaptive_avg_pool2d
+    small = torch.cat([pool(_channels_first(images[few]), sides) for few in stretches(images)]).numpy()
+    return np.asarray(small[:, 0] if images.ndim == 3 else small)
 
 
 def _narrowed(table: Array) -> Array:
@@ -47,6 +75,10 @@ def _narrowed(table: Array) -> Array:
 
 def standardised(table: Array) -> Array:
     """Each column with mean 0 and deviation 1, cut far out; what is no number counts as the mean."""
+    if table.nbytes > PIECE and table.shape[1] > 1:  # doubles of it all, several times over, would be much
+        step = max(1, table.shape[1] * PIECE // table.nbytes)
+        parts = [standardised(table[:, low : low + step]) for low in range(0, table.shape[1], step)]
+        return np.concatenate(parts, axis=1)
     table = np.where(np.isfinite(table), table, np.nan).astype(np.float64)
     with np.errstate(all="ignore"):
         known = np.isfinite(table).any(0)
@@ -66,7 +98,8 @@ def _table(values: Values) -> Array:
 
 def _balanced(table: Array) -> Array:
     """Of equal weight as one input among several, however many columns it has."""
-    return np.asarray(table / max(1.0, table.shape[1]) ** 0.5)
+    table /= max(1.0, table.shape[1]) ** 0.5  # a table of our own, as all are that come here
+    return table
 
 
 def _number(values: Values) -> Array:
@@ -103,8 +136,8 @@ def _of_many_sizes(images: list[Array]) -> Array:
 
 def _small(images: Array) -> Array:
     """(N, H, W), (N, H, W, C) or (N, C, H, W) as rows of pixels: grey, at most 16 a side, and 4 a side by colour."""
-    pixels = _channels_first(images)
-    return _reduced(pixels, (pixels.shape[2], pixels.shape[3]), pixels.shape[1] >= 3)
+    parts = map(_channels_first, (images[few] for few in stretches(images)) if len(images) else [images])
+    return np.concatenate([_reduced(part, (part.shape[2], part.shape[3]), part.shape[1] >= 3) for part in parts])
 
 
 def _channels_first(images: Array) -> Tensor:

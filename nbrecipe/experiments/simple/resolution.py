@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from ...batches import BadInput
 from ...finding import number
+from ...scan.columns.block import stretches
 from ...scan.columns.kinds import COLOURS, Kind, flat_side
 from ...scan.counts.sample import places, taken
 from ...scan.reading import Scan
@@ -25,6 +26,8 @@ from .rows import prepared
 
 #: rows, rows below which nothing is said, and pixels a side that are tried
 MOST, FEW, SIDES = 1200, 300, (32, 16, 8, 4, 2, 1)
+#: images that are filtered at once
+AT_ONCE = 64
 #: standard errors from which on accuracies differ: with ten comparisons one in forty pages errs
 LOST = 3.0
 #: features of either kind of filters, fields a side, pixels a side of a filter: a quarter of the image at most
@@ -61,7 +64,7 @@ class Resolution:
         )
         first += f", and in {at[less[0]]:.1%} at {less[0]} × {less[0]}" if less else ""
         gap = (self.placed - self.pooled) / max(self.error, 1e-9)
-        second = "it matters where something stands" if gap > LOST else "where something stands may be averaged out"
+        second = "position matters" if gap > LOST else "position may be averaged out"
         first += f"; the most frequent class is {self.majority:.1%}"
         if max(at.values()) <= self.majority + noise:
             first = f"a linear model on pixels does no better than the most frequent class, {self.majority:.1%}"
@@ -70,8 +73,8 @@ class Resolution:
             return first, ""
         return (
             first,
-            f"{second}: random filters are right in {self.placed:.1%} by fields of the image, and in {self.pooled:.1%} "
-            f"averaged over all of it (± {number(self.error, 1)})",
+            f"{second}: a linear model on random filters is right in {self.placed:.1%} with what they find in each part "
+            f"of the image, and in {self.pooled:.1%} with its average over the whole image (± {number(self.error, 1)})",
         )
 
 
@@ -107,9 +110,10 @@ def resolution(scan: Scan) -> Resolution:
 def grey_or_colour(values: Array | list[Array], kept: Array) -> Tensor:
     """(N, C, H, W) float32, at most 32 a side, each image of its own size brought to the same."""
     if isinstance(values, np.ndarray):
-        some = values[kept]
-        side = flat_side(some) if some.ndim == 2 else 0
-        return _reduced(_channels_first(some.reshape(len(some), side, side) if side else some))
+        side = flat_side(values[kept]) if values.ndim == 2 else 0
+        images = values.reshape(len(values), side, side) if side else values
+        few = stretches(values)
+        return torch.cat([_reduced(_channels_first(images[kept[part]])) for part in few if len(kept[part])])
     alike = [_reduced(_channels_first(np.asarray(values[i])[None]), square=True) for i in kept]
     channels = min(image.shape[1] for image in alike)
     return torch.cat([image[:, :channels] for image in alike])
@@ -140,7 +144,7 @@ def _filtered(pixels: Tensor, fields: int) -> Array:
     size = max(2, min(FILTER, *(length // 4 for length in pixels.shape[2:])))
     random = torch.randn(count, pixels.shape[1], size, size, generator=torch.Generator().manual_seed(0))
     random -= random.mean((1, 2, 3), keepdim=True)
-    parts = (functional.conv2d(part, random).relu() for part in torch.split(pixels - pixels.mean(), 256))
+    parts = (functional.conv2d(part, random).relu() for part in torch.split(pixels - pixels.mean(), AT_ONCE))
     return _scaled(torch.cat([functional.adaptive_avg_pool2d(part, fields).flatten(1) for part in parts]))
 
 

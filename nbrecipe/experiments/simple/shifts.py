@@ -16,12 +16,13 @@ from torch.utils.data import DataLoader, Subset
 from ...batches import BadInput
 from ...bench import Bench
 from ...scan import held
-from ...scan.columns.block import Block
+from ...scan.columns.block import Block, size_of
 from ...scan.columns.kinds import Kind
 from ...scan.counts.sample import end_to_end
 from ...scan.plan import plan_of
 from ...scan.sources.opening import open_source
 from ...scan.sources.source import Source
+from .features import without_detail
 from .linear import folds, indicators, out_of_fold
 from .neighbours import nearest, votes
 from .rows import MOST, Rows, prepared, train_rows
@@ -29,6 +30,8 @@ from .rows import MOST, Rows, prepared, train_rows
 Array = np.ndarray[Any, Any]
 #: shifts that are tried, each way; rows this near are no neighbours; seconds that reading may take
 REACH, APART, SECONDS = 3, 8, 5.0
+#: bytes of the rows that are read, roughly
+BYTES = 96 << 20
 #: rows among labelled ones without which nothing is scored
 LEAST = 32
 SHIFTS = tuple(range(-REACH, REACH + 1))
@@ -116,9 +119,12 @@ def _read(bench: Bench, source: Source) -> Rows:
     with bench.untouched():
         plan, start = plan_of(source), time.monotonic()
         blocks: list[Block] = []
+        held = 0
         for block in source.blocks(0, MOST):
-            blocks += [block] if len(block) else []
-            if time.monotonic() - start > SECONDS:
+            small = Block(block.rows, without_detail(block.columns, plan.inputs))
+            blocks += [small] if len(small) else []
+            held += sum(map(size_of, small.columns.values()))
+            if time.monotonic() - start > SECONDS or held > BYTES:
                 break
         whole = end_to_end(blocks)
     return prepared(whole, plan, len(whole))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..counts.letters import BEYOND, BROKEN, SPACE, SYMBOL, letters
-from .block import Values
+from .block import PIECE, Values, size_of, stretches
 from .kinds import COLOURS, Kind
 
 #: (rows, axes) with a name for each axis; NaN where an example has no such number
@@ -17,10 +17,18 @@ Table = tuple[tuple[str, ...], np.ndarray[Any, Any]]
 
 def axes_of(name: str, kind: Kind, values: Values) -> Table:
     """The axes of one column: its name where it is one number, `name: axis` where it is more."""
-    names, table = _measured(kind, values)
+    names, table = _little_by_little(kind, values)
     if kind is Kind.TABLE:
         return tuple(f"{name}[{i}]" for i in range(table.shape[1])), table
     return tuple(f"{name}: {axis}" if axis else name for axis in names), table
+
+
+def _little_by_little(kind: Kind, values: Values) -> Table:
+    """A few rows at a time where they are large: what is computed of images takes several times their memory."""
+    if kind is Kind.TABLE or not isinstance(values, np.ndarray) or size_of(values) <= PIECE:
+        return _measured(kind, values)
+    parts = [_measured(kind, values[few]) for few in stretches(values)]
+    return parts[0][0], np.concatenate([table for _, table in parts])
 
 
 def _measured(kind: Kind, values: Values) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -18,6 +18,8 @@ from ...batches.structure import TARGET_KEYS, fields_of
 Values = np.ndarray[Any, Any] | list[Any]
 #: what the columns of plain (input, label) pairs are called
 INPUT, LABEL = "input", "label"
+#: bytes of a column of which something is computed at once
+PIECE = 8 << 20
 _NUMBERS = (bool, int, float, np.number, np.bool_)
 
 
@@ -179,6 +181,12 @@ def _as_float(value: Any) -> float:
         value = value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
     unit = "m8[us]" if isinstance(value, (datetime.timedelta, np.timedelta64)) else "M8[us]"
     return float(years(np.array([value], dtype=unit))[0])
+
+
+def stretches(values: Values, most: int = PIECE) -> Iterator[slice]:
+    """All rows of a column, so few at a time that what is computed of them takes little memory."""
+    step = max(1, most // max(size_of(values) // max(len(values), 1), 1))
+    return (slice(low, low + step) for low in range(0, len(values), step))
 
 
 def size_of(values: Values) -> int:

@@ -18,8 +18,8 @@ import xxhash
 from ..columns.block import Block, Values
 from .sample import places
 
-#: hashes that are kept, 24 bytes each
-MOST = 16_000_000
+#: hashes that are kept, 24 bytes each; what is made of them takes three times that
+MOST = 1 << 22
 Array = np.ndarray[Any, Any]
 
 
@@ -32,16 +32,17 @@ class Copies:
     thinned: int = 0
     _parts: list[tuple[Array, Array, Array]] = field(default_factory=list)
 
-    def add(self, block: Block, label: str | None) -> None:
-        """Take the hashes of a block."""
+    def add(self, block: Block, label: str | None) -> Array:
+        """Take the hashes of a block; those of its inputs are given back."""
         inputs = [values for name, values in block.columns.items() if name != label]
         if not inputs or not len(block):
-            return
+            return np.empty(0, np.uint64)
         keys = hashes(inputs[0]) if len(inputs) == 1 else combined([_keys(values) for values in inputs])
         labels = block.columns.get(label or "")
         told = np.zeros(len(block), np.uint64) if labels is None else hashes(labels)
         self._parts.append(self._kept(keys, block.rows, told))
         self._thin()
+        return keys
 
     def merge(self, other: Copies) -> None:
         """Take the hashes of other rows."""
@@ -50,27 +51,37 @@ class Copies:
         self._thin()
 
     def table(self) -> tuple[Array, Array, Array]:
-        """(keys, rows, labels), by key and then by row."""
+        """(keys, rows, labels), in the order of the rows."""
         if not self._parts:
             return np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.uint64)
-        keys, rows, labels = (np.concatenate(part) for part in zip(*self._parts, strict=True))
-        order = _ordered(keys, rows)
-        self._parts = [(keys[order], rows[order], labels[order])]
+        if len(self._parts) > 1:
+            keys, rows, labels = (np.concatenate(part) for part in zip(*self._parts, strict=True))
+            self._parts = [(keys, rows, labels)]
+        keys, rows, labels = self._parts[0]
+        if (rows[1:] < rows[:-1]).any():
+            order = np.argsort(rows, kind="stable")
+            self._parts = [(keys[order], rows[order], labels[order])]
         return self._parts[0]
+
+    @property
+    def repeated(self) -> int:
+        """Rows whose input stands in an earlier row; those among which only some hashes are kept, by their share."""
+        keys = np.sort(self.table()[0])
+        return int(np.count_nonzero(keys[1:] == keys[:-1])) << self.thinned
 
     @property
     def rows(self) -> int:
         """Rows whose hashes are kept."""
         return sum(len(part[0]) for part in self._parts)
 
-    def groups(self) -> list[Array]:
-        """Rows of each input that stands more than once, the largest groups first."""
+    def groups(self, most: int | None = None) -> list[Array]:
+        """Rows of each input that stands more than once, the largest groups first, and at most so many of them."""
         keys, rows, _ = self.table()
-        edges = np.flatnonzero(np.diff(keys)) + 1 if len(keys) else np.empty(0, np.int64)
-        starts, ends = np.concatenate([[0], edges]), np.concatenate([edges, [len(keys)]])
-        several = np.flatnonzero(ends - starts > 1)
-        several = several[np.argsort(starts[several] - ends[several], kind="stable")]
-        return [rows[starts[i] : ends[i]] for i in several]
+        order = by_key(keys)
+        starts, sizes = runs(keys[order])
+        several = np.flatnonzero(sizes > 1)
+        several = several[np.argsort(-sizes[several], kind="stable")][:most]
+        return [rows[order[starts[i] : starts[i] + sizes[i]]] for i in several]
 
     def _kept(self, keys: Array, rows: Array, labels: Array) -> tuple[Array, Array, Array]:
         if not self.thinned:
@@ -84,15 +95,23 @@ class Copies:
             self._parts = [self._kept(*part) for part in self._parts]
 
 
-def _ordered(keys: Array, rows: Array) -> Array:
-    """By key and then by row; few keys stand twice, so that only those are ordered by both."""
-    order = np.argsort(keys)
-    twice = np.flatnonzero(keys[order[1:]] == keys[order[:-1]])
+def by_key(keys: Array) -> Array:
+    """Positions by key and then as they stand; few keys stand twice, so that only those are ordered by both."""
+    order = np.argsort(keys).astype(np.int32)
+    ranked = keys[order]
+    twice = np.flatnonzero(ranked[1:] == ranked[:-1])
     if len(twice):
         those = np.union1d(twice, twice + 1)
         some = order[those]
-        order[those] = some[np.lexsort((rows[some], keys[some]))]
+        order[those] = some[np.lexsort((some, ranked[those]))]
     return order
+
+
+def runs(ranked: Array) -> tuple[Array, Array]:
+    """Where each run of equal keys begins, and how long it is."""
+    edges = (np.flatnonzero(ranked[1:] != ranked[:-1]) + 1).astype(np.int32)
+    starts = np.concatenate([np.zeros(min(len(ranked), 1), np.int32), edges])
+    return starts, np.diff(starts, append=np.int32(len(ranked)))
 
 
 def hashes(values: Values) -> Array:

@@ -17,6 +17,10 @@ from ..columns.block import Block, Values
 
 #: rows and bytes of a sample, at most
 ROWS, BYTES = 20_000, 128 << 20
+#: rows that are kept of large ones, and bytes that they may take
+LEAST, MORE = 256, 192 << 20
+#: how far a sample of large rows grows beyond what it keeps before it is cut
+SLACK = 1.25
 Array = np.ndarray[Any, Any]
 
 
@@ -35,8 +39,12 @@ class Sample:
         chosen = np.flatnonzero(places(block.rows) <= np.uint64(self._limit - 1))
         if len(chosen):
             self._blocks.append(block if len(chosen) == len(block) else taken(block, chosen))
-        if sum(map(len, self._blocks)) > 2 * self.most:
+        if sum(map(len, self._blocks)) > (2 if self.most == ROWS else SLACK) * self.most:
             self._cut()
+
+    def begun(self) -> Sample:
+        """An empty sample of later rows, which leaves out at once what this one would leave out when they merge."""
+        return Sample(self.most, _limit=self._limit)
 
     def merge(self, other: Sample) -> None:
         """Take what belongs into the sample of both."""
@@ -52,14 +60,21 @@ class Sample:
     def _cut(self) -> None:
         if not self._blocks:
             return
-        whole = end_to_end(self._blocks)
-        keys = places(whole.rows)
+        keys = places(np.concatenate([block.rows for block in self._blocks]))
         if len(keys) > self.most:
-            order = np.argpartition(keys, self.most - 1)[: self.most]
-            self._limit = int(keys[order].max()) + 1
-            whole = taken(whole, np.sort(order))
+            self._limit = int(np.partition(keys, self.most - 1)[self.most - 1]) + 1
+            for i, block in enumerate(self._blocks):  # one by one, so that what is left out goes at once
+                chosen = np.flatnonzero(places(block.rows) <= np.uint64(self._limit - 1))
+                self._blocks[i] = block if len(chosen) == len(block) else taken(block, chosen)
+        whole = end_to_end(self._blocks)
         order = np.argsort(whole.rows, kind="stable")
         self._blocks = [whole if (order == np.arange(len(order))).all() else taken(whole, order)]
+
+
+def rows_of(per_row: float) -> int:
+    """How many rows of so many bytes are kept."""
+    few = min(LEAST, MORE // max(per_row, 1))
+    return int(max(1, few, min(ROWS, BYTES // max(per_row, 1))))
 
 
 def places(rows: Array) -> Array:

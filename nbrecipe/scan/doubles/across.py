@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...bench import Bench
+from ..counts.copies import MOST
 from .chance import RARE, across_as_split, as_draws
 from .groups import MOSTLY, Groups, certain, grouped, times
 from .tables import Table, train_table, val_table
@@ -71,8 +72,7 @@ def overlap(bench: Bench) -> Overlap:
 
 def shared(train: Table, val: Table) -> Overlap:
     """What two splits share."""
-    thin = max(train.thinned, val.thinned)
-    train, val = train.thin(thin), val.thin(thin)
+    train, val = _few(train, val)
     groups = grouped(np.concatenate([train.whole, val.whole]))
     inside = np.isin(val.inputs, train.inputs)
     if not inside.any():
@@ -94,6 +94,16 @@ def shared(train: Table, val: Table) -> Overlap:
         pairs=tuple((int(t), int(v)) for t, v in pairs[np.argsort(-sure, kind="stable")[:TOLD]]),
         offset=_offset(pairs),
     )
+
+
+def _few(train: Table, val: Table) -> tuple[Table, Table]:
+    """The rows of both whose hashes are of one kind, so many together as are kept of one split."""
+    thin = max(train.thinned, val.thinned)
+    train, val = train.thin(thin), val.thin(thin)
+    while len(train) + len(val) > MOST:
+        thin += 1
+        train, val = train.thin(thin), val.thin(thin)
+    return train, val
 
 
 def _pairs(train: Table, val: Table, chosen: Array) -> Array:

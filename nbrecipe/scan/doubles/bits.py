@@ -63,11 +63,10 @@ def _of_places(kind: Kind, known: Values, values: Values) -> Array:
     if known.dtype.kind not in "biuf" or 0 in known.shape:
         return np.zeros(len(values))
     plain, news = _plane(kind, known), _plane(kind, values)
-    told = _new(news) if news.ndim == 3 else None
-    flat, rows = plain.reshape(len(plain), -1), news.reshape(len(news), -1)
-    places = np.unique(np.linspace(0, flat.shape[1] - 1, PLACES).astype(int))
-    flat, rows = np.nan_to_num(flat[:, places]), np.nan_to_num(rows[:, places])
-    counts = rows != _commonest(rows)[:, None] if told is None else told.reshape(len(news), -1)[:, places]
+    size = int(np.prod(plain.shape[1:]))
+    places = np.unique(np.linspace(0, size - 1, PLACES).astype(int))
+    flat, rows = np.nan_to_num(_at(plain, places)), np.nan_to_num(_at(news, places))
+    counts = rows != _commonest(rows)[:, None] if news.ndim != 3 else _new(news, places)
     out = np.zeros(len(rows))
     for place in range(len(places)):
         column = np.sort(flat[:, place])
@@ -88,11 +87,21 @@ def _plane(kind: Kind, values: Array) -> Array:
     return values
 
 
-def _new(images: Array) -> Array:
-    """The pixels that are not told by the one left, above or aslant."""
-    wide = np.pad(images, ((0, 0), (1, 0), (1, 0)), mode="edge")
-    here, left, above, aslant = wide[:, 1:, 1:], wide[:, 1:, :-1], wide[:, :-1, 1:], wide[:, :-1, :-1]
-    out: Array = (here != left) & (here != above) & (here != aslant)
+def _at(values: Array, places: Array) -> Array:
+    """(rows, places) without a copy of the rest."""
+    if values.ndim == 1:
+        return values[:, None]
+    at: Any = (slice(None), *np.unravel_index(places, values.shape[1:]))
+    out: Array = values[at]
+    return out
+
+
+def _new(images: Array, places: Array) -> Array:
+    """Whether the pixels at these places are told neither by the one left, nor above, nor aslant."""
+    down, across = np.unravel_index(places, images.shape[1:])
+    up, left = np.maximum(down - 1, 0), np.maximum(across - 1, 0)
+    here = images[:, down, across]
+    out: Array = (here != images[:, down, left]) & (here != images[:, up, across]) & (here != images[:, up, left])
     return out
 
 

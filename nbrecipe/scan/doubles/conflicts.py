@@ -52,34 +52,45 @@ def train_conflicts(bench: Bench) -> Conflicts:
 
 def conflicts(table: Table) -> Conflicts:
     """Inputs of a table that have more than one label."""
-    by_input, by_whole = grouped(table.inputs), grouped(table.whole)
-    group = np.empty(len(table), np.int64)
-    group[by_input.order] = np.repeat(np.arange(len(by_input.sizes)), by_input.sizes)
-    owner = group[by_whole.firsts] if len(table) else np.empty(0, np.int64)
-    labels = np.bincount(owner, minlength=len(by_input.sizes))
-    several, differing = by_input.several, np.flatnonzero(labels > 1)
+    every = grouped(table.inputs)
+    again = np.sort(every.order[np.repeat(every.sizes > 1, every.sizes)])
+    several, once = len(every.several), float((every.sizes == 1).mean())
+    del every
+    if not several:
+        return Conflicts(table)
+    found = _among(table, table.only(again), once)
+    return found if found is not None else Conflicts(table, several=several)
+
+
+def _among(table: Table, again: Table, once: float) -> Conflicts | None:
+    """The same of the rows whose inputs stand more than once; None where their labels agree."""
+    by_input, by_whole = grouped(again.inputs), grouped(again.whole)
+    group = np.empty(len(again), np.int32)
+    group[by_input.order] = np.repeat(np.arange(len(by_input.sizes), dtype=np.int32), by_input.sizes)
+    owner = group[by_whole.firsts]
+    differing = np.flatnonzero(np.bincount(owner, minlength=len(by_input.sizes)) > 1)
     if not len(differing):
-        return Conflicts(table, several=len(several))
+        return None
     most = np.zeros(len(by_input.sizes), np.int64)
     np.maximum.at(most, owner, by_whole.sizes)
     pairs_alike = np.bincount(owner, weights=by_whole.sizes * (by_whole.sizes - 1.0), minlength=len(by_input.sizes))
-    alike = (pairs_alike / np.maximum(by_input.sizes * (by_input.sizes - 1.0), 1))[several]
-    shares = np.unique(table.labels[np.isin(group, several)], return_counts=True)[1] / by_input.sizes[several].sum()
+    alike = pairs_alike / (by_input.sizes * (by_input.sizes - 1.0))
+    shares = np.unique(again.labels, return_counts=True)[1] / len(again)
     chance = float(np.square(shares).sum())
-    seen = certain(table, by_input.firsts[differing], len(table))
+    seen = certain(again, by_input.firsts[differing], len(table))
     firsts = by_input.firsts[differing]
-    gaps = [table.rows[by_input.members(g)[1]] - table.rows[by_input.members(g)[0]] for g in differing[:500]]
+    gaps = [again.rows[by_input.members(g)[1]] - again.rows[by_input.members(g)[0]] for g in differing[:500]]
     return Conflicts(
         table,
-        several=len(several),
+        several=len(by_input.sizes),
         inputs=len(differing),
         unfit=int((by_input.sizes - most)[differing].sum()),
         sure=float(seen[:, 1].mean()) if len(seen) else 0.0,
         agreement=(float(alike.mean()) - chance) / max(1 - chance, 1e-9),
-        error=0.5 / len(several) ** 0.5 / max(1 - chance, 1e-9),
-        once=float((by_input.sizes == 1).mean()),
+        error=0.5 / len(by_input.sizes) ** 0.5 / max(1 - chance, 1e-9),
+        once=once,
         listed=float(np.median(gaps)) <= NEXT,
-        pairs=_pairs(table, by_input, differing[np.lexsort((firsts, ~np.isin(firsts, seen[seen[:, 1] == 1, 0])))]),
+        pairs=_pairs(again, by_input, differing[np.lexsort((firsts, ~np.isin(firsts, seen[seen[:, 1] == 1, 0])))]),
     )
 
 

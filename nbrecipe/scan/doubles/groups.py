@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..counts.copies import by_key, runs
 from .bits import bits
 from .chance import needed
-from .tables import Table, read_rows, some
+from .tables import Table, few_of, read_rows, some
 
 #: groups whose bits are looked at
 GROUPS = 500
@@ -50,15 +51,13 @@ class Groups:
 
 def grouped(keys: Array) -> Groups:
     """Equal keys together, in the order of their positions."""
-    order = np.argsort(keys, kind="stable")
-    edges = np.flatnonzero(np.diff(keys[order])) + 1
-    starts = np.concatenate([[0], edges]) if len(keys) else np.empty(0, np.int64)
-    return Groups(order, starts, np.diff(np.concatenate([starts, [len(keys)]])))
+    order = by_key(keys)
+    return Groups(order, *runs(keys[order]))
 
 
 def certain(table: Table, positions: Array, rows: int) -> Array:
     """Which of some of these rows hold too many bits to meet another of so many by chance, by position."""
-    chosen = positions[some(table.rows[positions], GROUPS)]
+    chosen = positions[some(table.rows[positions], few_of(table.scan, GROUPS))]
     block = read_rows(table.scan, table.rows[chosen])
     held = bits(table.scan.plan, table.scan.part.sample.block(), block) if len(block) else np.empty(0)
     enough = dict(zip(block.rows.tolist(), (held > needed(rows)).tolist(), strict=True))
@@ -70,7 +69,7 @@ def by_chance(table: Table, rows: int) -> float:
     """Rows of a table that meet another of so many by chance, at most: those that hold few bits, by what they hold."""
     sample = table.scan.part.sample.block()
     inside = np.flatnonzero(np.isin(sample.rows, table.rows))
-    chosen = inside[some(sample.rows[inside], GROUPS)]
+    chosen = inside[some(sample.rows[inside], few_of(table.scan, GROUPS))]
     if not len(chosen):
         return 0.0
     block = read_rows(table.scan, sample.rows[chosen])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,15 +11,15 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sequential
 
 from ...batches import BadInput
 from ...bench import Bench
-from ..columns.block import Block, packed
+from ..columns.block import Block, packed, size_of
 from ..counts.sample import end_to_end, places, taken
 from ..held import given_data, train_scan, val_scan
 from ..reading import Scan
 from ..sources.arrays import Arrays
 from ..sources.datasets import Stream
 
-#: seconds for reading rows again one by one
-SECONDS = 3.0
+#: seconds for reading rows again one by one, and bytes of the rows that are read again at once
+SECONDS, BYTES = 3.0, 48 << 20
 Array = np.ndarray[Any, Any]
 
 
@@ -36,6 +36,8 @@ class Table:
     rows: Array
     #: lowest bits of a hash that are zero: only such rows were kept
     thinned: int = 0
+    #: numbers of the rows that a loader can draw; None for all
+    drawn: Array | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -49,6 +51,8 @@ class Table:
     def extent(self) -> str:
         """How many rows these are, in words: "5000 rows", "the first 5000 of 90000 rows"."""
         length = self.scan.source.length
+        if self.thinned:  # by the hash of the input, so that every copy of a row that is kept is kept too
+            return f"{len(self)} of {self.scan.rows} rows"
         if self.scan.whole:
             return f"{len(self)} rows"
         return f"the first {len(self)}" + (f" of {length} rows" if length is not None else " rows")
@@ -61,11 +65,13 @@ class Table:
     def only(self, chosen: Array) -> Table:
         """Some of the rows."""
         inputs, whole, labels, rows = (part[chosen] for part in (self.inputs, self.whole, self.labels, self.rows))
-        return Table(self.scan, inputs, whole, labels, rows, self.thinned)
+        return replace(self, inputs=inputs, whole=whole, labels=labels, rows=rows)
 
     def thin(self, bits: int) -> Table:
         """The rows that a table with so many zero bits keeps."""
-        return self if bits <= self.thinned else self.only((self.inputs & np.uint64((1 << bits) - 1)) == 0)
+        if bits <= self.thinned:
+            return self
+        return replace(self.only((self.inputs & np.uint64((1 << bits) - 1)) == 0), thinned=bits)
 
 
 def train_table(bench: Bench) -> Table:
@@ -82,11 +88,9 @@ def table_of(scan: Scan, chosen: Array | None = None) -> Table:
     """The rows of a scan, or those of them with these numbers."""
     copies = scan.part.copies
     inputs, rows, labels = copies.table()
-    order = np.argsort(rows, kind="stable")
-    inputs, rows, labels = inputs[order], rows[order], labels[order]
     with np.errstate(over="ignore"):
         whole = inputs ^ places(labels.view(np.int64)) if scan.plan.label is not None else inputs
-    table = Table(scan, inputs, whole, labels, rows, copies.thinned)
+    table = Table(scan, inputs, whole, labels, rows, copies.thinned, chosen)
     return table if chosen is None else table.only(np.isin(rows, chosen))
 
 
@@ -138,6 +142,13 @@ def _one_by_one(scan: Scan, rows: Array) -> Block:
             break
     columns = {name: packed([examples[row][name] for row in sorted(examples)]) for name in names if examples}
     return Block(np.array(sorted(examples), np.int64), columns)
+
+
+def few_of(scan: Scan, most: int, held: int = BYTES) -> int:
+    """How many rows are read again at once, `most` at most."""
+    kept = scan.part.sample.block()
+    size = sum(map(size_of, kept.columns.values())) // max(len(kept), 1) + 1
+    return max(1, min(most, held // size))
 
 
 def some(rows: Array, most: int) -> Array:

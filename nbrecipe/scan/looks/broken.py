@@ -85,7 +85,7 @@ def _blank(scan: Scan) -> tuple[Broken, ...]:
     ((name, kind),) = inputs.items()
     if kind not in (Kind.IMAGE, Kind.TEXT):
         return ()
-    groups = [group for group in scan.part.copies.groups()[:GROUPS] if _told(_value(scan, int(group[0]), name), kind)]
+    groups = [group for group in scan.part.copies.groups(GROUPS) if _told(_value(scan, int(group[0]), name), kind)]
     seen = {int(row) for group in groups for row in group}
     groups += [np.array([row]) for row in _alone(scan, name, kind) if row not in seen]
     by_words: dict[str, list[Array]] = {}

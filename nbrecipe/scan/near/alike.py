@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..columns.block import stretches
 from .keys import coarse, plane
 
 #: share of the values that may differ, and pairs that chance may bring in all
@@ -44,7 +45,7 @@ class Looks:
     """How far apart the images of a data set are, whatever their brightness and contrast."""
 
     def __init__(self, images: Array, rows: int) -> None:
-        plain = small(plane(images))
+        plain = np.concatenate([small(plane(images[few])) for few in stretches(images)] or [small(plane(images))])
         contrast = plain.std(1)
         self.least = FAINT * float(np.median(contrast)) if len(plain) else 0.0
         self.known = _standard(plain[contrast > self.least][:REFERENCES])

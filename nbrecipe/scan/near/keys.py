@@ -21,8 +21,8 @@ from ..counts.copies import hashes
 from ..counts.sample import places
 from ..plan import Plan
 
-#: rows whose keys are kept, 32 bytes each; of more rows a uniform part
-MOST = 4_000_000
+#: rows whose keys are kept, 40 bytes each; of more rows a uniform part
+MOST = 1 << 21
 #: columns of one number from which on they are taken together as a row
 NUMBERS = 4
 #: bits of a fraction that stand for three digits
@@ -35,6 +35,8 @@ _ONE = xxhash.xxh3_64_intdigest
 Array = np.ndarray[Any, Any]
 #: (first half, second half, outline)
 Keys = tuple[Array, Array, Array]
+#: the same and a hash of the whole input, equal for equal ones
+Kept = tuple[Array, Array, Array, Array]
 
 
 @dataclass
@@ -44,15 +46,15 @@ class Near:
     most: int = MOST
     #: rows are kept the hash of whose number is below this
     limit: int = 1 << 64
-    _parts: list[tuple[Array, Keys]] = field(default_factory=list)
+    _parts: list[tuple[Array, Kept]] = field(default_factory=list)
 
-    def add(self, block: Block, plan: Plan) -> None:
-        """Take the keys of a block."""
+    def add(self, block: Block, plan: Plan, hashed: Array) -> None:
+        """Take the keys of a block; `hashed` are hashes of its inputs."""
         names = columns_of(plan)
         if not names or not len(block) or not all(name in block.columns for name in names):
             return
         keys = _KEYS.get(plan.kinds[names[0]], _of_rows)(values_of(block, names))
-        self._parts.append(self._kept(block.rows, keys))
+        self._parts.append(self._kept(block.rows, (*keys, hashed)))
         self._thin()
 
     def merge(self, other: Near) -> None:
@@ -61,26 +63,35 @@ class Near:
         self._parts = [self._kept(*part) for part in (*self._parts, *other._parts)]
         self._thin()
 
-    def table(self) -> tuple[Array, Keys]:
+    def table(self) -> tuple[Array, Kept]:
         """The rows, in order, and their keys."""
         if not self._parts:
             none = np.empty(0, np.uint64)
-            return np.empty(0, np.int64), (none, none, none)
-        rows = np.concatenate([part[0] for part in self._parts])
-        order = np.argsort(rows, kind="stable")
-        first, second, outline = (np.concatenate([part[1][i] for part in self._parts])[order] for i in range(3))
-        return rows[order], (first, second, outline)
+            return np.empty(0, np.int64), (none, none, none, none)
+        if len(self._parts) > 1:
+            rows = np.concatenate([part[0] for part in self._parts])
+            one, two, three, four = (np.concatenate([part[1][i] for part in self._parts]) for i in range(4))
+            self._parts = [(rows, (one, two, three, four))]
+        rows, keys = self._parts[0]
+        if (rows[1:] < rows[:-1]).any():
+            self._parts = [picked_keys(rows, keys, np.argsort(rows, kind="stable"))]
+        return self._parts[0]
 
-    def _kept(self, rows: Array, keys: Keys) -> tuple[Array, Keys]:
+    def _kept(self, rows: Array, keys: Kept) -> tuple[Array, Kept]:
         if self.limit == 1 << 64:
             return rows, keys
-        chosen = places(rows) < np.uint64(self.limit)
-        return rows[chosen], (keys[0][chosen], keys[1][chosen], keys[2][chosen])
+        return picked_keys(rows, keys, places(rows) < np.uint64(self.limit))
 
     def _thin(self) -> None:
         while sum(len(rows) for rows, _ in self._parts) > self.most:
             self.limit //= 2
             self._parts = [self._kept(*part) for part in self._parts]
+
+
+def picked_keys(rows: Array, keys: Kept, chosen: Array) -> tuple[Array, Kept]:
+    """Some of the rows with their keys."""
+    first, second, outline, whole = (key[chosen] for key in keys)
+    return rows[chosen], (first, second, outline, whole)
 
 
 def columns_of(plan: Plan) -> tuple[str, ...]:

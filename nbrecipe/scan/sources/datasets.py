@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...batches.structure import BadInput, batch_size, fields_of
-from ..columns.block import Block, Unread, gathered, label_among, parts_of, plain_value, told_of
-from .source import ROWS, Source
+from ..columns.block import Block, Unread, gathered, label_among, plain_value, told_of
+from .source import ROWS, Source, step_of
 
 #: examples that are read before they are handed on
 _AT_ONCE = 256
@@ -20,21 +20,18 @@ class Examples(Source):
 
     def __init__(self, name: str, data: Any, *, label: str | None = None) -> None:
         self.name, self._data, self.length = name, data, len(data)
-        self.label = label if label is not None else self._named()
+        first = next((block.columns for row in range(min(self.length, 8)) if len(block := self._one(row))), {})
+        self.label = label if label is not None else label_among(first)
+        self._step = step_of(_AT_ONCE, first)
 
-    def _named(self) -> str | None:
-        for row in range(min(self.length or 0, 8)):
-            try:
-                return label_among(parts_of(self._data[row]))
-            except Exception:
-                continue
-        return None
+    def _one(self, row: int) -> Block:
+        return read((row,), self._data.__getitem__)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         assert self.length is not None
         end = self.length if stop is None else min(stop, self.length)
-        for low in range(start, end, _AT_ONCE):
-            yield read(range(low, min(low + _AT_ONCE, end)), self._data.__getitem__)
+        for low in range(start, end, self._step):
+            yield read(range(low, min(low + self._step, end)), self._data.__getitem__)
 
     def changed(self) -> str:
         now = len(self._data)
@@ -81,20 +78,22 @@ class Stream(Source):
         self.name, self._opened, self._ended = name, opened, ""
         if iter(opened()) is iter(opened()):
             raise BadInput(f"`{name}` can be read only once: reading it would use it up; give what it was made from")
-        self.label = label
+        self.label, self._step = label, ROWS
         first = next((block for block in self.blocks(0, 1) if len(block)), None)
         if label is None and first is not None:
             self.label = label_among(first.columns)
+        if first is not None:
+            self._step = step_of(ROWS, first.columns)
         if first is not None and next(self.blocks(0, 1), None) is None:
             raise BadInput(f"`{name}` gives its rows only once: a second reading finds none; make its iterator anew")
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         rows = enumerate(self._each(start, stop), start)
         self._ended = ""
-        while some := list(itertools.islice(rows, ROWS)):
+        while some := list(itertools.islice(rows, self._step)):
             unread = [Unread(row, one.told) for row, one in some if isinstance(one, _Raised)]
             good = [(row, one) for row, one in some if not isinstance(one, _Raised)]
-            if unread and unread[-1].row == some[-1][0] and len(some) < ROWS:
+            if unread and unread[-1].row == some[-1][0] and len(some) < self._step:
                 self._ended = f"ended at row {unread[-1].row}, which raised {unread[-1].told}"
             yield gathered([row for row, _ in good], [one for _, one in good], unread)
 

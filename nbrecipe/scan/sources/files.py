@@ -17,7 +17,7 @@ from .csvs import Csv
 from .datasets import Stream
 from .folders import folder_of
 from .libraries import library
-from .source import ROWS, Source
+from .source import BYTES, ROWS, Source
 from .tables import columns_of, different
 
 PICKLED = {".pkl", ".pickle", ".pt", ".pth", ".joblib", ".ckpt", ".bin"}
@@ -91,7 +91,7 @@ class Parquet(Source):
         self.name, self._paths = name, paths
         #: file, row group, first row, rows
         self._groups: list[tuple[Path, int, int, int]] = []
-        self.length = 0
+        self.length, self._step = 0, ROWS
         written: list[str] = []
         for path in paths:
             try:
@@ -102,7 +102,8 @@ class Parquet(Source):
                 raise BadInput(f"`{path}` cannot be read: {told_of(error)}") from error
             written = written or list(file.schema_arrow.names)
             for i in range(file.num_row_groups):
-                rows = file.metadata.row_group(i).num_rows
+                rows, size = file.metadata.row_group(i).num_rows, file.metadata.row_group(i).total_byte_size
+                self._step = max(1, min(self._step, BYTES * rows // max(size, 1)))
                 self._groups.append((path, i, self.length, rows))
                 self.length += rows
             file.close()
@@ -148,7 +149,7 @@ class Parquet(Source):
             skip = max(row - low, 0)
             try:
                 with library("pyarrow.parquet", "pyarrow").ParquetFile(path) as file:
-                    for batch in file.iter_batches(ROWS, row_groups=[group], columns=self._kept):
+                    for batch in file.iter_batches(self._step, row_groups=[group], columns=self._kept):
                         gone = min(skip, batch.num_rows)
                         skip -= gone
                         if gone < batch.num_rows:

@@ -10,7 +10,7 @@ import numpy as np
 from ...batches import BadInput
 from ..columns.block import Block, Values, label_among, packed
 from .datasets import Opened, Stream, read
-from .source import Source
+from .source import Source, step_of
 from .tables import Arrow, Cut, Table
 
 #: examples that are decoded before they are handed on
@@ -23,12 +23,14 @@ class Decoded(Source):
     def __init__(self, name: str, data: Any) -> None:
         self.name, self._data, self.length = name, data, len(data)
         self.label = label_among(data.column_names)
+        first = next((block.columns for row in range(min(self.length, 8)) if len(block := read((row,), self._one))), {})
+        self._step = step_of(_AT_ONCE, first)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         assert self.length is not None
         end = self.length if stop is None else min(stop, self.length)
-        for low in range(start, end, _AT_ONCE):
-            rows = range(low, min(low + _AT_ONCE, end))
+        for low in range(start, end, self._step):
+            rows = range(low, min(low + self._step, end))
             try:
                 taken = self._data[low : rows.stop]
                 columns = {key: _column(values, len(rows)) for key, values in taken.items()}

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from ..columns.block import Block
+from ..columns.block import Block, Values, size_of
 
 #: values of a block, so that it fits the cache of a processor, and rows of one
 VALUES, ROWS = 1 << 20, 4096
+#: bytes of the examples that are read before they are handed on
+BYTES = 16 << 20
 
 
 class Source(ABC):
@@ -52,3 +54,9 @@ class Source(ABC):
                 raise LookupError(block.unread[0].told)
             return {name: values[0] for name, values in block.columns.items()}
         raise LookupError(f"`{self.name}` has no row {row}")
+
+
+def step_of(most: int, columns: Mapping[str, Values]) -> int:
+    """How many rows like these are read at once, `most` at most."""
+    size = sum(size_of(values) / max(len(values), 1) for values in columns.values())
+    return max(1, min(most, int(BYTES / max(size, 1))))

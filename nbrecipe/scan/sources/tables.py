@@ -12,7 +12,7 @@ import numpy as np
 from ...batches import BadInput
 from ..columns.block import Block, Values, as_column, label_among, packed, stacked
 from .libraries import library
-from .source import ROWS, VALUES, Source
+from .source import ROWS, VALUES, Source, step_of
 
 
 class Cut(ABC):
@@ -39,7 +39,7 @@ class Table(Source):
             raise BadInput(f"`{name}` has no columns")
         self.name, self.length, self.cut = name, cut.length, cut
         self.label = label_among(cut.names)
-        self._step = max(1, min(ROWS, VALUES // len(cut.names)))
+        self._step = step_of(max(1, min(ROWS, VALUES // len(cut.names))), cut(0, min(8, cut.length)))
 
     def choose(self, columns: tuple[str, ...]) -> None:
         super().choose(columns)
