@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -136,8 +137,10 @@ def _told(progress: Progress, source: Source | None, rows: int) -> None:
 
 def _source(bench: Bench, texts: Any, batch: bool) -> tuple[Bench, Source | None]:
     """The bench with what was given as its data, and these opened; None where the batch is what is shown."""
+    if texts is not None and not batch and is_batch(texts):
+        bench, batch = bench.replace(batch=texts, train_loader=None), True
     if batch:
-        return bench, None
+        return _in_tensors(bench), None
     if texts is None:
         texts = bench.train_loader if bench.train_loader is not None else bench.train_data
     if texts is None:
@@ -154,6 +157,14 @@ def _source(bench: Bench, texts: Any, batch: bool) -> tuple[Bench, Source | None
         gone: dict[str, Any] = {"train_loader": None, "val_loader": None, "val_data": None, "batch": None}
         bench = bench.replace(train_data=source, **gone, names={**bench.names, "train_data": name})
     return bench, source
+
+
+def _in_tensors(bench: Bench) -> Bench:
+    """The bench with a list of ids as a row of a batch."""
+    given = bench.batch
+    if not isinstance(given, (list, tuple)) or not all(isinstance(one, int) for one in given):
+        return bench
+    return bench.replace(batch=torch.tensor([given], dtype=torch.int64))
 
 
 def _val(bench: Bench, scan: TextScan, val: Any, limit: int | None) -> TextScan:
@@ -215,5 +226,7 @@ def _ids(lines: list[Line], k: int) -> list[Any]:
 
 
 def is_batch(value: Any) -> bool:
-    """Whether a value is a batch of tensors rather than texts."""
+    """Whether a value is a batch of tensors, or a list of ids, rather than texts."""
+    if isinstance(value, (list, tuple)) and value and all(isinstance(one, int) for one in value):
+        return True
     return not isinstance(value, (str, DataLoader)) and any(isinstance(leaf, Tensor) for leaf in leaves(value))

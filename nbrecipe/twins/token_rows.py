@@ -49,17 +49,29 @@ def of_bench(bench: Bench) -> Given:
     """
     with bench.untouched():
         if bench.model is None:
-            given = _of(dict(_parts(bench.get("batch"))), None)
-            told = "as the loader gives them; with `--model` they are taken at the moment of `model(x)`"
-        else:
-            seen = bench.once(fed)
-            tensors = dict(seen.tensors())
-            target = seen.target if isinstance(seen.target, Tensor) else None
-            given = _of(tensors, target)
-            told = f"taken at the moment of `{bench.name('model')}(x)`"
-            if target is not None and given.labels is None:
-                given.captions = captions(target, len(next(iter(given.ids.values()))), class_names(bench), ROWS)
+            return _as_given(bench, "with `--model` they are taken at the moment of `model(x)`")
+        try:
+            return _as_fed(bench)
+        except BadInput as error:
+            return _as_given(bench, str(error))
+
+
+def _as_given(bench: Bench, why: str) -> Given:
+    given = _of(dict(_parts(bench.get("batch"))), None)
+    given.notes = (f"these are exactly the ids, as the loader gives them; {why}",)
+    return given
+
+
+def _as_fed(bench: Bench) -> Given:
+    seen = bench.once(fed)
+    target = seen.target if isinstance(seen.target, Tensor) else None
+    given = _of(dict(seen.tensors()), target)
+    if target is not None and given.labels is None:
+        given.captions = captions(target, len(next(iter(given.ids.values()))), class_names(bench), ROWS)
+    told = seen.unseen or f"taken at the moment of `{bench.name('model')}(x)`"
     given.notes = (f"these are exactly the ids, {told}",)
+    if seen.failed:
+        given.notes += (f"the model fails on them: {seen.failed}",)
     return given
 
 
@@ -82,6 +94,8 @@ def _of(tensors: Mapping[str, Tensor], target: Tensor | None) -> Given:
     named = {name: values for name, values in whole.items() if not any(word in name.lower() for word in NO_IDS)}
     goals = {name: values for name, values in named.items() if _last(name) in TARGETS}
     ids = {name: values for name, values in named.items() if name not in goals and values.shape[1] > 1}
+    if not ids and len(named) == 1 and not goals:  # a single row
+        ids = {name: values.reshape(1, -1) for name, values in named.items()}
     if not goals and target is not None and _is_whole(target):
         goals = {"target": _rows(target)}
     if not ids:

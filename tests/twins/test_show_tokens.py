@@ -147,6 +147,29 @@ def test_a_pair_of_inputs_and_classes_has_the_class_beside_each_row():
     assert len(answer.shown.voices) == 1
 
 
+@pytest.mark.parametrize(
+    "given", [list, torch.tensor, lambda ids: torch.tensor([ids]), lambda ids: {"ids": torch.tensor([ids])}]
+)
+def test_ids_alone_are_a_row(given):
+    ids = TOK.encode(TEXTS[0]).ids
+    answer = nbrecipe.show_tokens(TOK, given(ids))
+    assert [line.readings[0].ids.tolist() for line in answer.shown.lines] == [ids]
+
+
+def test_where_the_model_fails_on_the_batch_its_ids_are_shown_all_the_same():
+    class Other(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, *, needed):
+            return self.layer(needed)
+
+    answer = nbrecipe.show_tokens(TOK, DataLoader(rows(), batch_size=2), model=Other())
+    assert len(answer.shown.lines) == 2
+    assert answer.shown.notes[1].startswith("the model fails on them: ")
+
+
 def test_a_data_set_of_ids_of_any_length_is_shown_as_it_stands_there():
     data = [{"input_ids": TOK.encode(text).ids, "labels": TOK.encode(text).ids} for text in TEXTS[:7]]
     answer = nbrecipe.show_tokens(TOK, data)

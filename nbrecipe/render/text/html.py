@@ -17,9 +17,9 @@ from .still import png
 __all__ = ["LIMIT", "html_of", "png"]
 
 #: letters that all but what is packed may have, and those that the findings may take of them
-LIMIT, FINDINGS = 280_000, 80_000
+LIMIT, FINDINGS = 200_000, 80_000
 #: letters that each text without a script may show, texts, and tokens whose ids are listed under it; less if too large
-STEPS = ((600, 12, 200), (400, 8, 100), (240, 6, 40), (120, 3, 20))
+STEPS = ((400, 10, 120), (300, 8, 80), (240, 6, 40), (120, 3, 20))
 #: characters of what could not be read
 GIVEN = 120
 
