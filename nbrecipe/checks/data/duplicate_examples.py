@@ -55,7 +55,7 @@ def _judged(bench: Bench, split: str, seen: Doubles, near: Copies) -> Finding:
     if seen.counted < 0.5:
         return ok(
             f"**{seen.extra}** of {seen.table.extent} of `{name}` equal an earlier one, "
-            "as rows of few bits do by chance",
+            "no more often than independent draws may",
             why="they repeat as independent draws do",
             **numbers,
         )
@@ -143,7 +143,9 @@ def _numbers(seen: Doubles, name: str) -> Seen:
 @check.draw
 def draw(ax: Axes, seen: Seen) -> None:
     """The rows that stand once, and the copies."""
-    ax.barh(["copies", "rows"], [seen["copies"], seen["rows"]], color=["C1", "C0"], height=0.5)
+    nearly = not seen["copies"] and seen["near copies"]
+    name, met = ("near copies", seen["near copies"]) if nearly else ("copies", seen["copies"])
+    ax.barh([name, "rows"], [met, seen["rows"]], color=["C1", "C0"], height=0.5)
     ax.set_xlabel(f"rows of {seen['split']}")
 
 

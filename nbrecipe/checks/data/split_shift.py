@@ -150,7 +150,7 @@ def _images(bench: Bench, name: str) -> Finding | None:
     for one, other in zip(train.grids, val.grids, strict=False):
         other_step = _steps(one, other)
         if one is not None and other is not None and other_step:
-            told += f"; their values are **{number(other.step, 3)}** apart, not {number(one.step, 3)}"
+            told += f"; their values come in steps of **{number(other.step, 3)}**, not of {number(one.step, 3)}"
             if other_step == "little":
                 why = "each split was scaled by numbers of its own"
                 return hint(told, fix=FIX, why=why, **measured)

@@ -157,7 +157,9 @@ def _numbers(seen: Overlap) -> Seen:
 @check.draw
 def draw(ax: Axes, seen: Seen) -> None:
     """The validation rows, and those that stand in train."""
-    ax.barh(["in train", "validation"], [seen["known"], seen["rows"]], color=["C1", "C0"], height=0.5)
+    nearly = not seen["known"] and seen["near copies"]
+    name, met = ("nearly in train", seen["near copies"]) if nearly else ("in train", seen["known"])
+    ax.barh([name, "validation"], [met, seen["rows"]], color=["C1", "C0"], height=0.5)
     ax.set_xlabel("rows")
 
 
