@@ -66,8 +66,8 @@ class Part:
         given = block.columns.get(self.plan.label or "")
         if self.labels is not None and given is not None:
             self.labels.add(given, block.rows)
-        self.copies.add(block, self.plan.label)
-        self.near.add(block, self.plan)
+        hashed = self.copies.add(block, self.plan.label)
+        self.near.add(block, self.plan, hashed)
         self.sample.add(block)
 
     def merge(self, later: Part) -> None:

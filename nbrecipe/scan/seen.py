@@ -59,8 +59,7 @@ def _late(scans: Sequence[Scan]) -> tuple[str, ...]:
 def _split(scan: Scan) -> Split:
     part = scan.part
     raised = f"row {part.named[0].row}: {part.named[0].told}" if part.named else ""
-    again = sum(len(group) - 1 for group in part.copies.groups()) << part.copies.thinned
-    return Split(scan.name, scan.extent, scan.rows, part.unread, raised, again)
+    return Split(scan.name, scan.extent, scan.rows, part.unread, raised, part.copies.repeated)
 
 
 def _column(scan: Scan, name: str) -> Column:
@@ -172,6 +171,6 @@ def _guess(labels: Any, names: Mapping[Any, str]) -> str:
         return ""
     name, share = labels.majority
     return (
-        f"always answering `{names.get(name, name)}` is right in {share:.1%} of the rows; answering with the "
+        f"always answering `{names.get(name, name)}` is right in {100 * share:.1f} % of the rows; answering with the "
         f"frequencies of the classes gives a cross-entropy of {number(labels.entropy)}"
     )

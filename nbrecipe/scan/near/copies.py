@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.util
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...bench import Bench
-from ..columns.block import Block, size_of
+from ..columns.block import Block
 from ..columns.kinds import Kind
-from ..counts.sample import picked, taken
+from ..counts.sample import picked, places, taken
 from ..doubles.bits import bits
 from ..doubles.chance import needed
-from ..doubles.tables import Table, read_rows, train_table, val_table
+from ..doubles.tables import Table, few_of, read_rows, train_table, val_table
 from ..plan import Plan
 from ..sources.arrays import Arrays
 from . import ragged
 from .alike import PAIRS, REFERENCES, Looks, certainly, differing
-from .keys import Keys, columns_of, values_of
+from .keys import MOST as KEPT
+from .keys import Kept, columns_of, picked_keys, values_of
 from .pairs import MOST, candidates
 from .reworded import TEXTS, reworded
 
-#: pairs that are read again, at most: where rows are read one by one, and else as many as these bytes hold
-LOOKED, BYTES = 500, 256 << 20
+#: pairs that are read again, at most: where rows are read one by one, and else as many as these bytes hold; bytes of
+#: the rows that are looked at at once, and seconds for all
+LOOKED, BYTES, AT_ONCE, SECONDS = 500, 256 << 20, 16 << 20, 10.0
 LACKING = 'to find texts of which a few words were changed takes datasketch: `pip install "nbrecipe[data]"`'
 Array = np.ndarray[Any, Any]
 
@@ -82,23 +86,28 @@ def near_both(bench: Bench) -> Copies:
 
 def near_within(table: Table) -> Copies:
     """Rows of a table that are nearly an earlier one."""
-    rows, keys, equal = _keys(table)
+    rows, (*keys, equal) = _keys(table)
     if len(rows) < 2:
         return Copies()
-    pairs = candidates(keys, equal)
+    pairs = candidates((keys[0], keys[1], keys[2]), equal)
     return _with_words(_verified(table, table, rows[pairs[:, 0]], rows[pairs[:, 1]]), table, table)
 
 
 def near_across(train: Table, val: Table) -> Copies:
     """Rows of `val` (second) that are nearly one of `train` (first)."""
-    ours, mine, equal = _keys(train)
-    theirs, yours, alike = _keys(val)
+    (ours, mine), (theirs, yours) = _keys(train), _keys(val)
+    limit, partly = 1 << 64, False
+    while len(ours) + len(theirs) > KEPT:
+        limit, partly = limit // 2, True
+        ours, mine = picked_keys(ours, mine, places(ours) < np.uint64(limit))
+        theirs, yours = picked_keys(theirs, yours, places(theirs) < np.uint64(limit))
     if not len(ours) or not len(theirs):
         return Copies()
-    first, second, outline = (np.concatenate(both) for both in zip(mine, yours, strict=True))
-    side = np.repeat([0, 1], [len(ours), len(theirs)])
-    pairs = candidates((first, second, outline), np.concatenate([equal, alike]), side)
-    return _with_words(_verified(train, val, ours[pairs[:, 0]], theirs[pairs[:, 1] - len(ours)]), train, val)
+    first, second, outline, equal = (np.concatenate(both) for both in zip(mine, yours, strict=True))
+    side = np.repeat(np.array([0, 1], np.int8), [len(ours), len(theirs)])
+    pairs = candidates((first, second, outline), equal, side)
+    seen = _verified(train, val, ours[pairs[:, 0]], theirs[pairs[:, 1] - len(ours)])
+    return _with_words(dataclasses.replace(seen, partly=seen.partly or partly), train, val)
 
 
 def _with_words(copies: Copies, one: Table, other: Table) -> Copies:
@@ -128,41 +137,61 @@ def _kept(table: Table) -> Block:
     return taken(sample, np.flatnonzero(np.isin(sample.rows, table.rows)))
 
 
-def _keys(table: Table) -> tuple[Array, Keys, Array]:
-    """The rows of a table whose keys were kept, their keys, and what is equal for equal rows."""
-    rows, (first, second, outline) = table.scan.part.near.table()
-    there = np.flatnonzero(np.isin(rows, table.rows))
-    equal = table.inputs[np.searchsorted(table.rows, rows[there])]
-    return rows[there], (first[there], second[there], outline[there]), equal
+def _keys(table: Table) -> tuple[Array, Kept]:
+    """The rows of a table whose keys were kept, and their keys."""
+    rows, keys = table.scan.part.near.table()
+    return (rows, keys) if table.drawn is None else picked_keys(rows, keys, np.isin(rows, table.drawn))
 
 
 def _verified(one: Table, other: Table, first: Array, second: Array) -> Copies:
-    found = len(first)
-    most = _most(one, other)
-    first, second = first[:most], second[:most]
-    if not len(first):
-        return Copies()
+    """The candidates that are near copies, a few at a time, the nearest first."""
+    found, most = len(first), _most(one, other)
+    thinned = any(table.scan.part.near.limit < 1 << 64 for table in (one, other))
+    known, end = _Known(one, other), time.monotonic() + SECONDS
+    step = few_of(one.scan, most, AT_ONCE)
+    met: dict[int, Alike] = {}
+    looked = gone = 0
+    for low in range(0, min(found, most), step):
+        pairs = slice(low, min(low + step, most))
+        looked += _look(known, one, other, first[pairs], second[pairs], met)
+        gone = min(low + step, most)
+        if time.monotonic() > end:
+            break
+    return Copies(tuple(met[row] for row in sorted(met)), found, looked, found > gone or found >= MOST or thinned)
+
+
+class _Known:
+    """What is known of the data before pairs are looked at, and how far apart its images are, once one asks."""
+
+    def __init__(self, one: Table, other: Table) -> None:
+        self.plan, self.sample = one.scan.plan, one.scan.part.sample.block()
+        self.rows = len(one) + (len(other) if other is not one else 0)
+
+    @functools.cached_property
+    def looks(self) -> Looks:
+        known = self.sample.columns[columns_of(self.plan)[0]]
+        assert isinstance(known, np.ndarray)
+        return Looks(known[:: max(1, len(known) // REFERENCES)], self.rows)
+
+
+def _look(known: _Known, one: Table, other: Table, first: Array, second: Array, met: dict[int, Alike]) -> int:
+    """Read some pairs again, note the near copies among them, and tell how many could be read."""
     ours, theirs = read_rows(one.scan, np.unique(first)), read_rows(other.scan, np.unique(second))
     good = np.isin(first, ours.rows) & np.isin(second, theirs.rows)
     first, second = first[good], second[good]
     if not len(first):
-        return Copies((), found, 0)
-    plan, sample = one.scan.plan, one.scan.part.sample.block()
-    rows = len(one) + (len(other) if other is not one else 0)
-    near = _told(plan, sample, _lined(ours, first), _lined(theirs, second), rows)
-    met: dict[int, Alike] = {}
+        return 0
+    near = _told(known, _lined(ours, first), _lined(theirs, second))
     for a, b, (told, sole) in zip(first.tolist(), second.tolist(), near, strict=True):
         if told and (b not in met or sole > met[b].sole):
             met[b] = Alike(a, b, told, sole)
-    return Copies(tuple(met[row] for row in sorted(met)), found, len(first), found > most or found >= MOST)
+    return len(first)
 
 
 def _most(one: Table, other: Table) -> int:
-    kept = one.scan.part.sample.block()
-    size = sum(map(size_of, kept.columns.values())) // max(len(kept), 1) + 1
     kept_whole = all(len(table) <= len(table.scan.part.sample.block()) for table in (one, other))
     at_once = isinstance(one.scan.source, Arrays) and isinstance(other.scan.source, Arrays)
-    return BYTES // size if kept_whole or at_once else min(LOOKED, BYTES // size)
+    return few_of(one.scan, MOST if kept_whole or at_once else LOOKED, BYTES)
 
 
 def _lined(block: Block, rows: Array, at: Array | None = None) -> Block:
@@ -170,9 +199,9 @@ def _lined(block: Block, rows: Array, at: Array | None = None) -> Block:
     return Block(rows, {name: picked(values, at) for name, values in block.columns.items()})
 
 
-def _told(plan: Plan, sample: Block, first: Block, second: Block, rows: int) -> list[tuple[str, bool]]:
+def _told(seen: _Known, first: Block, second: Block) -> list[tuple[str, bool]]:
     """In what the rows of each pair differ, "" where they are no near copies, and whether no third is as near."""
-    names = columns_of(plan)
+    plan, sample, rows, names = seen.plan, seen.sample, seen.rows, columns_of(seen.plan)
     kind = plan.kinds[names[0]]
     left, right = values_of(first, names), values_of(second, names)
     others = [_same(first, second, column) for column in plan.inputs if column not in names]
@@ -194,8 +223,7 @@ def _told(plan: Plan, sample: Block, first: Block, second: Block, rows: int) -> 
     changed[few] = np.where(certainly(changed[few], size, held, needed(rows)), changed[few], -1)
     known, sole = sample.columns.get(names[0]), np.zeros(len(first), bool)
     if kind is Kind.IMAGE and isinstance(known, np.ndarray) and known.shape[1:] == left.shape[1:]:
-        looks = Looks(known[:: max(1, len(known) // REFERENCES)], rows)
-        sole = equal & (looks.chance(left, right) < PAIRS)
+        sole = equal & (seen.looks.chance(left, right) < PAIRS)
     return [
         (_values(c, size) if c >= 0 else "compression or brightness" if s else "", s)
         for c, s in zip(changed.tolist(), sole.tolist(), strict=True)
