@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: what decoding writes for bytes that are no character
 BROKEN = "\ufffd"
+#: how unknown tokens are written where nothing says which they are
+UNKNOWN = re.compile(r"<\|?(unk|oov)\w*\|?>|\[(unk|oov)\w*\]|\u2047|\ufffd", re.IGNORECASE)
 #: tokens that one character may be cut into, with what is merged to its ends
 PARTS = 8
 
@@ -33,12 +36,12 @@ def aligned(tokenizer: Tokenizer, text: str, ids: np.ndarray, special: np.ndarra
         return spans
     units = list(_units(tokenizer, ids.tolist(), special))
     spaced = _spaced(tokenizer, units, ids)
-    found = placed(text, units, spaced)
-    if any(place is None for place in found):  # the text was changed: compare what no such change touches
+    found, sure = placed(text, units, spaced)
+    if sure < len(units):  # the text was changed, or some are unknown: compare what no such change touches
         folded, starts, ends = folding(text)
         same = [Unit(one.first, one.last, None if one.said is None else _fold(one.said)) for one in units]
-        again = placed(folded, same, spaced)
-        if again.count(None) < found.count(None):
+        again, surer = placed(folded, same, spaced)
+        if surer > sure:
             found = [place and (starts[place[0]], ends[place[1] - 1]) for place in again]
     for unit, place in zip(units, found, strict=True):
         if place is not None:
@@ -64,7 +67,7 @@ def _units(tokenizer: Tokenizer, ids: list[int], special: np.ndarray) -> Iterato
                 if joined and BROKEN not in joined and not special[place:last].any():
                     whole, end = joined, last
                     break
-        yield Unit(place, end, whole)
+        yield Unit(place, end, None if whole is not None and UNKNOWN.fullmatch(whole.strip()) else whole)
         place = end
 
 

@@ -10,8 +10,6 @@ from typing import NamedTuple
 SEARCHED, FOLLOWING = 4096, 6
 #: how the entries of a vocabulary mark that a word goes on or ends, and write spaces
 MARKS = re.compile(r"^##|@@$|</w>$")
-#: how unknown tokens are written
-UNKNOWN = re.compile(r"<\|?(unk|oov)\w*\|?>|\[(unk|oov)\w*\]|\u2047|\ufffd", re.IGNORECASE)
 SPACES = str.maketrans({"▁": " ", "Ġ": " ", "Ċ": "\n", "ĉ": "\t"})
 
 
@@ -26,11 +24,11 @@ class Unit(NamedTuple):
 Place = tuple[int, int]
 
 
-def placed(text: str, units: Sequence[Unit], spaced: bool) -> list[Place | None]:
-    """Where each stands; None where that is not certain. `spaced` where tokens are words."""
+def placed(text: str, units: Sequence[Unit], spaced: bool) -> tuple[list[Place | None], int]:
+    """Where each stands, None where that is not certain, and how many were found. `spaced` where tokens are words."""
     found: list[Place | None] = [None] * len(units)
     left: list[int] = []  # units that wait for the next one that is found
-    at = place = 0
+    at = place = sure = 0
     while place < len(units):
         spot = _here(text, at, units[place].said)
         if left or spot is None:
@@ -40,10 +38,10 @@ def placed(text: str, units: Sequence[Unit], spaced: bool) -> list[Place | None]
         elif spot is not None:
             _share(text, at, spot[0], left, units, spaced, found)
             left.clear()
-            found[place], at = spot, spot[1]
+            found[place], at, sure = spot, spot[1], sure + 1
         place += 1
     _share(text, at, len(text), left, units, spaced, found)
-    return found
+    return found, sure
 
 
 def _stands_for_text(unit: Unit) -> bool:
@@ -84,7 +82,7 @@ def _there(text: str, at: int, units: Sequence[Unit], place: int, spaced: bool, 
         start = text.find(bare, at, at + SEARCHED)
         while start >= 0:
             spot = (start, start + len(bare))
-            if (not spaced or _alone(text, *spot)) and _follow(text, spot[1], units[place + 1 :][:FOLLOWING]):
+            if (not spaced or _alone(text, *spot)) and _follow(text, spot[1], units[place + 1 : place + 1 + FOLLOWING]):
                 return spot
             start = text.find(bare, start + 1, at + SEARCHED)
     return None
@@ -117,8 +115,8 @@ def _share(
     if not bare or not left:
         return
     start = at + gap.index(bare)
-    unknown = all(said is None or UNKNOWN.fullmatch(said.strip()) for said in (units[place].said for place in left))
-    if len(left) == 1 or len(bare) == 1:
+    unknown = all(units[place].said is None for place in left)
+    if len(bare) == 1 or (len(left) == 1 and _fits(units[left[0]].said, bare, spaced)):
         shares = [(start, start + len(bare))] * len(left)
     elif unknown and spaced and len(bare.split()) == len(left):
         shares = [(at + word.start(), at + word.end()) for word in re.finditer(r"\S+", gap)]
@@ -128,3 +126,10 @@ def _share(
         return
     for place, share in zip(left, shares, strict=True):
         found[place] = share
+
+
+def _fits(said: str | None, bare: str, spaced: bool) -> bool:
+    """Whether one token may stand for so much: an unknown one of words for a word, a changed one for about itself."""
+    if said is None:
+        return not spaced or len(bare.split()) == 1
+    return len(bare) <= 2 * len(said.strip()) + 4

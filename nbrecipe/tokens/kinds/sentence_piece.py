@@ -99,7 +99,7 @@ def _spans(text: str, said: list[tuple[str, str]]) -> np.ndarray:
             spans[place] = at
             continue
         start = text.find(surface, at)
-        if start < 0 or text[at:start].strip():
+        if start < 0 or (at and text[at:start].strip()):  # only before the first is anything left out
             return spans
         at = start + len(surface)
         begun = start if begun < 0 else begun
