@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from nbrecipe import toys
 from nbrecipe.bench import Bench
@@ -178,16 +179,33 @@ def test_a_net_trained_on_bars_passes_and_with_shuffled_labels_it_fails():
     assert wrong.finding.seen["most"] < 0.25 < right.finding.seen["share"]
 
 
+def digits(seed=0, shuffled=False, share=1437):
+    """Rows to train on and to validate on; the labels of all in another order where they are shuffled."""
+    data = pytest.importorskip("sklearn.datasets").load_digits()
+    x, y = torch.tensor(data.images / 16, dtype=torch.float32)[:, None], torch.tensor(data.target)
+    g = torch.Generator().manual_seed(seed)
+    order = torch.randperm(len(y), generator=g)
+    x, y = ((x - x.mean()) / x.std())[order], y[order]
+    y = y[torch.randperm(len(y), generator=g)] if shuffled else y
+    return (x[:share], y[:share]), (x[share:], y[share:])
+
+
+def with_loaders(given, train, val):
+    loaders = [DataLoader(TensorDataset(*rows), 64) for rows in (train, val)]
+    return given.replace(train_loader=loaders[0], val_loader=loaders[1])
+
+
 @pytest.mark.slow
-def test_a_net_trained_on_digits_passes_and_with_shuffled_labels_it_is_a_hint():
-    """Digits of 8 by 8 are too rough for more: what labels without meaning leave cannot be told from half learned."""
-    digits = pytest.importorskip("sklearn.datasets").load_digits()
-    x = torch.tensor(digits.images / 16, dtype=torch.float32)[:, None]
-    x, y = (x - x.mean()) / x.std(), torch.tensor(digits.target)
-    g = torch.Generator().manual_seed(0)
-    right, wrong = (trained(x, labels, 64, 1500) for labels in (y, y[torch.randperm(len(y), generator=g)]))
-    assert run(check, right).verdict is Verdict.OK
-    assert run(check, wrong).verdict is Verdict.HINT
+@pytest.mark.parametrize("units", [64, 256])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_net_trained_on_digits_passes_and_with_shuffled_labels_it_fails(units, seed):
+    """Digits of 8 by 8 are rough: what tells is that the net guesses on rows that it was not shown."""
+    right, wrong = (digits(seed, shuffled) for shuffled in (False, True))
+    good, bad = (trained(*train, units, 3000) for train, _ in (right, wrong))
+    assert run(check, with_loaders(good, *right)).verdict is Verdict.OK
+    found = run(check, with_loaders(bad, *wrong))
+    assert found.verdict is Verdict.BAD
+    assert "validation rows, where guessing knows 10%" in found.finding.message
 
 
 def test_toys_as_they_are_raise_nothing():

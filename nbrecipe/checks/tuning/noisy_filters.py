@@ -6,11 +6,12 @@ noise they started as have learned nothing that lies in the images: labels that 
 out of order, a rate that is too high, or too little training or regularisation do that. Each filter is scored by
 Moran's I against the same filter shuffled, with Holm's correction for their number; all together are held against
 filters half noise and half learned from the very batch. It is a hint where nothing proves that training moved the
-weights far.
+weights far, or that the net knows its training rows by heart and guesses on validation rows.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -22,6 +23,7 @@ from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped, spelled
 from ...pictures.filters import Scores
 from ...probes.init.untrained import is_as_drawn
+from ...probes.passes.carried_over import CarriedOver, carried_over
 from ...probes.passes.signal import is_fresh
 from ...probes.weights.filters import filters
 from ...probes.weights.first_layer import FirstLayer
@@ -69,7 +71,9 @@ def _judged(bench: Bench, layer: FirstLayer, score: Scores, moved: float | None)
     name, count = spelled(bench.name("model"), layer.path or layer.name), len(score.moran)
     drawn = layer.module is not None and bool(is_as_drawn(layer.module))
     far = moved >= FAR if moved is not None else _variance(layer) >= WIDE
-    reason, code = _reason(bench, layer, score, drawn=drawn, moved=moved, far=far)
+    knows = None if _passes(score, by_heart=False) and score.count > count / RARE else _known(bench, layer, drawn)
+    by_heart = knows is not None and knows.by_heart
+    reason, code = _reason(bench, layer, score, drawn=drawn, moved=moved, far=far or by_heart)
     if reason:
         return skipped(reason, code=code)
     numbers: dict[str, Any] = {
@@ -77,18 +81,18 @@ def _judged(bench: Bench, layer: FirstLayer, score: Scores, moved: float | None)
         "noise": score.noise, "share": score.share, "most": score.most, "power": score.power, "moved": moved,
     }  # fmt: skip
     mean, alike = number(float(score.moran.mean()), 2), number(score.noise, 2)
-    if _passes(score):
+    if _passes(score, by_heart):
         if score.count:
             return ok(f"**{score.count} of {count}** filters of `{name}` show structure", where=name, **numbers)
         told = f"Moran's I is **{mean}** on average, noise would have {alike}"
         return ok(f"the {count} filters of `{name}` show structure together: {told}", where=name, **numbers)
-    claim = bad if not score.count and score.most <= NOISE and far and not is_fresh(bench) else hint
+    noise = not score.count and score.most <= NOISE and far and not is_fresh(bench)
     hardly = "" if moved is None or far else f"; training moved them by {moved:.0%} of their size"
     shows = f"only **{score.count} of {count}**" if score.count else f"**none of {count}**"
-    return claim(
+    return (bad if noise or by_heart else hint)(
         f"{shows} filters of `{name}` {'show' if score.count > 1 else 'shows'} structure: Moran's I is **{mean}** on "
-        f"average, the same weights shuffled have {alike}{hardly}",
-        fix=FIX if far or moved is None else EARLY,
+        f"average, the same weights shuffled have {alike}{hardly}{_told(knows) if by_heart else ''}",
+        fix=FIX if far or by_heart or moved is None else EARLY,
         why=f"at most {score.most:.0%} of what they hold is structure as these inputs give it; filters half learned "
         f"from them would be seen with a power of {score.power:.0%}",
         where=name,
@@ -96,9 +100,27 @@ def _judged(bench: Bench, layer: FirstLayer, score: Scores, moved: float | None)
     )
 
 
-def _passes(score: Scores) -> bool:
+def _known(bench: Bench, layer: FirstLayer, drawn: bool) -> CarriedOver | None:
+    """What carries over to validation rows, where that matters and can be told."""
+    if drawn or layer.frozen:
+        return None
+    with contextlib.suppress(Exception):  # of the user's data or model; the filters are judged without it
+        return bench.once(carried_over)
+    return None
+
+
+def _told(knows: CarriedOver | None) -> str:
+    assert knows is not None
+    train, val = knows.train, knows.val
+    return (
+        f"; the net knows **{train.accuracy:.0%}** of {train.rows} training rows and {val.accuracy:.0%} of {val.rows} "
+        f"validation rows, where guessing knows {1 / val.classes:.0%}"
+    )
+
+
+def _passes(score: Scores, by_heart: bool) -> bool:
     """Whether more than a few filters show structure by themselves, or all of them together may."""
-    return score.count > len(score.moran) / RARE or score.most > (NOISE if score.count else LOOK)
+    return score.count > len(score.moran) / RARE or score.most > (NOISE if score.count and not by_heart else LOOK)
 
 
 def _reason(
@@ -111,7 +133,7 @@ def _reason(
         return f"`{name}` is frozen", ""
     if drawn or (moved == 0 and not score.count):
         return f"the weights of `{name}` are as they were drawn: nothing was learned there yet", ""
-    if score.count and _passes(score):
+    if score.count and _passes(score, by_heart=False):
         return "", ""
     if count < FEWEST:
         return f"`{name}` has {count} filters, too few to tell; {FEWEST} would do", ""
