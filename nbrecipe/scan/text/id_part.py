@@ -13,7 +13,7 @@ from ..columns.block import Block, Values
 from ..counts.sample import Sample
 from .lengths import Lengths
 from .part import NAMED, Failed
-from .vocabulary import Vocabulary
+from .vocabulary import Vocabulary, frequencies
 
 #: rows that are kept as a sample
 SAMPLE = 512
@@ -64,7 +64,8 @@ class IdPart:
     sides: Counter[str] = field(default_factory=Counter)
     #: by role of a special token: rows by how many they have
     special: dict[str, Lengths] = field(default_factory=dict)
-    #: how often each id is the first or the last of a row, padding left out; rows whose first two are one special token
+    #: how often each id that a table may have is the first or the last of a row, padding left out; rows whose first
+    #: two are one special token
     first: Counter[int] = field(default_factory=Counter)
     last: Counter[int] = field(default_factory=Counter)
     doubled: int = 0
@@ -133,8 +134,7 @@ class IdPart:
         some, two = lengths > 0, lengths > 1
         starts = stops - lengths
         for counts, found in ((self.first, ids[starts[some]]), (self.last, ids[stops[some] - 1])):
-            kinds, many = np.unique(found, return_counts=True)
-            counts.update(dict(zip(kinds.tolist(), many.tolist(), strict=True)))
+            counts.update(frequencies(found))
         at = starts[two]
         self.doubled += int(((ids[at] == ids[at + 1]) & np.isin(ids[at], list(roles.every))).sum())
 

@@ -15,7 +15,7 @@ from ..counts.sample import Sample
 from .ends import Ends, Text
 from .lengths import Lengths
 from .unknown import Frequent, Memory, lost
-from .vocabulary import Vocabulary
+from .vocabulary import Vocabulary, frequencies
 from .writing import written
 
 #: texts that are kept as a sample, letters of a text that are, and texts that failed or are empty that are named
@@ -58,9 +58,10 @@ class TextPart:
     ids: Vocabulary = field(default_factory=Vocabulary)
     #: by role of a special token ("begin", "end", ...): texts by how many they have
     special: dict[str, Lengths] = field(default_factory=dict)
-    #: how often each id is the first or the last of a text, and texts whose first two are one special token
+    #: how often each id that a table may have is the first or the last of a text
     first: Counter[int] = field(default_factory=Counter)
     last: Counter[int] = field(default_factory=Counter)
+    #: texts whose first two tokens are one special token
     doubled: int = 0
     #: texts by how many unknown tokens they have, and by how many lone bytes
     unknown: Lengths = field(default_factory=Lengths)
@@ -157,8 +158,7 @@ class Counting:
         some = lengths > 0
         starts = (ends - lengths)[some]
         for counts, found in ((part.first, values[starts]), (part.last, values[ends[some] - 1])):
-            kinds, many = np.unique(found, return_counts=True)
-            counts.update(dict(zip(kinds.tolist(), many.tolist(), strict=True)))
+            counts.update(frequencies(found))
         two = (ends - lengths)[lengths > 1]
         part.doubled += int(((values[two] == values[two + 1]) & np.isin(values[two], self._put)).sum())
 

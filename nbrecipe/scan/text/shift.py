@@ -18,7 +18,8 @@ import numpy as np
 from .lengths import Lengths
 from .reading import TextScan
 
-#: texts that a group needs, so that ranks are near enough to a normal distribution
+#: texts that a group needs, those of the most frequent length not counted, so that the sum of its ranks is near enough
+#: to a normal distribution
 LEAST = 20
 #: the effect that Vargha and Delaney call medium, and the chance of a false alarm
 MEDIUM, CHANCE = 0.64, 0.001
@@ -64,14 +65,15 @@ class Difference:
 
 
 def label_shifts(labels: Mapping[Hashable, Lengths]) -> tuple[Shift, ...]:
-    """Each label against all others, the largest effect first; labels with fewer texts than LEAST are left out."""
+    """Each label against all others, the largest effect first; labels with too few texts are left out."""
     whole = Lengths()
     for lengths in labels.values():
         whole.merge(lengths)
+    apart = _apart(whole)
     found = []
     for label, lengths in labels.items():
         others = Lengths(whole.counts - lengths.counts)
-        if min(lengths.rows, others.rows) >= LEAST:
+        if min(lengths.rows, others.rows) * apart >= LEAST:
             found.append(_shift(label, lengths, others))
     return tuple(sorted(_corrected(found), key=lambda shift: -abs(shift.longer - 0.5)))
 
@@ -79,7 +81,7 @@ def label_shifts(labels: Mapping[Hashable, Lengths]) -> tuple[Shift, ...]:
 def difference(train: TextScan, val: TextScan) -> Difference:
     """The second split against the first."""
     lengths = None
-    if min(train.texts, val.texts) >= LEAST:
+    if min(train.texts, val.texts) * _apart(Lengths(train.lengths.counts + val.lengths.counts)) >= LEAST:
         lengths = _shift(val.name, val.lengths, train.lengths)
     size = max(len(train.ids.counts), len(val.ids.counts))
     ours, theirs = (np.pad(scan.ids.counts, (0, size - len(scan.ids.counts))) for scan in (train, val))
@@ -110,6 +112,11 @@ def compared(one: Lengths, other: Lengths) -> tuple[float, float]:
         return 0.5, 1.0
     z = max(abs(u - n * m / 2) - 0.5, 0) / math.sqrt(spread)
     return u / (n * m), math.erfc(z / math.sqrt(2))
+
+
+def _apart(lengths: Lengths) -> float:
+    """Share of the texts that do not have the most frequent length."""
+    return 1 - max(lengths.counts.values(), default=0) / max(lengths.rows, 1)
 
 
 def _shift(label: Hashable, lengths: Lengths, others: Lengths) -> Shift:

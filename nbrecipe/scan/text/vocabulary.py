@@ -129,3 +129,9 @@ class Vocabulary:
         sign = -1 if end == "greatest" else 1
         if have is None or (sign * found[0], found[1]) < (sign * have[0], have[1]):
             setattr(self, end, found)
+
+
+def frequencies(ids: Array) -> dict[int, int]:
+    """How often each id stands, of those that a table may have: there are no more than a table has rows."""
+    kinds, counts = np.unique(ids[(ids >= 0) & (ids < DENSE)], return_counts=True)
+    return dict(zip(kinds.tolist(), counts.tolist(), strict=True))
