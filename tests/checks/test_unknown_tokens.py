@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from texts import fast
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
 from torch.utils.data import DataLoader, Dataset
 
@@ -81,9 +82,10 @@ def test_another_script_is_a_fault(kind):
     assert "unknown, most often `" in seen.message
 
 
-def test_bytes_have_no_unknown_token():
+def test_bytes_of_another_script_are_a_hint_and_lose_nothing():
     seen = found(Bench(train_data=["это был очень хороший номер"] * 100, tokenizer=trained("bytes")))
-    assert seen.verdict is Verdict.OK
+    assert seen.verdict is Verdict.HINT
+    assert "lone bytes, for want of a token" in seen.message
 
 
 def test_texts_that_are_not_in_lower_case_are_a_hint_and_with_their_ids_a_fault():
@@ -208,6 +210,13 @@ def test_tokenizers_are_found_in_collate_functions():
         assert seen.name == name
     assert carried(Bench(train_loader=DataLoader([1, 2])), "train") is None
     assert carried(Bench(), "train") is None
+
+
+def test_an_end_token_that_is_called_unknown_too_is_none():
+    tokenizer = fast("gpt")
+    rows = [tokenizer(f"{text} <|endoftext|>")["input_ids"] for text in texts()]
+    assert unknown_id(Bench(train_data=rows, tokenizer=tokenizer)) is None
+    assert found(Bench(train_data=rows, tokenizer=tokenizer)).verdict is Verdict.OK
 
 
 def test_few_tokens_are_not_judged():

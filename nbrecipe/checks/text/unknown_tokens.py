@@ -21,7 +21,7 @@ from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...scan.held import given_data
 from ...scan.text import held
-from ...scan.text.carried import opened, unknown_id
+from ...scan.text.carried import opened, unknown_id, unknown_of
 from ...scan.text.id_reading import IdScan
 from ...scan.text.reading import TextScan
 from ...tokens import Tokenizer
@@ -128,7 +128,7 @@ def _of_validation(train: Share, val: Share) -> Finding | None:
 def _of_case(texts: TextScan, shares: list[Share | None]) -> Finding | None:
     """A vocabulary in lower case, and texts that are not."""
     own = max(texts.part.own.total, 1)
-    share, unknown = (texts.unknown or 0) / own, texts.tokenizer.specials.unknown
+    share, unknown = (texts.unknown or 0) / own, unknown_of(texts.tokenizer)
     if share < PIECES or unknown is None or own < FEWEST:
         return None
     sample = [one.text for one in texts.sample(500)]

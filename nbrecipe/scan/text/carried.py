@@ -75,8 +75,9 @@ def equipped(bench: Bench) -> Bench:
 def unknown_id(bench: Bench) -> tuple[int, str] | None:
     """The id of unknown tokens and who says so: the tokenizer, the data or a constant in a cell; None for none."""
     for tokenizer in (opened(bench), *(found.tokenizer for s in ("train", "val") if (found := carried(bench, s)))):
-        if tokenizer is not None and tokenizer.specials.unknown is not None:
-            return tokenizer.specials.unknown, f"`{tokenizer.name}`"
+        unknown = unknown_of(tokenizer) if tokenizer is not None else None
+        if tokenizer is not None and unknown is not None:
+            return unknown, f"`{tokenizer.name}`"
     try:
         data, name = given_data(bench, "train")
     except Missing:
@@ -91,6 +92,13 @@ def unknown_id(bench: Bench) -> tuple[int, str] | None:
         constant, value = next(iter(values.items()))
         return value, f"`{constant}`"
     return None
+
+
+def unknown_of(tokenizer: Tokenizer) -> int | None:
+    """A tokenizer's unknown token where it is nothing else: GPT-2 calls its end token so, and never puts it in."""
+    special = tokenizer.specials
+    others = (special.padding, special.begin, special.end, special.classify, special.separate, special.mask)
+    return None if special.unknown in others else special.unknown
 
 
 def unknown_constants(cells: Sequence[Cell]) -> dict[str, int]:
