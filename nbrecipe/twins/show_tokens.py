@@ -23,8 +23,8 @@ from ..render.text import html as drawn
 from ..render.text import words
 from ..scan.sources.source import Source
 from ..scan.text import held
-from ..scan.text.id_reading import id_scan
-from ..scan.text.opening import open_texts, text_columns
+from ..scan.text.id_reading import id_column, id_scan
+from ..scan.text.opening import open_texts, text_column, text_columns
 from ..scan.text.reading import TextScan, text_scan
 from ..tokens import Tokenizer, open_tokenizer
 from ..verbs import Shown
@@ -108,8 +108,8 @@ def show_tokens_of(
     tokenizer = open_tokenizer(bench.tokenizer, bench.name("tokenizer"))
     bench, source = _source(bench, texts, batch or (texts is None and bench.batch is not None))
     scan = None
-    if source is None or not text_columns(source):
-        shown = _of_ids(bench, tokenizer, source, partial(_told, progress, source))
+    if source is None or not (column or _has_texts(source)):
+        shown = _of_ids(bench, tokenizer, source, max_length, partial(_told, progress, source))
     else:
         others = [] if against is None else [open_tokenizer(against, bench.name("against"))]
         seen = partial(_told, progress, source)
@@ -128,6 +128,18 @@ def _proved(max_length: int | None, rows: int) -> None:
     for name, value in (("max_length", max_length), ("rows", rows)):
         if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
             raise BadInput(f"`{name}` is a whole number, 1 or more; {value!r} was given")
+
+
+def _has_texts(source: Source) -> bool:
+    """Whether there are texts rather than ids; raises BadInput, naming the columns, where there is neither."""
+    if text_columns(source):
+        return True
+    try:
+        id_column(source)
+    except BadInput:
+        text_column(source)  # says what there is instead
+        raise
+    return False
 
 
 def _told(progress: Progress, source: Source | None, rows: int) -> None:
@@ -198,15 +210,18 @@ def _of_texts(
     return Tokens(voices, tuple(lines), scan.rows, "text", scan.limit, numbers, lengths, tuple(notes))
 
 
-def _of_ids(bench: Bench, tokenizer: Tokenizer, source: Source | None, seen: Callable[[int], None]) -> Tokens:
+def _of_ids(
+    bench: Bench, tokenizer: Tokenizer, source: Source | None, limit: int | None, seen: Callable[[int], None]
+) -> Tokens:
     given = token_rows.of_bench(bench) if source is None else token_rows.of_source(source)
-    lines = token_rows.lines(given, tokenizer)
+    lines = token_rows.lines(given, tokenizer, limit)
     numbers, lengths = token_numbers.of_rows(lines), None
     if source is not None:
         scan = id_scan(source, tokenizer, column=next(iter(given.ids)), seen=seen)
         bench.know(held.train_ids, scan)
         numbers = token_numbers.of_ids(scan, tokenizer, bench.model, bench.name("model"))
-        lengths = token_numbers.bars(scan.part.lengths)
+        lengths = token_numbers.bars(scan.part.lengths, limit)
+    numbers += token_numbers.of_cut(lines, limit)
     names = [*given.ids, *([given.called] if given.labels is not None else [])]
     told = "targets" if given.labels is not None else ""
     voices: tuple[Voice, ...] = tuple(
@@ -217,7 +232,7 @@ def _of_ids(bench: Bench, tokenizer: Tokenizer, source: Source | None, seen: Cal
     notes = list(given.notes)
     if total > len(lines):
         notes.append(f"the first {len(lines)} of {total} rows stand here")
-    return Tokens(voices, tuple(lines), total, "row", None, numbers, lengths, tuple(notes))
+    return Tokens(voices, tuple(lines), total, "row", limit, numbers, lengths, tuple(notes))
 
 
 def _ids(lines: list[Line], k: int) -> list[Any]:

@@ -128,6 +128,16 @@ def of_rows(lines: Sequence[Line]) -> Rows:
     return tuple(rows)
 
 
+def of_cut(lines: Sequence[Line], limit: int | None) -> Rows:
+    """In how many of the rows that are shown something, or every target, is cut off."""
+    if limit is None:
+        return ()
+    cut = sum(bool(line.readings[0].count(CUT)) for line in lines if line.readings)
+    whole = sum(line.lost == "every target is cut off" for line in lines)
+    told = f"; in **{whole:,}** every target" if whole else ""
+    return ((f"beyond {limit:,}", f"**{cut:,}** of the {len(lines):,} rows that are shown lose something{told}"),)
+
+
 def of_answers(lines: Sequence[Line]) -> Rows:
     """In how many of the texts that are shown the answer is in the lost part."""
     known = [line for line in lines if line.answer is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..batches.structure import fields_of
 from ..bench import Bench
 from ..decoding.fed_ids import reading_of_ids
 from ..decoding.worded import captions, class_names
-from ..pictures.tokens import IGNORED, Line, Reading
+from ..pictures.tokens import CUT, IGNORED, Line, Reading
 from ..probes.batch.fed import fed, named_tensors
 from ..scan.sources.source import Source
 from ..scan.text.id_reading import MASK, id_column
@@ -175,8 +175,8 @@ def _ragged(rows: list[np.ndarray], kind: type = np.int64) -> np.ndarray:
     return made
 
 
-def lines(given: Given, tokenizer: Tokenizer) -> list[Line]:
-    """A line for each row: its ids, and its targets where there is one for each."""
+def lines(given: Given, tokenizer: Tokenizer, limit: int | None = None) -> list[Line]:
+    """A line for each row: its ids, and its targets where there is one for each; those from `limit` on are cut off."""
     names = list(given.ids)
     found = []
     for k in range(min(ROWS, len(given.ids[names[0]]))):
@@ -185,12 +185,26 @@ def lines(given: Given, tokenizer: Tokenizer) -> list[Line]:
         for name in names:
             mask = given.masks[name][k] if name in given.masks else None
             own = labels if name == names[0] else None
-            readings.append(reading_of_ids(tokenizer, given.ids[name][k], mask, own))
+            readings.append(_cut(reading_of_ids(tokenizer, given.ids[name][k], mask, own), limit))
         if labels is not None:
-            readings.append(reading_of_ids(tokenizer, labels))
-        none = labels is not None and bool((labels == IGNORED).all())
+            readings.append(_cut(reading_of_ids(tokenizer, labels), limit))
         caption = given.captions[k] if k < len(given.captions) else ""
-        found.append(
-            Line(f"row {k}", tuple(readings), caption=caption, lost="no target counts in this row" if none else "")
-        )
+        found.append(Line(f"row {k}", tuple(readings), caption=caption, lost=_lost(labels, limit)))
     return found
+
+
+def _cut(made: Reading, limit: int | None) -> Reading:
+    if limit is None or len(made.ids) <= limit:
+        return made
+    return replace(made, marks=made.marks | np.where(np.arange(len(made.ids)) >= limit, CUT, 0).astype(np.uint16))
+
+
+def _lost(labels: np.ndarray | None, limit: int | None) -> str:
+    """What of the targets is not there, or is cut off."""
+    if labels is None:
+        return ""
+    places = np.flatnonzero(labels != IGNORED)
+    if not len(places):
+        return "no target counts in this row"
+    cut = limit is not None and places >= limit
+    return "every target is cut off" if np.all(cut) else "part of the targets is cut off" if np.any(cut) else ""

@@ -178,6 +178,23 @@ def test_a_data_set_of_ids_of_any_length_is_shown_as_it_stands_there():
     assert answer.shown.lengths is not None
 
 
+def test_a_greatest_length_cuts_rows_of_ids_and_their_targets():
+    data = rows(4)
+    data[1]["labels"][:6] = IGNORED
+    data[2]["labels"][4:] = IGNORED
+    answer = nbrecipe.show_tokens(TOK, DataLoader(data, batch_size=4), max_length=6)
+    assert [line.lost for line in answer.shown.lines] == [
+        "part of the targets is cut off", "every target is cut off", "", "part of the targets is cut off",
+    ]  # fmt: skip
+    assert all(line.readings[0].count(CUT) == 6 for line in answer.shown.lines)
+    assert numbers(answer)["beyond 6"] == "**4** of the 4 rows that are shown lose something; in **1** every target"
+
+
+def test_data_without_texts_or_ids_are_refused_with_their_columns():
+    with pytest.raises(BadInput, match="has no column of texts; its columns are `a`"):
+        nbrecipe.show_tokens(TOK, [{"a": 1.5}, {"a": 2.5}])
+
+
 def test_rows_without_a_target_and_ids_without_a_token_are_named():
     data = rows(2)
     data[0]["labels"][:] = IGNORED

@@ -161,10 +161,13 @@ def characters(text: str) -> str:
 
 def words(reading: Reading, voice: Voice, most: int) -> Iterator[str]:
     """The spans as plain words for a terminal, whitespace to be seen."""
-    spans = _few(reading, most)
+    spans, cut = _few(reading, most), False
     for k in range(spans):
         own = _tokens(reading, k)
         text = reading.text[int(reading.ends[k - 1]) if k else 0 : int(reading.ends[k])]
+        if own.stop > own.start and bool(_marks(reading, k) & CUT) != cut:
+            cut = not cut
+            yield "✂"
         if text:
             yield plainly(text)
         elif own.stop > own.start:

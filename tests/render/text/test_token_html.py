@@ -145,7 +145,7 @@ def test_the_text_stands_alone():
     told = words.text_of(shown_texts.report(), shown_texts.everything())
     assert "  beyond 8: 31 % of the texts lose something" in told
     assert "  row 0 · good · the answer is cut off" in told
-    assert "<s>│the│·│plot│·│is│·│not│·│good│·│,│</s>│·│the│·│plot" in told
+    assert "<s>│the│·│plot│·│is│·│not│·│good│·│,│</s>│·│✂│the│·│plot" in told
     assert "comes back as the·[-☃-]{+<unk>+}·plot" in told
     assert "✗ ValueError" in told
 
