@@ -9,6 +9,7 @@ from typing import Any
 
 from ...batches.structure import BadInput, batch_size, fields_of
 from ..columns.block import Block, Unread, gathered, label_among, plain_value, told_of
+from .padded import BATCHES, Padding, cut_back, padding_of
 from .source import ROWS, Source, step_of
 
 #: examples that are read before they are handed on
@@ -44,8 +45,11 @@ class Batched(Source):
     def __init__(self, name: str, data: Any, collate: Callable[[list[Any]], Any], size: int) -> None:
         self.name, self._data, self._collate, self._size = name, data, collate, size
         self.length = len(data)
-        first = next(self.blocks(0, min(size, self.length)), None)
-        self.label = label_among(first.columns) if first is not None else None
+        self._padding: Padding | None = None
+        starts = [i * self.length // BATCHES // size * size for i in range(BATCHES)]
+        blocks = [block for low in dict.fromkeys(starts) for block in self.blocks(low, low + size) if len(block)]
+        self.label = label_among(blocks[0].columns) if blocks else None
+        self._padding = padding_of(blocks)
 
     def blocks(self, start: int = 0, stop: int | None = None) -> Iterator[Block]:
         assert self.length is not None
@@ -53,9 +57,10 @@ class Batched(Source):
         for low in range(start, end, self._size):
             rows = range(low, min(low + self._size, end))
             try:
-                yield unbatched(rows, self._collate([self._data[row] for row in rows]))
+                block = unbatched(rows, self._collate([self._data[row] for row in rows]))
             except Exception:  # somebody among them: one by one tells who
-                yield read(rows, lambda row: _only(self._collate([self._data[row]])))
+                block = read(rows, lambda row: _only(self._collate([self._data[row]])))
+            yield block if self._padding is None else cut_back(block, self._padding)
 
 
 class Opened:
