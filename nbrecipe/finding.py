@@ -148,6 +148,11 @@ def number(value: float, digits: int = 4) -> str:
     return f"{value:.{places}f}"
 
 
+def percent(share: float, places: int = 1) -> str:
+    """A share of one as people write it: "33.3 %"."""
+    return f"{100 * share:.{places}f} %"
+
+
 def json_ready(value: Any) -> Any:
     """The same data in dicts, lists, strings and finite numbers; NaN and infinities become strings."""
     if isinstance(value, Mapping):

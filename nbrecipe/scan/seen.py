@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..finding import number
+from ..finding import number, percent
 from ..pictures.inspection import Axis, Balance, Column, Inspection, Split
 from .columns.axes import axes_of
 from .columns.kinds import Kind
@@ -171,6 +171,6 @@ def _guess(labels: Any, names: Mapping[Any, str]) -> str:
         return ""
     name, share = labels.majority
     return (
-        f"always answering `{names.get(name, name)}` is right in {100 * share:.1f} % of the rows; answering with the "
+        f"always answering `{names.get(name, name)}` is right in {percent(share)} of the rows; answering with the "
         f"frequencies of the classes gives a cross-entropy of {number(labels.entropy)}"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..finding import number
+from ..finding import number, percent
 from ..pictures.inspection import Habit, Writing
 from .columns.block import Values
 from .columns.kinds import Kind
@@ -50,7 +50,7 @@ def _vocabulary(words: Words) -> str:
         return "no words"
     distinct = words.distinct
     about = "" if distinct < 1000 else "about "
-    most = ", ".join(f"`{word}` {count / words.words:.1%}" for word, count in words.most(NAMED))
+    most = ", ".join(f"`{word}` {percent(count / words.words)}" for word, count in words.most(NAMED))
     return f"{words.words} words, {about}{_rounded(distinct)} different" + (f"; most often {most}" if most else "")
 
 
@@ -69,7 +69,7 @@ def few_values(kind: Kind, values: Values) -> str:
         if len(counts) > FEW:
             return ", all different" if len(set(plain)) == len(values) and kind is Kind.TEXT else ""
     most = sorted(counts.items(), key=lambda one: -one[1])[:NAMED]
-    told = ", ".join(f"`{_brief(value)}` {count / len(values):.0%}" for value, count in most)
+    told = ", ".join(f"`{_brief(value)}` {percent(count / len(values), 0)}" for value, count in most)
     return f", {len(counts)} different: {told}{', …' if len(counts) > NAMED else ''}" if counts else ""
 
 

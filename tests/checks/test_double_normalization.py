@@ -98,4 +98,4 @@ def test_columns_that_lie_close_together_far_from_0_are_a_hint():
     again = (z - raw.mean(0)) / raw.std(0)
     finding = found(inputs.labelled(toys.mlp((8, 16, 3)), again))
     assert finding.verdict is Verdict.HINT
-    assert finding.message.startswith("100% of the features of `input` lie closer together than 0.05")
+    assert finding.message.startswith("100 % of the features of `input` lie closer together than 0.05")

@@ -39,7 +39,7 @@ def test_the_guess_is_told_with_its_accuracy_and_its_loss():
     finding = found(Bench(train_data=data(labels((0.9, 0.1)))))
     entropy = -0.9 * math.log(0.9) - 0.1 * math.log(0.1)
     assert finding.verdict is Verdict.HINT
-    assert finding.message.startswith("always answering `0` is right in **90.0%** of 1000 rows")
+    assert finding.message.startswith("always answering `0` is right in **90.0 %** of 1000 rows")
     assert f"a cross-entropy of {entropy:.4f}" in finding.message
 
 

@@ -85,13 +85,13 @@ def test_texts_are_told_of_and_short_lists_of_names_are_not():
     )
     (told,) = writings(scanned)
     assert told.name == "text"
-    assert told.told.startswith("480 words, 128 different; most often `b` 16.7%")
+    assert told.told.startswith("480 words, 128 different; most often `b` 16.7 %")
     assert [(habit.what, habit.rows, habit.first[:2]) for habit in told.habits] == [
         ("HTML tags", 40, (0, 3)),
         ("repeated spaces", 40, (1, 4)),
     ]
     shown = str(nbrecipe.inspect_data({"colour": ["red", "<i>"] * 60}))
-    assert "2 different: `red` 50%, `<i>` 50%" in shown
+    assert "2 different: `red` 50 %, `<i>` 50 %" in shown
 
 
 def test_every_text_is_escaped_and_can_be_written(tmp_path):

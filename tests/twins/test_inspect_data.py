@@ -60,7 +60,7 @@ def test_texts_are_escaped_and_what_cannot_be_read_is_told():
     assert "<script>film" not in html
     assert "&lt;script&gt;film" in html
     assert "<strong>1</strong> could not be read (row 40: UnicodeDecodeError" in html
-    assert "Always answering pos is right in 66.3% of the rows" in str(answer)
+    assert "Always answering pos is right in 66.3 % of the rows" in str(answer)
 
 
 def test_tables_and_sequences_have_a_view_of_their_own():

@@ -19,7 +19,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...decoding.normalisation import KNOWN, Scale
-from ...finding import Finding, bad, hint, number, ok, spelled
+from ...finding import Finding, bad, hint, number, ok, percent, spelled
 from ...probes.batch.scaling import Meeting, candidates, fills, is_bytes, meetings, taken, within
 from ...probes.batch.undone import undone
 
@@ -82,9 +82,9 @@ def _told(bench: Bench, meeting: Meeting, cause: _Cause) -> Finding:
 
 def _suspect(bench: Bench, meeting: Meeting, share: float, mean: float, std: float) -> Finding:
     return hint(
-        f"{share:.0%} of the features of `{meeting.entry.source}` lie closer together than {number(TIGHT, 2)} and more "
-        f"than {FAR:g} deviations from 0, the middle one **{number(mean, 3)} ± {number(std, 2)}**; a feature that is "
-        "normalised once has 0 ± 1",
+        f"{percent(share, 0)} of the features of `{meeting.entry.source}` lie closer together than {number(TIGHT, 2)} "
+        f"and more than {FAR:g} deviations from 0, the middle one **{number(mean, 3)} ± {number(std, 2)}**; a feature "
+        "that is normalised once has 0 ± 1",
         fix="See whether it is normalised twice, or with the statistics of another scale.",
         where=spelled(bench.name("model"), meeting.entry.path),
         share=share,

@@ -19,7 +19,7 @@ from ...batches import BadInput
 from ...bench import Bench, Missing
 from ...check import Check
 from ...decoding.worded import class_names
-from ...finding import Finding, Seen, hint, number, ok, skipped
+from ...finding import Finding, Seen, hint, number, ok, percent, skipped
 from ...probes.init.prior import Prior, prior
 from ...scan import held
 from ...scan.columns.kinds import Kind
@@ -62,8 +62,8 @@ def run(bench: Bench) -> Finding:
         "entropy": labels.entropy,
     }
     guess = (
-        f"always answering `{told}` is right in **{share:.1%}** of {data.extent} of `{data.name}`, and answering with "
-        f"the frequencies gives a cross-entropy of {number(labels.entropy)}"
+        f"always answering `{told}` is right in **{percent(share)}** of {data.extent} of `{data.name}`, and answering "
+        f"with the frequencies gives a cross-entropy of {number(labels.entropy)}"
     )
     if len(labels.counts) < 2 or share < SHARE:
         return ok(guess, **seen)

@@ -16,7 +16,7 @@ from torch import nn
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, bad, hint, ok, skipped
+from ...finding import Finding, Seen, bad, hint, ok, percent, skipped
 from ...scan import held
 from ...scan.columns.kinds import Kind
 from ...scan.looks.wrapping import Wrapping, wrapping
@@ -69,9 +69,9 @@ def _told(data: str, name: str, channels: tuple[Wrapping, ...], wrapped: list[Wr
     where = "" if len(wrapped) == len(channels) else f" in {len(wrapped)} of {len(channels)} channels"
     measured: dict[str, Any] = {"ends": seen.ends, "least": seen.least, "usual": seen.usual, "cut": seen.cut}
     return (hint if where else bad)(
-        f"**{seen.ends:.2%}** of neighbouring values of `{name}` in `{data}` cross from 255 to 0{where}, as many as "
-        f"cross other values ({seen.usual:.2%}), and nearly none cross from {seen.cut} to {seen.cut + 1}; most in rows "
-        f"{', '.join(map(str, rows[:5]))}",
+        f"**{percent(seen.ends, 2)}** of neighbouring values of `{name}` in `{data}` cross from 255 to 0{where}, as "
+        f"many as cross other values ({percent(seen.usual, 2)}), and nearly none cross from {seen.cut} to "
+        f"{seen.cut + 1}; most in rows {', '.join(map(str, rows[:5]))}",
         fix="Turn the images into a wider type before any arithmetic, and clip.",
         code="images = (images.astype('int16') - 20).clip(0, 255).astype('uint8')",
         why="bytes wrap round: 10 - 20 is 246" if not where else "a channel may hold an angle, such as a hue",

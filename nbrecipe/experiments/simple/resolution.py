@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...batches import BadInput
-from ...finding import number
+from ...finding import number, percent
 from ...scan.columns.block import stretches
 from ...scan.columns.kinds import COLOURS, Kind, flat_side
 from ...scan.counts.sample import places, taken
@@ -57,24 +57,25 @@ class Resolution:
         noise = LOST * math.sqrt(self.majority * (1 - self.majority) / self.rows)
         less = [side for side, _ in self.sides if side < self.enough]
         first = (
-            f"{self.enough} × {self.enough} pixels do: a linear model is right in {at[self.enough]:.1%} of {self.rows} "
-            f"rows then, in {top:.1%} at {largest} × {largest}"
+            f"{self.enough} × {self.enough} pixels are enough: a linear model is right in "
+            f"{percent(at[self.enough])} of {self.rows} rows then, in {percent(top)} at {largest} × {largest}"
             if self.enough < largest
-            else f"a linear model is right in {top:.1%} of {self.rows} rows at {largest} × {largest} pixels"
+            else f"a linear model is right in {percent(top)} of {self.rows} rows at {largest} × {largest} pixels"
         )
-        first += f", and in {at[less[0]]:.1%} at {less[0]} × {less[0]}" if less else ""
+        first += f", and in {percent(at[less[0]])} at {less[0]} × {less[0]}" if less else ""
         gap = (self.placed - self.pooled) / max(self.error, 1e-9)
         second = "position matters" if gap > LOST else "position may be averaged out"
-        first += f"; the most frequent class is {self.majority:.1%}"
+        first += f"; the most frequent class is {percent(self.majority)}"
         if max(at.values()) <= self.majority + noise:
-            first = f"a linear model on pixels does no better than the most frequent class, {self.majority:.1%}"
+            first = f"a linear model on pixels does no better than the most frequent class, {percent(self.majority)}"
             first += f" of {self.rows} rows"
         if max(self.pooled, self.placed) <= self.majority + noise:
             return first, ""
         return (
             first,
-            f"{second}: a linear model on random filters is right in {self.placed:.1%} with what they find in each part "
-            f"of the image, and in {self.pooled:.1%} with its average over the whole image (± {number(self.error, 1)})",
+            f"{second}: a linear model on random filters is right in {percent(self.placed)} with what they find in "
+            f"each part of the image, and in {percent(self.pooled)} with its average over the whole image "
+            f"(± {number(self.error, 1)})",
         )
 
 

@@ -76,7 +76,8 @@ def tag_line(tags: Mapping[str, Sequence[int]], name: str) -> str:
     if not tags:
         return ""
     lines = "".join(
-        f'<div><span class="nbr-tagged">{escape(tag)}</span> {len(rows)} of <code>{escape(name)}</code>: rows '
+        f'<div><span class="nbr-tagged">{escape(tag)}</span> {len(rows)} of <code>{escape(name)}</code>: '
+        f"{'row' if len(rows) == 1 else 'rows'} "
         f"{_listed(rows)}</div>"
         for tag, rows in tags.items()
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from ...finding import percent
 from ...pictures.inspection import Axis, Habit, Inspection, Split, Writing
 from ...report import Report
 from ..batches.batch import spoken_view
@@ -78,7 +79,7 @@ def _writing(writing: Writing) -> str:
 
 def _habit(habit: Habit) -> str:
     first = ", ".join(map(str, habit.first))
-    rows = f"row {first}" if habit.rows == 1 else f"{habit.rows} rows ({habit.share:.1%}), first {first}"
+    rows = f"row {first}" if habit.rows == 1 else f"{habit.rows} rows ({percent(habit.share)}), first {first}"
     return f"{rows} · {habit.advice}"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...finding import percent
 from ...pictures.inspection import Axis, Balance, Inspection
 from ..pieces.figure import EXPECTED, WRONG, YOURS, encoded, few_colours, styled
 from ..pieces.words import readable
@@ -78,7 +79,7 @@ def _balance(ax: Axes, balance: Balance, names: list[str]) -> None:
     ax.set_xticks(range(count), [_plain(name) for name in balance.names], rotation=35 if _long(balance) else 0,
                   ha="right" if _long(balance) else "center")  # fmt: skip
     ax.set_xlim(-0.6, max(count, FEW) - 0.4)
-    ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{percent(value, 0)}")
     ax.locator_params(axis="y", nbins=4)
     ax.spines[["left"]].set_visible(False)
     ax.tick_params(length=0)

@@ -26,8 +26,10 @@ def test_a_blot_in_one_of_four_quarters_needs_two_pixels_and_its_place():
     seen = of(images, labels)
     assert seen.enough == 2
     first, second = seen.told()
-    assert first.startswith("2 × 2 pixels do: a linear model is right in 100.0% of 600 rows then, in 100.0% at 16 × 16")
-    assert second.startswith("it matters where something stands")
+    assert first.startswith(
+        "2 × 2 pixels are enough: a linear model is right in 100.0 % of 600 rows then, in 100.0 % at 16 × 16"
+    )
+    assert second.startswith("position matters")
 
 
 def test_a_texture_is_told_wherever_it_stands():
@@ -35,7 +37,7 @@ def test_a_texture_is_told_wherever_it_stands():
     labels, phase, place = generator.integers(0, 2, 800), generator.uniform(0, 6, (800, 1, 1)), np.arange(24)
     down, across = np.sin(place[None, :, None] + phase), np.sin(place[None, None] + phase)
     seen = of(np.where(labels[:, None, None] == 0, down, across) + 0.3 * noise(800, 24), labels)
-    assert seen.told()[1].startswith("where something stands may be averaged out")
+    assert seen.told()[1].startswith("position may be averaged out")
 
 
 def test_fine_detail_is_lost_with_the_pixels():
