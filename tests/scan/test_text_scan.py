@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import pickle
+import time
 from collections import Counter
 
 import numpy as np
@@ -232,6 +233,22 @@ def test_an_interrupt_keeps_what_was_read(monkeypatch):
     assert scan.extent == "the first 300 of 1000 texts"
     assert text_scan(["some text"] * 1000, LETTERS, seconds=0).stopped == "after 0 s"
     assert text_scan(["some text"] * 1000, LETTERS, most=250).extent == "the first 250 of 1000 texts"
+
+
+def test_a_slow_tokenizer_is_given_few_texts_at_once_and_a_quick_one_many(monkeypatch):
+    def slow(text):
+        time.sleep(0.005)
+        return [len(text)]
+
+    told, quick = [], []
+    for name, value in (("FIRST", 32), ("SLOW", 0.05), ("QUICK", 0.001)):
+        monkeypatch.setattr(chunking, name, value)
+    assert text_scan(["some text"] * 200, slow, seen=told.append).texts == 200
+    assert told[0] == 32
+    assert max(np.diff(told)) <= 8
+    monkeypatch.setattr(chunking, "QUICK", 60)
+    assert text_scan(["some text"] * 30_000, LETTERS, seen=quick.append).texts == 30_000
+    assert max(np.diff(quick)) == chunking.TEXTS
 
 
 def test_rows_that_cannot_be_read_or_encoded_are_named_with_the_reason():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +19,9 @@ from .part import Failed
 
 #: texts and letters that are encoded at once
 TEXTS, LETTERS = 4096, 1 << 20
+#: texts that are encoded first, and the part of the letters; seconds below which more are taken at once, and beyond
+#: which fewer are, so that progress shows and an interrupt is heard however slow a tokenizer is
+FIRST, QUICK, SLOW = 256, 0.25, 1.0
 Array = np.ndarray[Any, Any]
 
 
@@ -38,36 +42,71 @@ class Chunk:
         return np.concatenate(self.blocks_rows) if self.blocks_rows else np.empty(0, np.int64)
 
 
+class Pace:
+    """How much is encoded at once, by how long it took; the numbers do not depend on it."""
+
+    def __init__(self, share: float = 1.0) -> None:
+        self._share = share
+
+    @property
+    def texts(self) -> int:
+        """Texts of a chunk."""
+        return max(1, round(self._share * TEXTS))
+
+    @property
+    def letters(self) -> int:
+        """Letters of a chunk."""
+        return max(1, round(self._share * LETTERS))
+
+    def took(self, chunk: Chunk, seconds: float) -> None:
+        """Take more or less from now on, by what a full chunk would have taken."""
+        full = max(len(chunk.texts) / self.texts, chunk.letters / self.letters)
+        if not full:
+            return
+        seconds /= full
+        if seconds < QUICK:
+            self._share = min(1.0, 4 * self._share)
+        elif seconds > SLOW:
+            self._share = max(1 / TEXTS, self._share / 4)
+
+
 def chunks(source: Source, plan: Plan, column: str, most: int | None) -> Iterator[tuple[Chunk, bool]]:
     """Chunks of each part, and whether the part ends with it."""
     waiting: list[Block] = []
+    pace = Pace(min(1.0, FIRST / TEXTS))
+
+    def paced() -> Iterator[tuple[Chunk, bool]]:
+        for chunk in gathered(waiting, plan, column, pace):
+            start = time.monotonic()
+            yield chunk, False
+            pace.took(chunk, time.monotonic() - start)
+
     for block, last in blocks_of(source, most):
         waiting.append(block)
-        if last or sum(map(len, waiting)) >= TEXTS:
-            for chunk in gathered(waiting, plan, column):
-                yield chunk, False
+        if last or sum(map(len, waiting)) >= pace.texts:
+            yield from paced()
             waiting = []
         if last:
             yield Chunk(), True
-    for chunk in gathered(waiting, plan, column):
-        yield chunk, False
+    yield from paced()
 
 
-def gathered(blocks: Iterable[Block], plan: Plan, column: str) -> Iterator[Chunk]:
+def gathered(blocks: Iterable[Block], plan: Plan, column: str, pace: Pace | None = None) -> Iterator[Chunk]:
     """The texts of blocks in chunks."""
+    pace = pace or Pace()
     chunk = Chunk()
     for block in blocks:
         chunk.unread += [Failed(one.row, one.told) for one in block.unread]
         texts, labels = _listed(block.columns.get(column), len(block)), _labels(block, plan, column)
         low = 0
         while low < len(texts):
-            high, letters = _until(texts, low, TEXTS - len(chunk.texts), LETTERS - chunk.letters)
+            high, letters = _until(texts, low, pace.texts - len(chunk.texts), pace.letters - chunk.letters)
             chunk.blocks_rows.append(block.rows[low:high])
             chunk.texts += texts[low:high]
             chunk.labels += labels[low:high]
             chunk.letters += letters
             low = high
-            if len(chunk.texts) >= TEXTS or chunk.letters >= LETTERS:
+            if len(chunk.texts) >= pace.texts or chunk.letters >= pace.letters:
                 yield chunk
                 chunk = Chunk()
     yield chunk
