@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .failing import SURROGATE
-from .placing import SPACES, Unit, placed
+from .placing import Unit, placed
 
 if TYPE_CHECKING:
     from .tokenizer import Tokenizer
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 BROKEN = "\ufffd"
 #: how unknown tokens are written where nothing says which they are
 UNKNOWN = re.compile(r"<\|?(unk|oov)\w*\|?>|\[(unk|oov)\w*\]|\u2047|\ufffd", re.IGNORECASE)
+#: how pieces write white space: of every kind, and where bytes are written as letters
+MARK = str.maketrans({"▁": " "})
+BYTES = str.maketrans({"Ġ": " ", "Ċ": "\n", "ĉ": "\t", "č": "\r", "ċ": "\v", "Č": "\f"})
 #: tokens that one character may be cut into, with what is merged to its ends
 PARTS = 8
 
@@ -61,14 +64,21 @@ def _units(tokenizer: Tokenizer, ids: list[int], special: np.ndarray) -> Iterato
         if i not in said:
             said[i] = None if i == unknown else _said(tokenizer, [i])
         whole = said[i]
-        if whole is not None and BROKEN in whole:
-            for last in range(place + 2, min(place + PARTS, len(ids)) + 1):
-                joined = _said(tokenizer, ids[place:last])
-                if joined and BROKEN not in joined and not special[place:last].any():
-                    whole, end = joined, last
-                    break
+        if whole is not None and (not whole or BROKEN in whole):
+            whole, end = _character(tokenizer, ids, place, special) or (whole, end)
         yield Unit(place, end, None if whole is not None and UNKNOWN.fullmatch(whole.strip()) else whole)
         place = end
+
+
+def _character(tokenizer: Tokenizer, ids: list[int], place: int, special: np.ndarray) -> tuple[str, int] | None:
+    """The text of the tokens from here on that only together are one, and where they end."""
+    for last in range(place + 2, min(place + PARTS, len(ids)) + 1):
+        if special[last - 1]:
+            return None
+        joined = _said(tokenizer, ids[place:last])
+        if joined and BROKEN not in joined:  # where it is that of the last alone, the others say nothing
+            return (joined, last) if joined != _said(tokenizer, [ids[last - 1]]) else None
+    return None
 
 
 def _said(tokenizer: Tokenizer, ids: list[int]) -> str | None:
@@ -127,22 +137,41 @@ def of_bytes(text: str, pieces: Sequence[bytes]) -> np.ndarray:
     return np.stack([np.where(lengths > 0, starts, before[ends]), before[ends]], 1)
 
 
-def whole_spaces(text: str, pieces: Sequence[str], spans: np.ndarray) -> np.ndarray:
+def whole_spaces(text: str, pieces: Sequence[str], spans: np.ndarray, letters: bool) -> np.ndarray:
     """Spans of tokens whose spaces the library trimmed off, with them: "Ġthe" stands for " the".
 
-    A mark of a word's start that the tokenizer put in itself, "▁" in front of the first word, has no width.
+    A mark of a word's start that the tokenizer put in itself, "▁" in front of the first word, has no width. `letters`
+    where bytes are written as letters, else "Ġ" is one.
     """
+    marks = BYTES if letters else MARK
     made = np.array(spans)
     before = 0
     for place, (piece, (start, end)) in enumerate(zip(pieces, spans.tolist(), strict=True)):
         if start < 0:
             continue
-        plain = piece.translate(SPACES)
-        lead = len(plain) - len(plain.lstrip())
-        if lead == len(piece) and piece.strip("▁") == "" and not text[start:end].isspace() and text[start:end] != piece:
-            made[place] = start
-        elif lead and (start == end or not text[start].isspace()):
-            at = max(start - lead, before)
-            made[place, 0] = at if at < start and text[at:start].isspace() else start
-        before = max(before, int(made[place, 1]))
+        plain = piece.translate(marks)
+        if plain != plain.strip():
+            said = text[start:end]
+            if not letters and not plain.strip() and said and not said.isspace() and said != piece:
+                end = start
+            else:
+                start, end = _untrimmed(text, plain, start, end, before)
+            made[place] = (start, end)
+        before = max(before, end)
     return made
+
+
+def _untrimmed(text: str, plain: str, start: int, end: int, before: int) -> tuple[int, int]:
+    """The place of a token with the white space at its ends, which begins where the one before it ended."""
+    lead, trail = len(plain) - len(plain.lstrip()), len(plain) - len(plain.rstrip())
+    if start == end:  # nothing was left
+        for first in (start - lead, start):
+            if first >= before and text[first : first + lead].isspace() and first + lead <= len(text):
+                return first, first + lead
+        return start, end
+    first, last = max(start - lead, before), end + trail
+    if lead and first < start and not text[start].isspace() and text[first:start].isspace():
+        start = first
+    if trail and last <= len(text) and not text[end - 1].isspace() and text[end:last].isspace():
+        end = last
+    return start, end

@@ -53,3 +53,32 @@ def test_long_and_empty_texts_are_placed_soon(text):
         spans = open_tokenizer((split, table)).encode(text).spans
         assert len(spans) == len(split(text))
         assert split is list or not text.strip() or (spans >= 0).all()
+
+
+def test_letters_that_elsewhere_are_bytes_are_letters():
+    from tokenizers import Tokenizer, models, pre_tokenizers
+
+    made = Tokenizer(models.WordLevel({"ĉio": 0, "Ġgejna": 1, "čas": 2, "to": 3}, unk_token="to"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    spans = open_tokenizer(made).encode("to  ĉio Ġgejna\tčas").spans
+    assert spans.tolist() == [[0, 2], [4, 7], [8, 14], [15, 18]]
+
+
+@pytest.mark.parametrize("text", ["  the  loss \r\n\r\n x\n", " ", "\n\n", "};\n\tx", "a \n", "the\n"])
+@pytest.mark.parametrize("prefix", [True, False])
+def test_trimmed_spaces_are_given_back(text, prefix):
+    from tokenizers import Tokenizer, processors
+
+    made = Tokenizer.from_str(trained.byte_level(False).to_str())
+    made.add_special_tokens(["<s>", "</s>"])
+    ends = [(name, made.token_to_id(name)) for name in ("</s>", "<s>")]
+    made.post_processor = processors.RobertaProcessing(*ends, trim_offsets=True, add_prefix_space=prefix)
+    plain = open_tokenizer(trained.byte_level(False)).encode(text).spans.tolist()
+    assert open_tokenizer(made).encode(text).spans.tolist() == [[-1, -1], *plain, [-1, -1]]
+
+
+def test_bytes_of_a_slow_tokenizer_stand_at_their_character():
+    from transformers import ByT5Tokenizer
+
+    spans = open_tokenizer(ByT5Tokenizer()).encode("é 🤗t").spans.tolist()
+    assert spans == [[0, 1], [0, 1], [1, 2], [2, 3], [2, 3], [2, 3], [2, 3], [3, 4], [-1, -1]]

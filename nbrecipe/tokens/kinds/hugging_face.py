@@ -64,7 +64,7 @@ class HuggingFace(Tokenizer):
             return Encoding(text, ids, aligned(self, text, ids, own), own)
         spans = np.asarray(given["offset_mapping"][0], np.int64).reshape(-1, 2)
         spans[own] = -1
-        return Encoding(text, ids, whole_spaces(text, given.tokens(0), spans), own)
+        return Encoding(text, ids, whole_spaces(text, given.tokens(0), spans, self._bytes), own)
 
     def decode(self, ids: Sequence[int], special: bool = True) -> str:
         return str(self.given.decode([int(i) for i in ids], skip_special_tokens=not special, **self._plain))

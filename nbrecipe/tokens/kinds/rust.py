@@ -63,7 +63,7 @@ class Rust(Tokenizer):
     def encode(self, text: str, special: bool = True) -> Encoding:
         with uncut(self.given):
             found = self.given.encode(text, add_special_tokens=special)
-        return encoded(text, found)
+        return encoded(text, found, self._bytes)
 
     def decode(self, ids: Sequence[int], special: bool = True) -> str:
         return str(self.given.decode([int(i) for i in ids], skip_special_tokens=not special))
@@ -83,12 +83,12 @@ class Rust(Tokenizer):
         return byte_piece(self.piece(i), self._bytes)
 
 
-def encoded(text: str, found: Any) -> Encoding:
+def encoded(text: str, found: Any, letters: bool) -> Encoding:
     """The library's encoding of a text as ours."""
     own = np.array(found.special_tokens_mask, bool)
     spans = np.array(found.offsets, np.int64).reshape(-1, 2)
     spans[own] = -1
-    return Encoding(text, np.array(found.ids, np.int64), whole_spaces(text, found.tokens, spans), own)
+    return Encoding(text, np.array(found.ids, np.int64), whole_spaces(text, found.tokens, spans, letters), own)
 
 
 def normalised(library: Any, text: str) -> str:
@@ -100,7 +100,14 @@ def normalised(library: Any, text: str) -> str:
 def of_letters(library: Any) -> bool:
     """Whether the library writes bytes as letters, as GPT-2 has it."""
     parts = (library.pre_tokenizer, library.decoder)
-    return any("ByteLevel" in repr(part) for part in parts if part is not None)
+    return any("ByteLevel" in _written(part) for part in parts)
+
+
+def _written(part: Any) -> str:
+    try:
+        return repr(part)
+    except Exception:  # one that is written in Python cannot be
+        return type(part).__name__
 
 
 def byte_piece(piece: str | None, letters: bool) -> bool:
