@@ -19,7 +19,6 @@ import numpy as np
 from nbrecipe.scan.text.reading import text_scan
 
 from .paired import keep_freed_memory, seconds
-from .scan import _anonymous
 
 TEXTS, MANY, TURNS, WORDS = 100_000, 1_000_000, 3, 20_000
 
@@ -145,3 +144,9 @@ def growth() -> float:
     assert done.texts == MANY
     assert done.unknown_texts == MANY
     return most - before
+
+
+def _anonymous() -> float:
+    """Megabytes that are this process's own."""
+    with open("/proc/self/status") as status:  # noqa: PTH123
+        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("RssAnon"))
