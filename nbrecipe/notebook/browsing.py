@@ -12,7 +12,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from .delivery import deliver, plainly
 from .front import Front, Locals, expressions, family, shown
 from .line import parse
-from .reading import Progress, labels_of
+from .reading import Progress, data_of, labels_of
 
 if TYPE_CHECKING:
     from ..twins.browse import Browsed
@@ -27,7 +27,7 @@ class BrowseMagics(Front):
     @needs_local_scope
     @line_magic
     @magic_arguments()
-    @argument("data", nargs="?", metavar="DATA", help="a data set, loader, array or frame (default: the training data)")
+    @argument("data", nargs="?", metavar="DATA", help="a data set, loader, array, frame or path (default: what trains)")
     @argument("--labels", metavar="EXPR", help="the name of the column with the labels, or the labels row by row")
     @argument("--filter", metavar="EXPR", default="", help='which rows: --filter "brightness > 200 and label == 3"')
     @argument("--sort", metavar="EXPR", default="", help="a column or an expression, the least first")
@@ -50,7 +50,7 @@ class BrowseMagics(Front):
                 raise UsageError(f"--rows is a number of rows, 1 or more; {args.rows} was given")
             variables = Variables.of_shell(self.shell, local_ns)
             bench = self._bench("%browse", args, local_ns, board=args.model is None)
-            data = None if args.data is None else variables.value(args.data)
+            data = None if args.data is None else data_of(args.data, variables)
             bench = bench.replace(names={**bench.names, **({"train_data": args.data} if args.data else {})})
             labels = labels_of(args.labels, variables)
             ask = Ask(args.filter, "", args.sort, args.descending)

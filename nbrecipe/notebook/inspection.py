@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.error import UsageError
 from IPython.core.magic import line_magic, needs_local_scope, no_var_expand
@@ -12,14 +11,11 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from .delivery import deliver, plainly
 from .front import Front, Locals, expressions, family, shown
 from .line import parse
-from .reading import Progress, columns_of, labels_of
+from .reading import Progress, columns_of, data_of, labels_of
 
 if TYPE_CHECKING:
     from ..bench import Bench
     from ..verbs import Answer
-
-#: ends of names of files whose rows can be read
-FILES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".npy", ".gz")
 
 
 @family
@@ -55,7 +51,7 @@ class InspectionMagics(Front):
             variables = Variables.of_shell(self.shell, local_ns)
             val, args.val = args.val, None
             bench = self._bench("%inspect_data", args, local_ns, board=True)
-            given = {name: _data(text, variables) for name, text in (("train", args.data), ("val", val)) if text}
+            given = {name: data_of(text, variables) for name, text in (("train", args.data), ("val", val)) if text}
             labels, columns = labels_of(args.labels, variables), columns_of(args.columns)
             bench = _called(bench, args.data, val)
             probabilities = None if args.pred_probs is None else bench.pred_probs
@@ -70,14 +66,3 @@ def _called(bench: Bench, train: str | None, val: str | None) -> Bench:
     """The bench with the user's own names for what was given."""
     told = {f"{split}_data": text for split, text in (("train", train), ("val", val)) if text}
     return bench.replace(names={**bench.names, **told})
-
-
-def _data(text: str, variables: Any) -> Any:
-    """An expression, or else a path as it stands: of what exists, or of a file of a kind that is read."""
-    try:
-        return variables.value(text)
-    except UsageError:
-        path = Path(text).expanduser()
-        if path.exists() or (path.suffix in FILES and "(" not in text):
-            return text
-        raise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.error import UsageError
@@ -12,8 +13,21 @@ from IPython.core.error import UsageError
 if TYPE_CHECKING:
     from .names import Variables
 
+#: ends of names of files whose rows can be read
+FILES = (".csv", ".tsv", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".npy", ".gz")
 #: seconds between two lines of progress, and before the first
 EVERY = 0.5
+
+
+def data_of(text: str, variables: Variables) -> Any:
+    """An expression, or else a path as it stands: of what exists, or of a file of a kind that is read."""
+    try:
+        return variables.value(text)
+    except UsageError:
+        path = Path(text).expanduser()
+        if path.exists() or (path.suffix in FILES and "(" not in text):
+            return text
+        raise
 
 
 def labels_of(text: str | None, variables: Variables) -> Any:

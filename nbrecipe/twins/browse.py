@@ -83,7 +83,9 @@ class Browsed(Shown):
     def tag_bundle(self) -> dict[str, str]:
         """The tags and their rows, as text and as HTML."""
         tags, name = self._open.tagged(), self._open.table.source.name
-        plain = "\n".join(f"{tag}: rows {', '.join(map(str, rows))}" for tag, rows in tags.items())
+        plain = "\n".join(
+            f"{tag}: {'row' if len(rows) == 1 else 'rows'} {', '.join(map(str, rows))}" for tag, rows in tags.items()
+        )
         return {"text/plain": plain, "text/html": drawn.tag_line(tags, name)}
 
     @property

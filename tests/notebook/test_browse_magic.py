@@ -94,7 +94,13 @@ def test_the_page_is_shown_once_and_asks_through_the_wire(live):
     assert sent[0]["number"] == 5
     ask(ask="tag", row=3, tag="odd", on=True)
     assert answer.tags == {3: ["odd"]}
-    assert "odd: rows 3" in updates[-1]["text/plain"], "the line beneath the page follows"
+    assert "odd: row 3" in updates[-1]["text/plain"], "the line beneath the page follows"
     ask(ask="unknown")
     ask(kind="batch")
     assert len(sent) == 2
+
+
+def test_a_path_is_browsed_as_it_stands(notebook, tmp_path):
+    (tmp_path / "towns.csv").write_text("age,city\n30,Rome\n41,Oslo\n")
+    seen, _ = do(notebook, f"%browse {tmp_path / 'towns.csv'} --sort age --descending")
+    assert "row 1 · age 41, city Oslo" in str(seen)
