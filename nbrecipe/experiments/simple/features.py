@@ -11,8 +11,9 @@ from torch import Tensor
 
 from ...batches import BadInput
 from ...scan.columns.block import PIECE, Values, stretches
-from ...scan.columns.kinds import COLOURS, Kind, flat_side
+from ...scan.columns.kinds import Kind, flat_side
 from .libraries import vectorizers
+from .pixels import channels_first
 
 Array = np.ndarray[Any, Any]
 #: pixels a side; features of texts and of token ids; standard deviations at which a column is cut
@@ -52,12 +53,12 @@ def _made_small(values: Values) -> Values:
 
 def _fewer(images: Array) -> Array:
     """Images of more than `LARGE` pixels a side at twice the side that features are made of."""
-    pixels = _channels_first(images[:1])
+    pixels = channels_first(images[:1])
     if max(pixels.shape[2:]) <= LARGE or 0 in images.shape:
         return images
     sides = min(2 * SIDE, pixels.shape[2]), min(2 * SIDE, pixels.shape[3])
     pool = torch.nn.functional.adaptive_avg_pool2d
-    small = torch.cat([pool(_channels_first(images[few]), sides) for few in stretches(images)]).numpy()
+    small = torch.cat([pool(channels_first(images[few]), sides) for few in stretches(images)]).numpy()
     return np.asarray(small[:, 0] if images.ndim == 3 else small)
 
 
@@ -128,7 +129,7 @@ def _image(values: Values) -> Array:
 
 def _of_many_sizes(images: list[Array]) -> Array:
     """Each brought to the least sides among them; in colour where all of them are."""
-    pixels = [_channels_first(image[None]) for image in images]
+    pixels = [channels_first(image[None]) for image in images]
     sides = min(one.shape[2] for one in pixels), min(one.shape[3] for one in pixels)
     colour = all(one.shape[1] >= 3 for one in pixels)
     return np.concatenate([_reduced(one, sides, colour) for one in pixels])
@@ -136,16 +137,8 @@ def _of_many_sizes(images: list[Array]) -> Array:
 
 def _small(images: Array) -> Array:
     """(N, H, W), (N, H, W, C) or (N, C, H, W) as rows of pixels: grey, at most 16 a side, and 4 a side by colour."""
-    parts = map(_channels_first, (images[few] for few in stretches(images)) if len(images) else [images])
+    parts = map(channels_first, (images[few] for few in stretches(images)) if len(images) else [images])
     return np.concatenate([_reduced(part, (part.shape[2], part.shape[3]), part.shape[1] >= 3) for part in parts])
-
-
-def _channels_first(images: Array) -> Tensor:
-    pixels = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
-    if pixels.ndim == 3:
-        return pixels[:, None]
-    last = pixels.shape[1] not in COLOURS or (pixels.shape[3] in COLOURS and pixels.shape[2] > pixels.shape[3])
-    return pixels.permute(0, 3, 1, 2) if last else pixels
 
 
 def _reduced(pixels: Tensor, sides: tuple[int, int], colour: bool) -> Array:

@@ -18,10 +18,11 @@ from torch.nn import functional
 from ...batches import BadInput
 from ...finding import number, percent
 from ...scan.columns.block import stretches
-from ...scan.columns.kinds import COLOURS, Kind, flat_side
+from ...scan.columns.kinds import Kind, flat_side
 from ...scan.counts.sample import places, taken
 from ...scan.reading import Scan
 from .linear import Array, folds, indicators, out_of_fold
+from .pixels import channels_first
 from .rows import prepared
 
 #: rows, rows below which nothing is said, and pixels a side that are tried
@@ -114,21 +115,18 @@ def grey_or_colour(values: Array | list[Array], kept: Array) -> Tensor:
         side = flat_side(values[kept]) if values.ndim == 2 else 0
         images = values.reshape(len(values), side, side) if side else values
         few = stretches(values)
-        return torch.cat([_reduced(_channels_first(images[kept[part]])) for part in few if len(kept[part])])
-    alike = [_reduced(_channels_first(np.asarray(values[i])[None]), square=True) for i in kept]
+        return torch.cat([_shrunk(_clean(images[kept[part]])) for part in few if len(kept[part])])
+    alike = [_shrunk(_clean(np.asarray(values[i])[None]), square=True) for i in kept]
     channels = min(image.shape[1] for image in alike)
     return torch.cat([image[:, :channels] for image in alike])
 
 
-def _channels_first(images: Array) -> Tensor:
-    pixels = torch.from_numpy(np.nan_to_num(np.ascontiguousarray(images, dtype=np.float32)))
-    if pixels.ndim == 3:
-        return pixels[:, None]
-    last = pixels.shape[1] not in COLOURS or (pixels.shape[3] in COLOURS and pixels.shape[2] > pixels.shape[3])
-    return pixels.permute(0, 3, 1, 2)[:, :3] if last else pixels[:, :3]
+def _clean(images: Array) -> Tensor:
+    """(N, C, H, W) without NaN, three colours at most."""
+    return channels_first(images).nan_to_num()[:, :3]
 
 
-def _reduced(pixels: Tensor, *, square: bool = False) -> Tensor:
+def _shrunk(pixels: Tensor, *, square: bool = False) -> Tensor:
     high, wide = (SIDES[0] if square else min(SIDES[0], length) for length in pixels.shape[2:])
     return functional.adaptive_avg_pool2d(pixels, (high, wide))
 
