@@ -62,6 +62,8 @@ class Bench:
     declared: frozenset[str] = frozenset()
     #: numbers and small arrays of them that the user keeps, by name: means and deviations may be among them
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    #: lists of texts, or of rows with one, that the user keeps, by name: ids may have been made from them
+    texts: Mapping[str, Any] = field(default_factory=dict)
     #: a loop, the function that replaces it, and an example call of both
     rewrite: Any = None
     #: the cells that ran, in order

@@ -35,6 +35,7 @@ from .kinds import (
     of,
 )
 from .numbers import kept_numbers
+from .written import kept_texts
 
 #: rows of two whole tensors that make a batch
 ROWS = 64
@@ -115,7 +116,8 @@ class Search:
             if kind.field not in self.found and kind is not PRETRAINED:
                 self._look_for(kind)
         self._derive()
-        return Bench(**self.found, cells=self.cells, names=self.names, numbers=kept_numbers(self.variables))
+        kept: dict[str, Any] = {"numbers": kept_numbers(self.variables), "texts": kept_texts(self.variables)}
+        return Bench(**self.found, cells=self.cells, names=self.names, **kept)
 
     def given_values(self) -> dict[str, Any]:
         """What was given explicitly, by field, proved to be what it should be."""

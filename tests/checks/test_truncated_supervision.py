@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from texts import WORDS, fast, sentences
+from torch import nn
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from nbrecipe.bench import Bench
@@ -125,6 +126,24 @@ def test_what_a_cut_costs_is_told():
     assert "cut at 12 tokens" in seen.message
     assert seen.seen["whole"] > 0.9 > 0.8 > seen.seen["kept"]
     assert seen.seen["chance"] < 1e-6 if "chance" in seen.seen else seen.seen["gained"] > 40
+
+
+def test_texts_in_a_variable_beside_the_ids():
+    rows = reviews()
+    ids = {word: i for i, word in enumerate(ALL, 2)}
+    encoded = [([ids[word] for word in text.split()][:12], label) for text, label in rows]
+    shuffled = [*rows[1:], rows[0]]
+
+    def collate(some: Any) -> Any:
+        given, labels = zip(*some, strict=True)
+        return nn.utils.rnn.pad_sequence(list(map(torch.tensor, given)), batch_first=True), torch.tensor(labels)
+
+    given: Any = encoded
+    loader = DataLoader(given, batch_size=16, collate_fn=collate)
+    seen = found(Bench(train_loader=loader, texts={"others": shuffled, "rows": rows}))
+    assert seen.verdict is Verdict.BAD, seen.message
+    assert found(Bench(train_loader=loader, texts={"others": shuffled})).verdict is not Verdict.BAD
+    assert found(Bench(train_loader=loader, texts={"fewer": rows[:50]})).verdict is not Verdict.BAD
 
 
 def test_two_rows_without_an_answer_are_a_hint():

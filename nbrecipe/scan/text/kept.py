@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +26,10 @@ from .opening import open_texts, text_column
 ROWS, RUNS, TOKENS = 3000, 12, 4000
 #: share of the rows whose ids have to be a part of their text
 SURE = 0.95
+#: how people cut texts into words, and characters
+CUTS: tuple[Callable[[str], Iterable[Hashable]], ...] = (
+    str.split, re.compile(r"\w+|[^\w\s]").findall, re.compile(r"\w+").findall, re.compile(r"[\w']+").findall, iter,
+)  # fmt: skip
 Array = np.ndarray[Any, Any]
 Row = list[Hashable]
 
@@ -55,12 +60,10 @@ def kept_texts(bench: Bench) -> Kept | None:
         scan = given.once(held.train_ids)
     except (BadInput, Missing):
         return None
-    found = _texts(bench)
-    if found is None:
-        return None
-    source, column = found
     with bench.untouched():
-        return _beside(scan, source, column, _opened(given))
+        tokenizer = _opened(given)
+        found = (_beside(scan, source, column, tokenizer) for source, column in _texts(bench, scan))
+        return next((kept for kept in found if kept is not None), None)
 
 
 def _opened(given: Bench) -> Tokenizer | None:
@@ -72,18 +75,18 @@ def _opened(given: Bench) -> Tokenizer | None:
         return None
 
 
-def _texts(bench: Bench) -> tuple[Source, str] | None:
-    """The texts that the data are made from: of the data themselves, or of the data set behind a loader."""
+def _texts(bench: Bench, scan: IdScan) -> Iterator[tuple[Source, str]]:
+    """Texts that the ids may be made from: of the data themselves, of the data set behind a loader, lists beside it."""
     data, name = given_data(bench, "train")
-    for thing in (data, getattr(data, "dataset", None), bench.train_data):
+    lists = [value for value in bench.texts.values() if len(value) == scan.source.length]
+    for thing in (data, getattr(data, "dataset", None), bench.train_data, *lists):
         if thing is None:
             continue
         try:
             source = open_texts(thing, name)
-            return source, text_column(source)
+            yield source, text_column(source)
         except BadInput:
             continue
-    return None
 
 
 def _runs(length: int | None) -> Iterator[tuple[int, int]]:
@@ -163,8 +166,7 @@ def _is_part(part: Array, whole: Array) -> bool:
 def _of_pieces(texts: list[str], own: list[Array]) -> tuple[list[Row], list[Row]] | None:
     """Words or characters, where each has one id wherever it stands, and the ids are as many as fit."""
     longest = max(map(len, own))
-    cuts: tuple[Callable[[str], Iterable[Hashable]], ...] = (str.split, iter)
-    for cut in cuts:
+    for cut in CUTS:
         whole: list[Row] = [list(cut(text))[:TOKENS] for text in texts]
         if any(len(part) != min(len(row), longest) for part, row in zip(own, whole, strict=True)):
             continue
