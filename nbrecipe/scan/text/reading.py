@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -188,14 +188,16 @@ def text_part(source: Source, plan: Plan, column: str, counting: Counting, start
 
 def _encoded(counting: Counting, chunk: Chunk, special: bool = True) -> Callable[[TextPart], None]:
     """A chunk as ids, ready to be counted in; what failed is told in the order of the rows."""
-    ids = counting.tokenizer.ids(chunk.texts, special)
     rows, texts, labels = chunk.rows, chunk.texts, chunk.labels
-    failed = [_failed(int(rows[i]), texts[i], why) for i, why in ids.failed.items()]
+    failed = [_failed(int(rows[i]), text) for i, text in enumerate(texts) if not isinstance(text, str)]
     if failed:
-        kept = [i for i in range(len(texts)) if i not in ids.failed]
-        rows, texts = rows[kept], [texts[i] for i in kept]
-        labels = [labels[i] for i in kept] if labels else []
-        ids = Ids(ids.values, ids.lengths[kept])
+        rows, texts, labels = _kept(rows, texts, labels, [i for i, text in enumerate(texts) if isinstance(text, str)])
+    ids = counting.tokenizer.ids(texts, special)
+    if ids.failed:
+        failed += [Failed(int(rows[i]), why, texts[i][:BRIEF]) for i, why in ids.failed.items()]
+        good = [i for i in range(len(texts)) if i not in ids.failed]
+        rows, texts, labels = _kept(rows, texts, labels, good)
+        ids = Ids(ids.values, ids.lengths[good])
 
     def count(part: TextPart) -> None:
         part.fail(sorted([*failed, *chunk.unread], key=lambda one: one.row))
@@ -204,13 +206,18 @@ def _encoded(counting: Counting, chunk: Chunk, special: bool = True) -> Callable
     return count
 
 
-def _failed(row: int, text: Any, why: str) -> Failed:
-    """Why a row was not counted; what is missing may be None or NaN, by what stands beside it."""
-    if isinstance(text, str):
-        return Failed(row, why, text[:BRIEF])
-    if text is None or (isinstance(text, float) and math.isnan(text)):
+def _kept(
+    rows: Array, texts: list[Any], labels: list[Hashable], places: list[int]
+) -> tuple[Array, list[Any], list[Hashable]]:
+    return rows[places], [texts[i] for i in places], [labels[i] for i in places] if labels else []
+
+
+def _failed(row: int, value: Any) -> Failed:
+    """Why a value is no text; what is missing may be None or NaN, by what stands beside it."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return Failed(row, "is missing")
-    return Failed(row, "is a number" if isinstance(text, (bool, int, float)) else why)
+    number = isinstance(value, (bool, int, float))
+    return Failed(row, "is a number" if number else f"is no text but {type(value).__name__}")
 
 
 def _drawn(texts: list[Text], rows: Array, most: int) -> list[Text]:
