@@ -27,9 +27,9 @@ class Detail:
     pages: int
 
 
-def brief(value: float) -> str:
-    """A number with three digits, without zeros at its end."""
-    told = number(value, 3)
+def brief(value: float, digits: int = 3) -> str:
+    """A number with so many digits, without zeros at its end."""
+    told = number(value, digits)
     return told.rstrip("0").rstrip(".") if "." in told and "e" not in told else told
 
 

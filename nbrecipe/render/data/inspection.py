@@ -117,17 +117,24 @@ def _alike(shown: Inspection) -> str:
 
 
 def _row(axis: Axis, splits: int) -> list[str]:
-    low, high = axis.low[0], axis.high[0]
-    span = "" if low is None or high is None else f"{brief(low)} to {brief(high)}"
-    middle = "" if axis.quantiles is None else " · ".join(map(brief, axis.quantiles))
+    low, high, digits = axis.low[0], axis.high[0], _digits(axis)
+    span = "" if low is None or high is None else f"{brief(low, digits)} to {brief(high, digits)}"
+    middle = "" if axis.quantiles is None else " · ".join(brief(value, digits) for value in axis.quantiles)
     out = f"{axis.outermost[0][1]}, {axis.out:.1f} std out" if axis.outermost else ""
-    row = [axis.name, _spread(axis, 0), span, middle, str(sum(axis.missing[:1])), out]
-    return row + [_spread(axis, i) for i in range(1, splits)]
+    row = [axis.name, _spread(axis, 0, digits), span, middle, str(sum(axis.missing[:1])), out]
+    return row + [_spread(axis, i, digits) for i in range(1, splits)]
 
 
-def _spread(axis: Axis, split: int) -> str:
+def _digits(axis: Axis) -> int:
+    """Digits that tell the ends apart, and the quantiles: years are near each other."""
+    groups = [{axis.low[0] or 0.0, axis.high[0] or 0.0}, set(axis.quantiles or ())]
+    fits = (n for n in (3, 5, 7) if all(len({brief(v, n) for v in group}) == len(group) for group in groups))
+    return next(fits, 3)
+
+
+def _spread(axis: Axis, split: int, digits: int) -> str:
     mean, deviation = axis.mean[split], axis.deviation[split]
-    return "" if mean is None or deviation is None else f"{brief(mean)} ± {brief(deviation)}"
+    return "" if mean is None or deviation is None else f"{brief(mean, digits)} ± {brief(deviation)}"
 
 
 def text_of(report: Report, shown: Inspection) -> str:

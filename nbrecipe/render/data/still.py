@@ -103,6 +103,7 @@ def _axis(ax: Axes, axis: Axis) -> None:
     ax.locator_params(axis="x", nbins=3)
     ax.spines[["left"]].set_visible(False)
     ax.tick_params(length=0)
+    ax.ticklabel_format(axis="x", useOffset=False)
     ax.set_title(_plain(axis.name, 26), loc="left", fontsize=8.5)
 
 

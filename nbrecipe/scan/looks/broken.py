@@ -72,8 +72,10 @@ def _infinite(scan: Scan) -> tuple[Broken, ...]:
             continue  # an additive attention mask says "not this one" by minus infinity
         rows = sorted({row for some in spread.odd.values() for row in some})
         more = any(len(some) >= NAMED for some in spread.odd.values())
+        sure = len(spread.names) == 1  # of several axes the same row may be odd on each
         told = " and ".join(word for word, some in (("NaN", nan), ("infinite values", infinite)) if some)
-        found.append(Broken("infinite", tuple(rows[:NAMED]), len(rows), told, name, more=more))
+        count = nan + infinite if sure else len(rows)
+        found.append(Broken("infinite", tuple(rows[:NAMED]), count, told, name, more=more and not sure))
     return tuple(found)
 
 
