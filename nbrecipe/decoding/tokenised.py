@@ -9,13 +9,8 @@ import numpy as np
 
 from ..pictures.graphemes import inside
 from ..pictures.tokens import APART, BYTE, COUNTED, CUT, PADDING, SPECIAL, UNKNOWN, Reading
-from ..tokens.differing import Piece, pieces
-from ..tokens.roundtrip import RoundTrip
 from ..tokens.segments import Segment, segments
 from ..tokens.tokenizer import Encoding, Tokenizer
-
-#: characters that stand around what came back changed; changes, and characters from the first on, that are shown
-AROUND, CHANGES, SHOWN = 16, 24, 240
 
 
 def reading(tokenizer: Tokenizer, encoding: Encoding, *, limit: int | None = None, filled: bool = False) -> Reading:
@@ -123,37 +118,6 @@ def answered(made: Reading, start: int, stop: int) -> tuple[Reading, str]:
     cut = (made.marks[tokens] & CUT) > 0
     marks = made.marks | np.where(tokens, COUNTED, 0).astype(np.uint16)
     return replace(made, marks=marks), "all" if len(cut) and cut.all() else "part" if cut.any() else ""
-
-
-def back(trip: RoundTrip) -> tuple[tuple[str, str], ...]:
-    """What comes back otherwise than it was, with a few letters around each change; empty where nothing does.
-
-    What a tokenizer declares to change, such as case, is not told.
-    """
-    if trip.kind in ("exact", "declared"):
-        return ()
-    both = enumerate(zip(trip.text, trip.decoded, strict=False))
-    first = next((k for k, (had, has) in both if had != has), min(len(trip.text), len(trip.decoded)))
-    start = max(0, first - AROUND)
-    one, other = (text[start : start + SHOWN] for text in (trip.text, trip.decoded))
-    cut = len(trip.text) > start + SHOWN or len(trip.decoded) > start + SHOWN
-    found: list[tuple[str, str]] = [("same", "…")] if start else []
-    for piece in _whole(pieces(one, other), cut)[: 2 * CHANGES]:
-        if piece.kind == "equal":
-            found.append(("same", _brief(piece.text)))
-        else:
-            found += [(kind, text) for kind, text in (("gone", piece.text), ("new", piece.decoded)) if text]
-    return (*found, ("same", " …")) if cut else tuple(found)
-
-
-def _whole(found: tuple[Piece, ...], cut: bool) -> tuple[Piece, ...]:
-    """The pieces without the last change where both texts were cut off there: it may be none."""
-    return found[:-1] if cut and len(found) > 2 and found[-1].kind != "equal" else found
-
-
-def _brief(text: str) -> str:
-    """The ends of what is the same, which stands beside changes."""
-    return text if len(text) <= 2 * AROUND + 3 else f"{text[:AROUND]} … {text[-AROUND:]}"
 
 
 def _order(places: np.ndarray) -> np.ndarray | None:

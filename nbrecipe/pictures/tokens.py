@@ -35,6 +35,8 @@ class Reading:
     labels: np.ndarray | None = None
     #: what decoding gives, in pieces of "same", "gone" and "new"; empty where it is the text
     back: tuple[tuple[str, str], ...] = ()
+    #: how that differs: "lost", or in "space" or "case" alone
+    change: str = ""
 
     def count(self, mark: int) -> int:
         """Tokens with this mark."""

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..batches import BadInput
-from ..decoding.tokenised import answered, back, compared, reading
+from ..decoding.returned import back
+from ..decoding.tokenised import answered, compared, reading
 from ..pictures.tokens import Line, Reading, Voice
 from ..scan.columns.block import told_of
 from ..scan.text.reading import TextScan
@@ -133,7 +134,9 @@ def _read(tokenizer: Tokenizer, text: str, **how: Any) -> Reading:
     made = reading(tokenizer, tokenizer.encode(text), **how)
     if not tokenizer.decodes or len(text) > BACK:
         return made
-    return replace(made, back=back(round_trip(tokenizer, text)))
+    trip = round_trip(tokenizer, text)
+    told = back(trip)
+    return replace(made, back=told, change=trip.kind if told else "")
 
 
 def _with_answer(line: Line, one: Chosen) -> Line:

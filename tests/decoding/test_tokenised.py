@@ -1,4 +1,4 @@
-"""A text as one tokenizer reads it: whole, cut off, filled up, beside another, with its answer and what comes back."""
+"""A text as one tokenizer reads it: whole, cut off, filled up, beside another, with its answer."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nbrecipe.decoding.tokenised import answered, back, compared, fit, reading
+from nbrecipe.decoding.tokenised import answered, compared, fit, reading
 from nbrecipe.pictures.graphemes import inside
 from nbrecipe.pictures.tokens import APART, COUNTED, CUT, PADDING, SPECIAL
 from nbrecipe.tokens import open_tokenizer
-from nbrecipe.tokens.roundtrip import round_trip
 from tests.tokens import trained
 
 KINDS = ["WordPiece", "byte-level BPE", "BPE, byte fallback", "Unigram", "fast", "tiktoken", "bytes", "letters"]
@@ -131,23 +130,6 @@ def test_an_answer_is_marked_and_whether_it_is_cut_off(limit, lost):
     assert how == lost
     assert "".join(marked(found, COUNTED)) == "first"
     assert made.count(COUNTED) == 0
-
-
-def test_what_comes_back_otherwise_is_told_in_pieces_and_what_is_declared_is_not():
-    told = back(round_trip(opened("WordPiece"), "the ☃ rate"))
-    assert ("gone", "☃") in told
-    assert "".join(text for kind, text in told if kind != "new") == "the ☃ rate"
-    assert back(round_trip(opened("WordPiece"), "The Rate")) == ()
-    assert back(round_trip(opened("bytes"), "☃ anything")) == ()
-
-
-def test_of_a_long_text_the_place_of_the_first_change_is_told():
-    text = "the rate " * 200 + "☃" + " the rate" * 2000
-    told = back(round_trip(opened("WordPiece"), text))
-    assert told[0] == ("same", "…")
-    assert ("gone", "☃") in told
-    assert told[-1] == ("same", " …")
-    assert sum(len(piece) for _, piece in told) < 600
 
 
 def test_special_tokens_are_those_the_tokenizer_puts_in():

@@ -90,7 +90,8 @@ export function drawn(block, { voices, signs }) {
       into.append(made);
       if (made.dataset.s) elements.set(`${r} ${s}`, made);
     }
-    const top = several && block.first ? h("div", { class: "nbr-soft" }, told(line, reading, voices[r], true)) : null;
+    const name = block.first ? told(line, reading, voices[r], true) : `${voices[r].name}, continued`;
+    const top = several ? h("div", { class: "nbr-soft" }, name) : null;
     return h("div", { class: "nbr-column" }, top, place, block.last && reading.back ? back(reading, signs) : null);
   });
   if (columns.length) nodes.push(several && line.same ? h("div", { class: "nbr-abreast" }, ...columns) : h("div", {}, ...columns));

@@ -4,8 +4,8 @@ export const MARKS = {
   special: 1, padding: 2, unknown: 4, byte: 8, cut: 16, unseen: 32, counted: 64, apart: 128, missing: 256,
 };
 export const IGNORED = -100;
-// spans of a block, and those after which one ends at the next space
-const MOST = 240, ENOUGH = 150;
+// spans of a text that is drawn whole; of a longer one those of a block, and those after which one ends at the next space
+const WHOLE = 600, MOST = 240, ENOUGH = 150;
 
 const summed = (counts) => {
   let sum = 0;
@@ -130,7 +130,7 @@ export function blocks(line) {
 
 // where a block that begins here ends: at the end of a line or at a space, where one comes soon
 function cut(reading, from) {
-  if (reading.spans - from <= MOST) return reading.spans;
+  if (reading.spans - from <= (from ? MOST : WHOLE)) return reading.spans;
   let space = 0;
   for (let span = from + ENOUGH; span < from + MOST; span += 1) {
     const start = startOf(reading, span), end = reading.ends[span];

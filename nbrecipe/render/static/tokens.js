@@ -15,7 +15,8 @@ const FILTERS = {
   unknown: (line) => line.has("unknown"),
   bytes: (line) => line.has("byte"),
   "no such token": (line) => line.has("missing"),
-  "comes back changed": (line) => line.readings.some((reading) => reading.back),
+  "comes back changed": (line) => line.readings.some((reading) => reading.change === "lost"),
+  "other spaces or case": (line) => line.readings.some((reading) => reading.change && reading.change !== "lost"),
   "cut otherwise": (line) => line.has("apart"),
 };
 

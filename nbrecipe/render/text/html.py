@@ -96,7 +96,8 @@ def _column(reading: Reading, voice: Voice, letters: int, ids: int, *, name: str
     told = f"{name} · {tokens(reading, row=row)}" if name else tokens(reading, row=row)
     listed = _ids(reading, voice, ids)
     opened = f"<details><summary>{escape(told)}</summary>{listed}</details>" if listed else escape(told)
-    back = f'<div class="nbr-back">{_back(reading)}</div>' if reading.back else ""
+    way = spans.direction(reading.text)
+    back = f'<div class="nbr-back" dir="{way}">{_back(reading)}</div>' if reading.back else ""
     body = spans.html_of(reading, voice, letters)
     return f'<div class="nbr-column">{body}<div class="nbr-soft">{opened}</div>{back}</div>'
 

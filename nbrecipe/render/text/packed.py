@@ -60,7 +60,8 @@ def _reading(reading: Reading) -> dict[str, Any]:
     told = {
         "units": len(_units(reading.text)) // 2, "spans": len(reading.ends), "tokens": len(reading.ids),
         "length": reading.length, "labels": reading.labels is not None, "places": reading.places is not None,
-        "back": [list(piece) for piece in reading.back], "rtl": direction(reading.text) == "rtl",
+        "change": reading.change, "back": [list(piece) for piece in reading.back],
+        "rtl": direction(reading.text) == "rtl",
     }  # fmt: skip
     return {key: value for key, value in told.items() if value}
 

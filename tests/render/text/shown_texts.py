@@ -8,7 +8,8 @@ import re
 import numpy as np
 
 from nbrecipe.decoding.fed_ids import reading_of_ids
-from nbrecipe.decoding.tokenised import answered, back, compared, reading
+from nbrecipe.decoding.returned import back
+from nbrecipe.decoding.tokenised import answered, compared, reading
 from nbrecipe.pictures.tokens import Lengths, Line, Tokens, Voice
 from nbrecipe.report import Report
 from nbrecipe.tokens import Encoding, Ids, Specials, Tokenizer, open_tokenizer
@@ -102,7 +103,7 @@ def everything():
     changed = reading(tokenizer, tokenizer.encode("the ☃ plot"), limit=8)
     lines = (
         dataclasses.replace(first, readings=(reading_,), lost="the answer is cut off", caption="good"),
-        Line("row x", (dataclasses.replace(changed, back=back(round_trip(tokenizer, "the ☃ plot"))),)),
+        Line("row x", (dataclasses.replace(changed, back=back(round_trip(tokenizer, "the ☃ plot")), change="lost"),)),
         Line("row y", failed=f"ValueError: {EVIL}", given=EVIL),
         *made.lines[1:],
     )
