@@ -100,6 +100,13 @@ def could_be_tokenizer(value: Any) -> bool:
     return not of(value, type) and all(hasattr(type(value), name) for name in ("encode", "decode"))
 
 
+def could_read_ids(value: Any) -> bool:
+    """The same, a table of pieces, a pair of functions, or one from a text to ids."""
+    if could_be_tokenizer(value) or of(value, Mapping, list, tuple):
+        return True
+    return callable(value) and not of(value, type, nn.Module)  # asks the type: nothing of the user's runs
+
+
 def could_be_batch(value: Any) -> bool:
     """A tuple, list or mapping that holds tensors or, as detectors take them, lists; or a tensor with a batch axis."""
     items: Any = list(value.values()) if of(value, Mapping) else value
@@ -187,8 +194,8 @@ VAL_DATA = Kind(
     could_be_data, lambda name, value: is_dataset(value) and _for_validation(name),
 )  # fmt: skip
 TOKENIZER = Kind(
-    "tokenizer", "tokenizer", "tokenizers", "something with `encode` and `decode`",
-    (("tokenizer", "tok", "tokeniser"),), could_be_tokenizer, lambda name, value: could_be_tokenizer(value),
+    "tokenizer", "tokenizer", "tokenizers", "something with `encode` and `decode`, a table of pieces, or a function",
+    (("tokenizer", "tok", "tokeniser"),), could_read_ids, lambda name, value: could_be_tokenizer(value),
 )  # fmt: skip
 PRETRAINED = Kind(
     "pretrained",

@@ -292,3 +292,10 @@ def test_a_batch_of_lists_is_one_as_detectors_take_it():
 def test_a_call_is_not_used_as_a_name_in_code_to_paste():
     bench = search({"make": net}, given={"model": "make()"})
     assert bench.name("model") == "model"
+
+
+@pytest.mark.parametrize("value", [["a", "b"], {"a": 0}, str.split, (str.split, str.join)])
+def test_a_table_or_a_function_is_a_tokenizer_where_it_is_named_so(value):
+    assert search({"letters": value, "x": torch.zeros(2)}, given={"tokenizer": "letters"}).tokenizer is value
+    assert search({"tokenizer": value}).tokenizer is value
+    assert search({"letters": value}).tokenizer is None

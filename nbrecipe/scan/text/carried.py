@@ -74,10 +74,11 @@ def equipped(bench: Bench) -> Bench:
 
 def unknown_id(bench: Bench) -> tuple[int, str] | None:
     """The id of unknown tokens and who says so: the tokenizer, the data or a constant in a cell; None for none."""
-    for tokenizer in (opened(bench), *(found.tokenizer for s in ("train", "val") if (found := carried(bench, s)))):
-        unknown = unknown_of(tokenizer) if tokenizer is not None else None
-        if tokenizer is not None and unknown is not None:
-            return unknown, f"`{tokenizer.name}`"
+    tokenizer = opened(bench) or opened(bench, "val")
+    if tokenizer is not None:
+        unknown = unknown_of(tokenizer)
+        if unknown is not None or bench.tokenizer is not None:  # what was handed over has the last word
+            return None if unknown is None else (unknown, f"`{tokenizer.name}`")
     try:
         data, name = given_data(bench, "train")
     except Missing:
