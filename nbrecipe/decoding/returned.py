@@ -16,7 +16,7 @@ Told = tuple[tuple[str, str], ...]
 def back(trip: RoundTrip) -> Told:
     """Pieces of "same", "gone" and "new"; empty where nothing differs that the tokenizer does not declare.
 
-    Where something is lost, changes of spaces and case alone are not told.
+    Where something is lost, changes of spaces and case alone are not told; where spaces are, those of declared case.
     """
     if trip.kind in ("exact", "declared"):
         return ()
@@ -26,7 +26,7 @@ def back(trip: RoundTrip) -> Told:
     found = _whole(pieces(one, other), cut)
     if trip.kind == "lost" and all(map(_alike, found)) and len(trip.text) <= LONG:
         start, cut, found = 0, False, trip.pieces
-    told = _told([Piece("equal", "…", "…"), *found] if start else found, lost=trip.kind == "lost")
+    told = _told([Piece("equal", "…", "…"), *found] if start else found, trip.kind)
     return (*told, ("same", " …")) if cut else told
 
 
@@ -46,18 +46,25 @@ def _alike(piece: Piece) -> bool:
     return "".join(piece.text.lower().split()) == "".join(piece.decoded.lower().split())
 
 
-def _told(found: Sequence[Piece], *, lost: bool) -> Told:
+def _passed(piece: Piece, kind: str) -> bool:
+    """Whether a change is none to be told: in spaces and case beside a loss, in declared case beside spaces."""
+    if kind == "lost":
+        return _alike(piece)
+    return kind == "space" and piece.text.lower() == piece.decoded.lower()
+
+
+def _told(found: Sequence[Piece], kind: str) -> Told:
     told: list[tuple[str, str]] = []
     for piece in found:
-        if piece.kind != "equal" and not (lost and _alike(piece)):
-            told += [(kind, text) for kind, text in (("gone", piece.text), ("new", piece.decoded)) if text]
+        if piece.kind != "equal" and not _passed(piece, kind):
+            told += [(change, text) for change, text in (("gone", piece.text), ("new", piece.decoded)) if text]
         elif told and told[-1][0] == "same":
             told[-1] = ("same", told[-1][1] + piece.text)
         elif piece.text:
             told.append(("same", piece.text))
         if len(told) > 2 * CHANGES:
             break
-    return tuple((kind, _brief(text) if kind == "same" else text) for kind, text in told)
+    return tuple((change, _brief(text) if change == "same" else text) for change, text in told)
 
 
 def _brief(text: str) -> str:

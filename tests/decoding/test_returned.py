@@ -25,7 +25,10 @@ def test_what_is_lost_is_told_and_what_is_declared_is_not():
 def test_beside_a_loss_spaces_and_case_are_not_told_and_else_they_are():
     found = told("WordPiece", "The rate, isn't it ☃")
     assert [piece for piece in found if piece[0] == "gone"] == [("gone", "☃")]
-    assert ("new", " ") in told("WordPiece", "isn't it")
+    changed = told("WordPiece", "Isn't It")
+    assert ("new", " ") in changed
+    assert "".join(text for kind, text in changed if kind != "new") == "Isn't It", "its case is declared"
+    assert not any(kind == "gone" for kind, _ in changed)
 
 
 def test_of_a_long_text_the_place_of_the_first_change_is_told():
