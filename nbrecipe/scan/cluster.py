@@ -26,6 +26,8 @@ from .sources.source import Source
 AHEAD = 3
 #: workers that may be lost over one part before it is given up
 LOST = 3
+#: bytes of a source up to which the scheduler of a cluster keeps it; a larger one goes to the workers themselves
+KEPT = 8 << 20
 
 
 class Workers(ABC):
@@ -131,7 +133,11 @@ def connected(address: str) -> Callable[[bytes], Workers]:
 
 
 class Dask(Workers):
-    """A Dask cluster; its scheduler holds the source and reads a lost part again."""
+    """A Dask cluster; its scheduler has a lost part read again.
+
+    A small source stays with the scheduler, which can send it anew. One that holds its data in memory goes straight to
+    a worker and from there to the others, once each, so that every worker that is lost leaves others that have it.
+    """
 
     def __init__(self, place: str, plain: bytes) -> None:
         client = _library("distributed", "dask").Client
@@ -140,7 +146,15 @@ class Dask(Workers):
             self.count = max(1, sum(self._client.nthreads().values()))
         except Exception as error:
             raise BadInput(f"no Dask scheduler answers at {place}: {told_of(error)}") from error
-        self._source = self._client.submit(_same, plain, pure=False)
+        self._source = self._sent(plain)
+
+    def _sent(self, plain: bytes) -> Any:
+        if len(plain) <= KEPT:
+            return self._client.submit(_same, plain, pure=False)
+        try:
+            return self._client.scatter(plain, direct=True, broadcast=True, hash=False)
+        except Exception:  # the workers cannot be reached from here: by the scheduler
+            return self._client.scatter(plain, direct=False, broadcast=True, hash=False)
 
     def start(self, plan: Plan, start: int, stop: int) -> Any:
         return self._client.submit(part_of, self._source, plan, start, stop, pure=False)

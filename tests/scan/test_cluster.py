@@ -9,8 +9,9 @@ import sys
 import threading
 import time
 
-import numpy as np
+import clustered
 import pytest
+from clustered import PART, ROWS, Slow, same_numbers
 
 import nbrecipe
 from nbrecipe.batches import BadInput
@@ -21,29 +22,7 @@ from nbrecipe.scan.sources.opening import open_source
 
 distributed = pytest.importorskip("distributed")
 cloudpickle = pytest.importorskip("cloudpickle")
-cloudpickle.register_pickle_by_value(sys.modules[__name__])
-ROWS, PART = 6000, 500
-
-
-class Slow:
-    """Texts, numbers and labels; some rows raise, and each takes its time."""
-
-    def __init__(self, pause=0.0, log=None):
-        self.pause, self.log = pause, log
-
-    def __len__(self):
-        return ROWS
-
-    def __getitem__(self, row):
-        if row % 50 == 0:
-            time.sleep(self.pause)
-        if self.log is not None and row % PART == PART - 1:
-            with open(f"{self.log}/{row}", "a") as file:  # noqa: PTH123
-                file.write("x")
-        if row % 1777 == 5:
-            raise OSError(f"cannot read {row}")
-        text = f"word{row % 700} word{row % 13} http://x" if row % 9 else "  GONE  "
-        return {"x": np.sin(np.arange(5.0) * (row % 997)), "text": text, "label": row % 3}
+cloudpickle.register_pickle_by_value(clustered)
 
 
 @pytest.fixture(scope="module")
@@ -63,26 +42,6 @@ def address(cluster):
     return cluster.scheduler_address.replace("tcp://", "dask://")
 
 
-def same_numbers(left, right):
-    assert (left.rows, left.unread, left.named) == (right.rows, right.unread, right.named)
-    assert left.spreads.keys() == right.spreads.keys()
-    for name in left.spreads:
-        for key, value in vars(left.spreads[name]).items():
-            np.testing.assert_array_equal(value, getattr(right.spreads[name], key))
-    assert left.words.keys() == right.words.keys()
-    for name, words in left.words.items():
-        other = right.words[name]
-        assert (words.distinct, words.words, words.most(50)) == (other.distinct, other.words, other.most(50))
-        assert (words.habits, words.named) == (other.habits, other.named)
-    assert (left.labels and vars(left.labels)) == (right.labels and vars(right.labels))
-    for mine, theirs in zip(left.copies.table(), right.copies.table(), strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-    mine, theirs = left.sample.block(), right.sample.block()
-    np.testing.assert_array_equal(mine.rows, theirs.rows)
-    np.testing.assert_array_equal(mine.columns["x"], theirs.columns["x"])
-    assert mine.columns.get("text") == theirs.columns.get("text")
-
-
 def test_workers_of_a_cluster_find_the_numbers_of_one_process(cluster):
     source = open_source(Slow(), "x")
     told = []
@@ -92,7 +51,9 @@ def test_workers_of_a_cluster_find_the_numbers_of_one_process(cluster):
     same_numbers(there.part, scan(source).part)
 
 
-def test_a_worker_that_is_killed_loses_nothing(cluster, tmp_path):
+@pytest.mark.parametrize("kept", [8 << 20, 0])
+def test_a_worker_that_is_killed_loses_nothing(cluster, tmp_path, kept, monkeypatch):
+    monkeypatch.setattr("nbrecipe.scan.cluster.KEPT", kept)  # nothing is small: the source goes to the workers
     source = open_source(Slow(pause=0.05, log=tmp_path), "x")
     killed = []
 
@@ -110,7 +71,7 @@ def test_a_worker_that_is_killed_loses_nothing(cluster, tmp_path):
     assert there.seconds > 1.0  # it was still being read
     assert there.whole
     same_numbers(there.part, scan(open_source(Slow(), "x")).part)
-    read = [len(file.read_text()) for file in tmp_path.iterdir()]
+    read = [len(file.read_text().split()) for file in tmp_path.iterdir()]
     assert len(read) == ROWS // PART
     assert set(read) <= {1, 2}  # what was lost was read again, once
 
