@@ -66,6 +66,7 @@ class InsideMagics(Front):
     @line_magic
     @magic_arguments()
     @argument("model", nargs="?", metavar="MODEL", help=EXPRESSIONS["model"])
+    @argument("given", nargs="?", metavar="BATCH", help="the batch; the same as --batch")
     @argument("--examples", type=_rows, metavar="ROWS", help="rows of the batch to show, as in 0,3,5 (default 0,1,2)")
     @expressions("batch", "train", "loss", "optimizer")
     @shown
@@ -75,6 +76,10 @@ class InsideMagics(Front):
         It reads at most 32 examples, and keeps one layer's output at a time.
         """
         args = parse(InsideMagics.activations, line)
+        if args.given is not None:
+            if args.batch is not None:
+                raise UsageError(f"two batches: `{args.given}` and `--batch {args.batch}`; give one of them")
+            args.batch = args.given
         with plainly(self._lacks(f"%activations {line}", local_ns)):
             from ..twins.activations import activations_of
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -157,4 +158,6 @@ def _makes_a_value(call: ast.Call) -> bool:
 
 def _refuse_uncallable(name: str, value: Any) -> None:
     if not callable(value):
-        raise UsageError(f"`{name}` is of type {type(value).__name__}; %%same_as compares two functions")
+        told = f"`{name}` is of type {type(value).__name__}; %%same_as compares two functions"
+        called = re.match(r"[\w.]+(?=\()", name)
+        raise UsageError(told + (f": %%same_as {called[0]}" if called else ""))

@@ -61,8 +61,13 @@ def check_grad_of(bench: Bench, *, elements: int | None = None, budget: float = 
     points = _points(elements, budget) or POINTS
     require(bench, "model", "batch")
     start = time.perf_counter()
-    found = audit_model(bench, budget=budget, points=points)
     name = bench.name("model")
+    try:
+        found = audit_model(bench, budget=budget, points=points)
+    except BadInput as error:
+        if not set(name) & set(".["):
+            raise
+        raise BadInput(f"{error}; of a part of a model, give what `{name}` takes itself, as `inputs`") from error
     return _answer(found, name, f"Gradients of `{name}`", UNCHANGED, start)
 
 

@@ -77,6 +77,13 @@ def assigned() -> Bench:
     return of(model, opt)
 
 
+def half_frozen() -> Bench:
+    model = net()
+    opt = adam(model.parameters())
+    model[0].requires_grad_(False)
+    return of(model, opt)
+
+
 def layer_dropped_and_another_kind() -> Bench:
     model = net()
     opt = adam(model.parameters())
@@ -279,6 +286,7 @@ CASES: dict[str, tuple[str, Make, Verdict, str]] = {
     "compiled": ("stale-optimizer", compiled, OK, "6 of 6"),
     "tied": ("stale-optimizer", tied, OK, "of"),
     "part in another": ("stale-optimizer", other_optimizer, OK, "4 of 6"),
+    "half frozen": ("stale-optimizer", half_frozen, OK, "4 of 4 trainable parameters, and 2 frozen ones"),
     "no optimizer": ("stale-optimizer", lambda: of(net(), None), SKIPPED, "needs `optimizer`"),
     "head forgotten": ("untrained-parameters", part(0, 4), BAD, "`net.4.weight`, `net.4.bias`"),
     "head forgotten, before a step": ("untrained-parameters", part(0, 4, steps=False), HINT, "`net.4.weight`"),

@@ -10,7 +10,8 @@ from torch import nn
 
 import nbrecipe
 from nbrecipe.batches import BadInput
-from nbrecipe.pictures.freezing import Saved, Side
+from nbrecipe.pictures.freezing import Frozen, Saved, Side
+from nbrecipe.render.nets.freezing import told
 
 
 class Net(nn.Module):
@@ -113,7 +114,11 @@ def test_only_a_difference_beyond_noise_is_called_one():
     faster = pairs([1.0 + 0.01 * i for i in range(40)], [0.5 + 0.01 * i for i in range(40)])
     assert faster.measurable
     assert 0.3 < faster.share[0] < 0.5
-    assert not pairs([1.0] * 5, [0.5] * 5).measurable
+    few = pairs([1.0] * 5, [0.5] * 5)
+    assert not few.measurable
+    assert told(Frozen("net", "net", saved=few)).endswith(
+        "takes so long that too few were timed to say what is saved: 5 pairs were, and 6 would do"
+    )
 
 
 def test_batch_norms_and_tied_weights_are_told():

@@ -71,6 +71,14 @@ def test_activations_are_shown_for_the_examples_chosen(notebook):
     assert "net[0]" in str(answer)
 
 
+def test_activations_take_a_batch_as_the_second_word(notebook):
+    answer, _ = do(notebook, "%activations net (x[:5],y[:5])")
+    named, _ = do(notebook, "%activations net --batch (x[:5],y[:5])")
+    whole, _ = do(notebook, "%activations net")
+    rows = [str(one).partition("\n")[2] for one in (answer, named, whole)]
+    assert rows[0] == rows[1] != rows[2]
+
+
 def test_a_semicolon_silences_and_out_assigns(notebook):
     for magic in ("filters", "activations"):
         answer, said = do(notebook, f"%{magic} net -o kept;")

@@ -77,6 +77,8 @@ def test_the_cell_runs_as_it_is(notebook):
     [
         (f"%%same_as slwo\n{FAST}", "there is no `slwo` here; did you mean `slow`?"),
         (f"%%same_as x\n{FAST}", "`x` is of type Tensor; %%same_as compares two functions"),
+        (f"%%same_as slow(x,y)\n{FAST}",
+         "`slow(x,y)` is of type Tensor; %%same_as compares two functions: %%same_as slow"),
         ("%%same_as slow\nz = 3", "the cell defines no function to compare with `slow`; name one: --new NAME"),
         (f"%%same_as slow --new x\n{FAST}", "`x` is of type Tensor; %%same_as compares two functions"),
         (f"%%same_as slow --new slow\n{FAST}",

@@ -69,8 +69,9 @@ def judge(found: Gradients, name: str = "") -> Finding:
 
 def _held(found: Gradients, name: str) -> str:
     count, of = len(found.tensors), f" of `{name}`" if name else ""
-    what = ("parameter" if found.examples else "input") + ("s" if count != 1 else "")
-    told = f"backward agrees with finite differences in **{count}** {what}{of}"
+    what = ("parameter" if found.examples else "input") + ("s" if count + found.left != 1 else "")
+    many = f"**{count}** of {count + found.left}" if found.left else f"**{count}**"
+    told = f"backward agrees with finite differences in {many} {what}{of}"
     told += f", along a random direction of each and at {found.elements} single elements"
     if found.worst is not None:
         tensors, slope = found.worst

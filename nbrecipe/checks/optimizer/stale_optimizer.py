@@ -37,7 +37,9 @@ def _standing(bench: Bench, seen: Holding) -> Finding:
     name, held = bench.name("optimizer"), seen.held
     if not seen.orphans or not seen.missing:
         if seen.own or not seen.missing:
-            return ok(f"`{name}` holds {len(seen.own)} of {seen.trainable} trainable parameters", own=len(seen.own))
+            beside = f", and {len(seen.own) - seen.training} frozen ones" if len(seen.own) > seen.training else ""
+            told = f"`{name}` holds {seen.training} of {seen.trainable} trainable parameters{beside}"
+            return ok(told, own=len(seen.own))
         return hint(
             f"**none** of the {held} tensors of `{name}` belongs to `{bench.name('model')}`, whose {len(seen.missing)} "
             "trainable parameters are in no optimizer",

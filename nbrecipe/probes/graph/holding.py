@@ -30,6 +30,8 @@ class Holding:
     held: int
     #: names of the model's parameters among them
     own: frozenset[str]
+    #: how many of those are trainable
+    training: int
     #: where parameters are missing: shapes of those that nothing else alive has, no module and no variable
     orphans: tuple[Shape, ...]
     #: number of those that belong to something else: another model, latents, an image
@@ -66,6 +68,7 @@ def holding(bench: Bench) -> Holding:
     return Holding(
         held=len(mine),
         own=own,
+        training=len(own & trainable.keys()),
         orphans=tuple(tuple(p.shape) for p in lost),
         foreign=len(strangers) - len(lost),
         trainable=len(trainable),

@@ -52,9 +52,12 @@ def told(seen: Frozen) -> str:
         return f"What that saves was not measured: {seen.unmeasured}"
     middle, low, high = seen.saved.share
     what = "A step" if seen.saved.optimizer else "A step without an optimizer, as there is none here,"
+    if math.isinf(low):
+        pairs = "1 pair was" if seen.saved.rounds == 1 else f"{seen.saved.rounds} pairs were"
+        return f"{what} takes so long that too few were timed to say what is saved: {pairs}, and 6 would do"
     if not seen.saved.measurable:
-        within = "" if math.isinf(low) else f", between {-high:+.0%} and {-low:+.0%} at 95 %"
-        return f"{what} takes as long as before: no difference that could be measured{within}"
+        within = f"between {-high:+.0%} and {-low:+.0%} at 95 %"
+        return f"{what} takes as long as before: no difference that could be measured, {within}"
     word = "shorter" if middle > 0 else "longer"
     bounds = sorted((abs(low), abs(high)))
     lowest, highest = (f"{bound:.0%}" for bound in bounds)
