@@ -16,8 +16,12 @@ from ..pictures.batch import Images, Series, Table, View
 
 #: sequences and rows that are shown, lines of one sequence, stretches of time, columns
 SERIES, ROWS, LINES, STRETCHES, COLUMNS = 8, 8, 6, 120, 12
+#: columns up to which a table is called by all of their names
+NAMED = 4
 #: steps from which on a row of numbers that change slowly is a sequence
 LONG = 24
+#: whole numbers from which on the digits no longer fit a cell
+HUGE = 10**10
 _RECURRENT = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 _COLUMN_NAMES = ("feature_names", "feature_names_in_", "columns", "features", "feature_cols")
 
@@ -101,7 +105,8 @@ def table(pieces: Sequence[tuple[str, Tensor | list[str]]], size: int, columns: 
     kept = found[:COLUMNS]
     told = f"columns 1 to {COLUMNS} of {len(found)}" if len(found) > COLUMNS else ""
     rows = zip(*(cells for _, cells in kept), strict=True)
-    return Table(", ".join(name for name, _ in pieces), tuple(name for name, _ in kept), tuple(rows), told, size)
+    name = ", ".join(name for name, _ in pieces) if len(pieces) <= NAMED else f"{len(pieces)} columns"
+    return Table(name, tuple(name for name, _ in kept), tuple(rows), told, size)
 
 
 def _columns(
@@ -147,5 +152,5 @@ def _cell(value: Any) -> str:
     if isinstance(value, complex):
         return f"{number(value.real, 3)}{'+' if value.imag >= 0 else '-'}{number(abs(value.imag), 3)}i"
     if not isinstance(value, float):
-        return str(value)
+        return number(float(value), 4) if isinstance(value, int) and abs(value) >= HUGE else str(value)
     return str(int(value)) if value.is_integer() and abs(value) < 1e6 else number(value, 3)

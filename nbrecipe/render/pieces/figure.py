@@ -25,6 +25,10 @@ PIXELS = 100
 SMALL, LARGE = (2.4, 1.15), (5.0, 3.0)
 #: inches that a horizontal bar and its name take for each point of type
 BAR = 0.02
+#: from which on an axis counts in thousands: its numbers would touch
+THOUSANDS = 1e5
+#: inches for the numbers and the name of the axis beneath, and for another line of it
+BENEATH, LINE = 0.42, 0.13
 #: share of the width that the names of bars may take
 NAMES = 0.6
 #: pixels between an axis and what stands beside it
@@ -111,6 +115,8 @@ def _fit(drawn: Figure, ax: Axes, type_size: float) -> None:
         places += [patch.get_width() for patch in ax.patches if isinstance(patch, Rectangle)]
         counted = all(x == x // 1 for x in places)  # there is no layer 1.5, and no half of a row
         ax.locator_params(axis="x", nbins=3, integer=counted)
+        if THOUSANDS <= ax.get_xlim()[1] < 1000 * THOUSANDS:
+            ax.xaxis.set_major_formatter(lambda value, _: f"{value / 1000:g}k" if value else "0")
     bars = {patch.get_y() for patch in ax.patches if isinstance(patch, Rectangle)}
     names = [name for name in ax.get_yticklabels() if any(map(str.isalpha, name.get_text()))]
     if names:
@@ -118,7 +124,7 @@ def _fit(drawn: Figure, ax: Axes, type_size: float) -> None:
         ax.set_yticks(ax.get_yticks(), [_cut(name, room) for name in ax.get_yticklabels()])
     rows = max(len(bars), len(names))
     if rows > 1:
-        drawn.set_figheight(max(drawn.get_figheight(), BAR * type_size * rows))
+        drawn.set_figheight(max(drawn.get_figheight(), BAR * type_size * rows + BENEATH))
     up = ax.yaxis.label
     beside = max((tick.get_window_extent().width for tick in ax.get_yticklabels()), default=0.0)
     _name_axes(drawn, ax, beside + AIR + up.get_window_extent().width)
@@ -132,6 +138,7 @@ def _name_axes(drawn: Figure, ax: Axes, beside: float) -> None:
     below = 2 * AIR + 2 * across.get_window_extent().height
     _break(across, across.get_window_extent().width, drawn.bbox.width)
     _break(up, up.get_window_extent().height, drawn.bbox.height - below)
+    drawn.set_figheight(drawn.get_figheight() + LINE * across.get_text().count("\n"))
     if across.get_window_extent().width > drawn.bbox.width - beside:
         ax.set_xlabel(across.get_text(), loc="right")
 
