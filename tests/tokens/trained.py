@@ -24,7 +24,17 @@ QUIET = {"show_progress": False}
 SPECIAL = ["[UNK]", "[CLS]", "[SEP]", "[PAD]", "[MASK]"]
 
 
-@cache
+def fresh(train):
+    """Trained once; every call gives an object of its own, so that what one test sets no other sees."""
+
+    @cache
+    def held(*given):
+        return train(*given).to_str()
+
+    return lambda *given: Library.from_str(held(*given))
+
+
+@fresh
 def word_piece():
     """As BERT has it: lower case, no accents, words at their start and within."""
     made = Library(models.WordPiece(unk_token="[UNK]"))
@@ -37,7 +47,7 @@ def word_piece():
     return made
 
 
-@cache
+@fresh
 def byte_level(prefix=False):
     """As GPT-2 has it: pairs of bytes, nothing unknown, one special token."""
     made = Library(models.BPE())
@@ -49,7 +59,7 @@ def byte_level(prefix=False):
     return made
 
 
-@cache
+@fresh
 def bpe():
     """Pairs of characters, with unknown ones."""
     made = Library(models.BPE(unk_token="<unk>"))
@@ -58,7 +68,7 @@ def bpe():
     return made
 
 
-@cache
+@fresh
 def fallback():
     """As Llama has it: "▁" for spaces, and bytes for what is in no token."""
     names = [f"<0x{byte:02X}>" for byte in range(256)]
@@ -78,7 +88,7 @@ def fallback():
     return made
 
 
-@cache
+@fresh
 def unigram():
     """As T5 and XLM-R have it: "▁", pieces by their likelihood, NFKC."""
     made = Library(models.Unigram())
@@ -92,7 +102,6 @@ def unigram():
     return made
 
 
-@cache
 def fast(kind="word_piece"):
     """One of those behind the face of transformers."""
     made = Library.from_str({"word_piece": word_piece, "byte_level": byte_level}[kind]().to_str())
@@ -140,7 +149,6 @@ class Letters(transformers.PreTrainedTokenizer):
         return [1, *([0] * len(token_ids_0)), 1]
 
 
-@cache
 def slow():
     return Letters()
 
