@@ -28,8 +28,9 @@ from ...tokens import Tokenizer, open_tokenizer
 
 check = Check(__name__, tip="outputs of the tokenizer", cost="scan")
 
-#: share of rows that all rows are, but for odd ones; share from which on some rows differ from the others
-ALL, SOME = 0.9, 0.02
+#: share of rows that all rows are, but for odd ones; share from which on some rows differ from the others; and share
+#: that rows cut from a long text do not reach by chance, for the start of a text is rare in it
+ALL, SOME, BEYOND = 0.9, 0.02, 0.2
 #: rows from which on "all" and "none" say something
 FEWEST = 8
 STARTS, STOPS = ("begin", "classify"), ("end", "separate")
@@ -162,7 +163,7 @@ def _unlike(rows: Rows, tokenizer: Tokenizer, known: dict[str, int]) -> Finding 
     for role, i in known.items():
         end, word = ("first", "begin") if role in STARTS else ("last", "end")
         share = rows.share(end, i)
-        if not SOME <= share <= 1 - SOME:
+        if not BEYOND <= share <= 1 - SOME:
             continue
         lack = (rows.first if end == "first" else rows.last)[:, 0] != i
         cut = end == "last" and bool(rows.longest[lack].all())
