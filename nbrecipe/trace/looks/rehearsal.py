@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -23,7 +24,7 @@ from ...tokens import Tokenizer, open_tokenizer
 from ..measures.facts import tensors
 from ..measures.scores import reading_of
 from ..record.series import thin
-from .asked import Asked, Output, classes_last, given, unfit, where
+from .asked import Asked, Output, classes_last, cut_like, given, unfit, where
 from .writing import Writing, writes
 
 if TYPE_CHECKING:
@@ -93,8 +94,11 @@ class Rehearsal:
     ) -> None:
         made = asked.made[place.index]
         if self._probe is not None:
+            ahead = self._is_next_token(asked, target, options)
             asked, target = given(asked, self._probe, target)
-        ids = next((t for t in tensors([asked.args, asked.kwargs]) if t.ndim == 2 and not t.is_floating_point()), None)
+            width = next((t.shape[1] for t in _ids(asked)), 0)
+            target = cut_like(place, target, ahead) if target.ndim == 2 and target.shape[1] == width else target
+        ids = next(_ids(asked), None)
         self._predictions = reading_of(name, target.detach().clone(), output, ids, options)
         if self._predictions is None:
             return
@@ -106,7 +110,7 @@ class Rehearsal:
         module = module.module if isinstance(module, (nn.parallel.DistributedDataParallel, nn.DataParallel)) else module
         keep = lambda leaf: leaf.detach().clone() if isinstance(leaf, Tensor) else leaf  # noqa: E731
         self._asked = Asked(module, apply(asked.args, keep), apply(asked.kwargs, keep), ())
-        self._output = place if self._probe is None else Output(place.index, None)
+        self._output = place if self._probe is None else replace(place, view=None)
         self._watcher.deaf = True
         try:
             self._copy = _copied(module)
@@ -125,12 +129,17 @@ class Rehearsal:
         if predictions.kind is Kind.TOKENS and self._probe is not None:
             self._begin_writing(target, options)
 
+    @staticmethod
+    def _is_next_token(asked: Asked, target: Tensor, options: Mapping[str, Any]) -> bool:
+        ignored = int(options.get("ignore_index", -100))
+        return any(writes(ids, target, ignored) is not None for ids in _ids(asked))
+
     def _begin_writing(self, target: Tensor, options: Mapping[str, Any]) -> None:
         """A language model also writes on by itself, as a person would try it."""
         assert self._asked is not None
         assert self._film is not None
         asked, ignored = self._asked, int(options.get("ignore_index", -100))
-        for ids in (t for t in tensors([asked.args, asked.kwargs]) if t.ndim == 2 and not t.is_floating_point()):
+        for ids in _ids(asked):
             text = writes(ids, target, ignored)
             if text is None:
                 continue
@@ -229,6 +238,11 @@ class Rehearsal:
         torch.set_grad_enabled(False)  # put back by the guard around
         with torch.autocast(kind, dtype, enabled=enabled):
             return self._copy(*args, **kwargs)
+
+
+def _ids(asked: Asked) -> Iterator[Tensor]:
+    """What may be rows of token ids among the inputs of a call."""
+    return (t for t in tensors([asked.args, asked.kwargs]) if t.ndim == 2 and not t.is_floating_point())
 
 
 def _opened(given: Any) -> Tokenizer | None:

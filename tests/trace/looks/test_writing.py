@@ -154,3 +154,30 @@ def test_labels_that_the_model_shifts_itself_are_shifted_for_the_batch_given_too
     film = watcher.trace.film
     assert (film.targets[:, :-1] == chosen[:, 1:].numpy()).all()
     assert film.written.texts[-1] == film.written.targets
+
+
+def test_a_loop_that_cuts_scores_and_labels_itself_is_followed_on_a_batch_of_another_size():
+    torch.manual_seed(0)
+    net = Net()
+    opt = torch.optim.Adam(net.parameters(), 1e-2)
+    chosen = rows(3)
+    with watch({}, probe={"ids": chosen, "labels": chosen}) as watcher:
+        for step in range(60):
+            batch = rows(32, 7 * step % 100)
+            scores = net(batch)[:, :-1].transpose(1, 2)
+            opt.zero_grad()
+            functional.cross_entropy(scores, batch[:, 1:]).backward()
+            opt.step()
+    film = watcher.trace.film
+    assert (film.targets == chosen[:, 1:].numpy()).all()
+    assert (film.guesses[-1] == film.targets).mean() > 0.8
+    assert film.written.texts[-1] == film.written.targets
+
+
+def test_a_batch_without_an_input_of_the_model_is_said():
+    net = Net()
+    with watch({}, probe={"one": rows(2), "two": rows(2), "labels": rows(2)}) as watcher:
+        batch = rows(4)
+        functional.cross_entropy(net(batch[:, :-1]).flatten(0, 1), batch[:, 1:].flatten()).backward()
+    (note,) = [note for note in watcher.trace.notes if "predictions" in note]
+    assert "the batch given has one, two, labels, none of them an input of the model" in note
