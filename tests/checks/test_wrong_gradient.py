@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import healthy
 import pytest
 import torch
@@ -255,3 +257,24 @@ def test_a_net_that_knows_its_rows_by_heart_has_gradients_too_small_to_measure()
     given = toys.bench(net, x, y, nn.CrossEntropyLoss())
     assert F.cross_entropy(net(x), y).item() < 1e-6
     assert run(wrong_gradient.check, given).verdict is Verdict.OK
+
+
+class Spectral(nn.Module):
+    """Multiplies the spectrum of a row by complex weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.randn(11, dtype=torch.cfloat, generator=toys.seeded()))
+        self.head = nn.Linear(20, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        out: torch.Tensor = self.head(torch.fft.irfft(torch.fft.rfft(x) * self.weights, n=20))
+        return out
+
+
+def test_complex_weights_keep_their_imaginary_part():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        seen = audit_model(toys.classify(Spectral()))
+    assert [one.name for one in seen.tensors] == ["net.head.weight", "net.head.bias"]
+    assert (seen.wrong, seen.left, seen.precision) == ((), 1, "float64")

@@ -6,6 +6,7 @@ from torch import nn
 
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench
+from nbrecipe.probes.passes.activity import activity
 from nbrecipe.probes.weights.filters import filters, state_of
 from nbrecipe.probes.weights.first_layer import examples, first_layers
 
@@ -222,3 +223,21 @@ def test_a_tokenizer_of_another_table_names_no_row():
     given = given.replace(batch=(torch.tensor([[1, 2, 2]]), torch.zeros(1).long()))
     with given.untouched():
         assert filters(given).shown.layers[0].names[:4] == ("a", "b", "c", "3")
+
+
+def test_a_graph_that_cannot_be_cut_is_read_whole():
+    class Graph(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first = nn.Linear(12, 16)
+            self.register_buffer("edges", torch.eye(40))
+
+        def forward(self, x):
+            return self.edges @ self.first(x)
+
+    given = bench(Graph(), torch.randn(40, 12))
+    (layer,) = first_layers(given)
+    assert layer.path == "first"
+    assert activity(given).size == 40
+    with pytest.raises(BadInput, match="whose input is \\(8, 12\\) float32"):
+        first_layers(bench(Graph(), torch.randn(8, 12)))

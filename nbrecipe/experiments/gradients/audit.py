@@ -69,7 +69,7 @@ def audit_function(function: Callable[..., Any], inputs: Any, *, budget: float =
     """The gradient of a random projection of a function's outputs, for its inputs of floats and parameters."""
     args = inputs if isinstance(inputs, tuple) else (inputs,)
     with guard.Untouched([function]), _wide(torch.float64):
-        held = copy.deepcopy(function).double() if isinstance(function, nn.Module) else function
+        held = _widen(copy.deepcopy(function), torch.float64) if isinstance(function, nn.Module) else function
         leaves = batches.apply(args, lambda item: _leaf(item) if isinstance(item, Tensor) else item)
         named = [
             (f"input {number}" if len(args) > 1 else "the input", item)
@@ -112,7 +112,7 @@ class _Audit:
         if kind is not None:
             for owner in (net, loss_fn):
                 if isinstance(owner, nn.Module):
-                    owner.to(kind)
+                    _widen(owner, kind)
         self.feed = self._fed(EXAMPLES)
 
     def run(self, budget: float, points: int) -> Gradients:
@@ -152,7 +152,7 @@ class _Audit:
             if not isinstance(item, Tensor):
                 return item
             item = item.detach().clone()
-            return item.to(kind) if kind is not None and item.is_floating_point() else item
+            return item if kind is None else _widened(item, kind)
 
         return batches.feed(self.net, batches.apply(batch, own), self.loss_fn)
 
@@ -250,6 +250,19 @@ def _look(ruler: Ruler, pairs: list[Any], budget: float, took: float, points: in
     except KeyboardInterrupt:
         return seen, "user"
     return seen, ""
+
+
+def _widen(module: nn.Module, kind: torch.dtype) -> nn.Module:
+    """Move a copy to another precision: `to` would cut complex weights to their real part."""
+    module._apply(lambda tensor: _widened(tensor, kind))  # type: ignore[no-untyped-call]
+    return module
+
+
+def _widened(item: Tensor, kind: torch.dtype) -> Tensor:
+    """The same numbers in another precision; complex ones stay complex."""
+    if item.is_complex():
+        return item.to(kind.to_complex())
+    return item.to(kind) if item.is_floating_point() else item
 
 
 def _leaf(item: Tensor) -> Tensor:

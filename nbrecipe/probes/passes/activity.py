@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from ... import batches
+from ...batches import BadInput
 from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...pictures.activations import Activations, Layer
@@ -62,9 +63,18 @@ class Activity:
 
         Run it inside `bench.untouched()`. Raises BadInput for lazy layers and a forward pass that fails.
         """
+        some, whole = examples(bench), bench.get("batch")
+        try:
+            return self._seen(bench, some)
+        except BadInput:
+            if some is whole:
+                raise
+            return self._seen(bench, whole)  # a graph, an episode: a part cannot be fed
+
+    def _seen(self, bench: Bench, batch: Any) -> tuple[Activations, Signal]:
         model = plain(bench.get("model"))
         refuse_lazy(model)
-        fed = batches.feed(model, examples(bench), bench.loss_fn)
+        fed = batches.feed(model, batch, bench.loss_fn)
         rows = tuple(row for row in self.chosen if row < fed.size) or (0,)
         images, own = images_of(fed.args, fed.kwargs, fed.size, rows)
         watch = Watch(model, fed.size, rows, own)

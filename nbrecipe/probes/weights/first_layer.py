@@ -17,6 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from ... import batches
+from ...batches import BadInput
 from ...batches.models import eagerly, plain
 from ...bench import Bench
 from ...task.refusal import failed_forward, refuse_lazy
@@ -80,7 +81,12 @@ def first_layers_as(bench: Bench, shape: tuple[int, ...]) -> tuple[FirstLayer, .
     model, whole = plain(bench.get("model")), bench.get("batch")
     refuse_lazy(model)
     size = batches.batch_size(whole)
-    found = _read(bench, model, batches.take(whole, min(size, FINDING)), shape, None)
+    try:
+        found = _read(bench, model, batches.take(whole, min(size, FINDING)), shape, None)
+    except BadInput:
+        if size <= FINDING:
+            raise
+        return _read(bench, model, whole, shape, None)  # a graph, an episode: a part cannot be fed
     if size <= FINDING or not found:
         return found
     return _read(bench, model, batches.take(whole, min(size, EXAMPLES)), shape, len(found))
