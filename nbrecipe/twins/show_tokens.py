@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,7 +20,7 @@ from ..bench import Bench
 from ..pictures.tokens import Line, Tokens, Voice
 from ..registry import all_checks
 from ..render.text import html as drawn
-from ..render.text import words
+from ..render.text import still, words
 from ..scan.sources.source import Source
 from ..scan.text import held
 from ..scan.text.id_reading import id_column, id_scan
@@ -29,6 +29,9 @@ from ..scan.text.reading import TextScan, text_scan
 from ..tokens import Tokenizer, open_tokenizer
 from ..verbs import Shown
 from . import token_numbers, token_rows, token_texts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 UNCHANGED = "your tokenizer and your data are as they were"
 #: what is called now and then with the name of the data, the rows read and the rows in all, where that is known
@@ -56,6 +59,10 @@ class ShownTokens(Shown):
     def picture(self) -> bytes | None:
         """The lengths as a still picture; None where there is nothing to draw."""
         return drawn.png(self.shown)
+
+    def plot(self) -> Figure | None:
+        """The same as a figure."""
+        return still.figure(self.shown)
 
 
 def show_tokens(

@@ -258,6 +258,7 @@ def test_a_report_and_a_page_are_written(tmp_path):
     assert page.startswith("<!doctype html>")
     assert json.loads(answer.save_json(tmp_path / "tokens.json").read_text())
     assert answer.picture().startswith(b"\x89PNG")
+    assert answer.plot().axes
 
 
 @pytest.mark.parametrize(

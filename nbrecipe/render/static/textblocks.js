@@ -5,7 +5,7 @@ export const MARKS = {
 };
 export const IGNORED = -100;
 // spans of a text that is drawn whole; of a longer one those of a block, and those after which one ends at the next space
-const WHOLE = 600, MOST = 240, ENOUGH = 150;
+const WHOLE = 400, MOST = 240, ENOUGH = 150;
 
 const summed = (counts) => {
   let sum = 0;
