@@ -219,5 +219,23 @@ def test_an_end_token_that_is_called_unknown_too_is_none():
     assert found(Bench(train_data=rows, tokenizer=tokenizer)).verdict is Verdict.OK
 
 
+def test_letters_that_are_left_out_are_a_hint_and_never_a_fault_alone():
+    letters = {"<unk>": 0} | {letter: i for i, letter in enumerate("abcdefghijklmnopqrstuvwxyz", 1)}
+    assert found(Bench(train_data=texts(), val_data=texts(seed=1), tokenizer=letters)).verdict is Verdict.HINT
+
+
+def test_sentence_pieces_of_another_script_are_a_fault(tmp_path):
+    import sentencepiece
+
+    (tmp_path / "said.txt").write_text("\n".join(texts(400)))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(tmp_path / "said.txt"), model_prefix=str(tmp_path / "m"), vocab_size=60, minloglevel=2
+    )
+    tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(tmp_path / "m.model"))
+    assert found(Bench(train_data=texts(), tokenizer=tokenizer)).verdict is Verdict.OK
+    other = ["это был очень хороший номер у моря"] * 200
+    assert found(Bench(train_data=other, tokenizer=tokenizer)).verdict is Verdict.BAD
+
+
 def test_few_tokens_are_not_judged():
     assert found(Bench(train_data=texts(3), tokenizer=table(WORDS[:2]))).verdict is Verdict.SKIPPED

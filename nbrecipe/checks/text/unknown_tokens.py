@@ -84,16 +84,17 @@ def _nothing(tokenizer: Tokenizer | None, ids: list[IdScan | None]) -> Finding:
 
 
 def _judged(seen: Share, val: Share | None, texts: TextScan | None, tokenizer: Tokenizer | None) -> Finding:
-    words = _counts_words(tokenizer)
+    unit = _unit(tokenizer)
     numbers: dict[str, Any] = {"unknown": seen.unknown, "tokens": seen.tokens, "share": seen.share}
     told = f"**{number(100 * seen.share, 3)} %** of the {seen.tokens} tokens of `{seen.name}` are unknown{_most(texts)}"
-    limit = MOST if words else MANY
+    limit = MANY if unit == "pieces" else MOST
     if seen.share >= limit:
-        certain = not words or (val is not None and val.share >= limit)  # words may be dropped on purpose in training
+        # words may be dropped on purpose in training
+        certain = unit == "pieces" or (val is not None and val.share >= limit)
         why = "most of what the model reads is one and the same token" if seen.share >= MOST else ""
         return (bad if certain else hint)(told, fix=FIX, why=why, **numbers)
-    if seen.share >= (WORDS if words else PIECES):
-        usual = "words that are rare are often left out, seldom more than one in ten" if words else ""
+    if seen.share >= (WORDS if unit == "words" else PIECES):
+        usual = "words that are rare are often left out, seldom more than one in ten" if unit == "words" else ""
         return hint(told, fix="Look at the words that are unknown.", why=usual, **numbers)
     fallen = texts.part.fallen.total / max(texts.part.own.total, 1) if texts is not None else 0.0
     if fallen >= BYTES:
@@ -137,7 +138,7 @@ def _of_case(texts: TextScan, shares: list[Share | None]) -> Finding | None:
         return None
     train = shares[0]
     reached = train is not None and train.share >= share / 2 and train.share >= PIECES
-    least = WORDS if _counts_words(texts.tokenizer) else PIECES
+    least = WORDS if _unit(texts.tokenizer) == "words" else PIECES
     return (bad if reached and share >= least else hint)(
         f"**{number(100 * before, 3)} %** of the tokens of `{texts.name}` are unknown, and "
         f"{number(100 * after, 2)} % in lower case{_most(texts)}",
@@ -175,12 +176,14 @@ def _most(texts: TextScan | None) -> str:
     return f", most often {', '.join(f'`{word}` ({count} times)' for word, count in found)}" if found else ""
 
 
-def _counts_words(tokenizer: Tokenizer | None) -> bool:
-    """Whether tokens are whole words, of which every vocabulary lacks some."""
-    if tokenizer is None:
-        return True
+def _unit(tokenizer: Tokenizer | None) -> str:
+    """What a token is: "words", of which every vocabulary lacks some, "characters", or a library's "pieces"."""
+    if tokenizer is None or "words" in tokenizer.kind:
+        return "words"
     model = getattr(getattr(tokenizer.given, "backend_tokenizer", tokenizer.given), "model", None)
-    return "words" in tokenizer.kind or type(model).__name__ == "WordLevel" or model is None
+    if type(model).__name__ in ("BPE", "WordPiece", "Unigram") or tokenizer.kind == "SentencePiece":
+        return "pieces"
+    return "characters" if "characters" in tokenizer.kind else "words"
 
 
 def _scanned(bench: Bench, measure: Any) -> Any:
