@@ -60,8 +60,11 @@ def _number(held: Any) -> int | None:
     return int(held) if whole and held >= 0 else None
 
 
-def kept_specials(given: Any, pieces: Mapping[int, str]) -> Specials:
-    """The special ids of an object: those that it keeps, else by how the pieces of its table are written."""
+def kept_specials(given: Any, pieces: Mapping[int, str], table: Any = None) -> Specials:
+    """The special ids of an object: those that it keeps, else by how the pieces of its table are written.
+
+    What a table gives for words that it does not have, as a `defaultdict` does, is for unknown ones.
+    """
     every = {i: piece for i, piece in pieces.items() if SPECIAL.fullmatch(piece)}
     named: dict[str, int] = {}
     for i, piece in every.items():
@@ -72,6 +75,9 @@ def kept_specials(given: Any, pieces: Mapping[int, str]) -> Specials:
     more = getattr(given, "all_special_ids", None)
     held = {int(i) for i in more} if isinstance(more, (list, tuple, set, frozenset)) else set()
     named |= own
+    other = _number(getattr(table, "default_factory", None) or getattr(given, "get_default_index", None))
+    if other is not None and "unknown" not in named and other in pieces:
+        named["unknown"] = other
     return Specials(**named, every=frozenset({*every, *own.values(), *held}))
 
 

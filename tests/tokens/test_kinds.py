@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 from types import SimpleNamespace
 
 import numpy as np
@@ -290,6 +290,17 @@ def test_objects_that_keep_a_table_are_read_by_it(given):
     assert tokenizer.batch(["the old net"]).values.tolist() == [2, 0, 3]
     assert (tokenizer.size, tokenizer.specials.unknown, tokenizer.specials.padding) == (4, 0, 1)
     assert [tokenizer.piece(i) for i in range(4)] == ["<unk>", "<pad>", "the", "net"]
+
+
+def test_what_a_table_gives_for_other_words_is_for_unknown_ones():
+    table = defaultdict(lambda: 1, {"<pad>": 0, "other": 1, "the": 2})
+    for given in (table, SimpleNamespace(stoi=table), (str.split, table)):
+        tokenizer = open_tokenizer(given)
+        assert tokenizer.batch(["the net"]).values.tolist() == [2, 1]
+        assert tokenizer.specials.unknown == 1
+    assert len(table) == 3, "and the table has grown by none"
+    grows = defaultdict(lambda: len(grows), {"the": 0})
+    assert open_tokenizer(grows).specials.unknown is None
 
 
 def test_a_workshop_tokenizer_is_read_whole():

@@ -29,10 +29,10 @@ class Functions(Tokenizer):
 
     def __init__(self, given: Any, name: str = "the tokenizer") -> None:
         super().__init__(given, name)
-        self._encode, self._decode, table = _parts(given)
+        self._encode, self._decode, self._table = _parts(given)
         self.kind = f"`{type(given).__name__}`" if _method(given, (*ENCODE, *SPLIT)) else "a function"
-        self.ids_of, self.pieces = both_ways(table) if table is not None else ({}, {})
-        self._numbered = table is None
+        self.ids_of, self.pieces = both_ways(self._table) if self._table is not None else ({}, {})
+        self._numbered = self._table is None
         self._words = False  # whether words were seen, not ids
         self._spaces = any(piece.isspace() for piece in self.ids_of)  # white space has entries of its own
         self.decodes = self._decode is not None or bool(self.pieces)
@@ -50,7 +50,7 @@ class Functions(Tokenizer):
 
     @cached_property
     def specials(self) -> Specials:
-        return kept_specials(self.given, {} if self._numbered else self.pieces)
+        return kept_specials(self.given, {} if self._numbered else self.pieces, self._table)
 
     def batch(self, texts: Sequence[str], special: bool = True) -> Ids:
         try:

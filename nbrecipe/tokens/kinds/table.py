@@ -21,7 +21,8 @@ class Table(Tokenizer):
 
     def __init__(self, given: Mapping[Any, Any] | Sequence[str] | Any, name: str = "the tokenizer") -> None:
         super().__init__(given, name)
-        self.ids_of, self.pieces = both_ways(given if is_table(given) else kept_table(given))
+        self._table = given if is_table(given) else kept_table(given)
+        self.ids_of, self.pieces = both_ways(self._table)
         plain = [piece for piece in self.ids_of if not SPECIAL.fullmatch(piece)]
         self.letters = bool(plain) and all(len(piece) == 1 for piece in plain)
         self.kind = f"a table of {'characters' if self.letters else 'words'}"
@@ -40,7 +41,7 @@ class Table(Tokenizer):
 
     @cached_property
     def specials(self) -> Specials:
-        return kept_specials(self.given, self.pieces)
+        return kept_specials(self.given, self.pieces, self._table)
 
     def batch(self, texts: Sequence[str], special: bool = True) -> Ids:
         if not self.letters:
