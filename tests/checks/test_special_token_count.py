@@ -126,3 +126,16 @@ def test_texts_of_a_language_model_that_never_end_are_a_hint():
 
 def test_without_a_tokenizer_it_is_skipped():
     assert found(Bench(train_data=rows(ids("bert")[1]))).verdict is Verdict.SKIPPED
+
+
+def test_rows_filled_up_with_their_end_are_no_ends_twice():
+    """A table says nothing of padding; rows of any length are filled up to one with the token that ends them."""
+    letters = ["<|end|>", *"abcdefgh"]
+    lengths = [5 + i % 7 for i in range(60)]
+    filled = [[1 + (i + k) % 8 for k in range(length)] + [0] * (14 - length) for i, length in enumerate(lengths)]
+    masked = [[k if k else -100 for k in row] for row in filled]
+    data = [{"input_ids": row, "labels": target} for row, target in zip(filled, masked, strict=True)]
+    assert found(Bench(train_data=data, tokenizer=letters)).verdict is not Verdict.BAD
+    message = found(Bench(train_data=data, tokenizer=letters)).message
+    assert "twice" not in message
+    assert "no row ends" not in message

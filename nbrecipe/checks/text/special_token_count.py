@@ -45,6 +45,8 @@ class Rows:
     #: the first and the last two tokens of each; -1 where there is none
     first: np.ndarray[Any, Any]
     last: np.ndarray[Any, Any]
+    #: how often the last token of each stands there, one after the other
+    runs: np.ndarray[Any, Any]
     #: whether each is as long as the longest
     longest: np.ndarray[Any, Any]
     #: whether rows are cut from one long text: all of one length, and none padded
@@ -94,18 +96,19 @@ def _most(values: np.ndarray[Any, Any], tokenizer: Tokenizer) -> str:
 
 def _rows(scan: IdScan) -> Rows:
     block = scan.part.sample.block().columns
-    firsts, lasts, widths = [], [], []
+    firsts, lasts, widths, runs = [], [], [], []
     for ids, real in zip(block.get("ids", []), block.get("real", []), strict=True):
         own = ids[real]
         if len(own):
             firsts.append([own[0], own[1] if len(own) > 1 else -1])
             lasts.append([own[-1], own[-2] if len(own) > 1 else -1])
             widths.append(len(own))
+            runs.append(int(np.argmax(np.append(own[::-1] != own[-1], True))))
     lengths = np.array(widths)
     packed = len(widths) > 1 and bool((lengths == lengths[0]).all()) and scan.padded == 0
     causal = max(scan.part.same, scan.part.following) >= 0.99 * max(scan.part.targets.total, 1) and bool(scan.labels)
     ends = (np.array(firsts).reshape(-1, 2), np.array(lasts).reshape(-1, 2))
-    return Rows(scan.name, len(widths), *ends, lengths == lengths.max(initial=0), packed, causal)
+    return Rows(scan.name, len(widths), *ends, np.array(runs), lengths == lengths.max(initial=0), packed, causal)
 
 
 def _doubled(rows: Rows, tokenizer: Tokenizer, known: dict[str, int], scan: IdScan) -> Finding | None:
@@ -113,7 +116,7 @@ def _doubled(rows: Rows, tokenizer: Tokenizer, known: dict[str, int], scan: IdSc
     for roles, ends, word in ((STARTS, rows.first, "begin"), (STOPS, rows.last, "end")):
         for role in roles:
             i = known.get(role)
-            if i is None or (i == scan.roles.padding and not scan.mask):
+            if i is None or _may_fill(rows, i, scan, word):
                 continue  # the second one may be padding
             both = (ends[:, 0] == i) & (ends[:, 1] == i)
             share = float(both.mean())
@@ -130,6 +133,13 @@ def _doubled(rows: Rows, tokenizer: Tokenizer, known: dict[str, int], scan: IdSc
                 share=share,
             )
     return None
+
+
+def _may_fill(rows: Rows, i: int, scan: IdScan, word: str) -> bool:
+    """Whether rows may be filled up with a token: it is that of padding, or stands at ends in runs of any length."""
+    if scan.mask:
+        return False
+    return i == scan.roles.padding or (word == "end" and bool((rows.runs[rows.last[:, 0] == i] > 2).any()))
 
 
 def _puts_both(tokenizer: Tokenizer, i: int, word: str) -> bool:
@@ -189,7 +199,9 @@ def _missing(rows: Rows, tokenizer: Tokenizer, known: dict[str, int], scan: IdSc
                 id=i[0],
             )
     end_id = known.get("end")
-    if end_id is not None and rows.causal and scan.part.ids.of(end_id) == 0 and not rows.longest.all():
+    if end_id is None or (scan.padded > 0 and _may_fill(rows, end_id, scan, "end")):
+        return None
+    if rows.causal and scan.part.ids.of(end_id) == 0 and not rows.longest.all():
         return hint(
             f"no row ends with `{_piece(tokenizer, end_id)}` (id {end_id}): the model does not learn to end a text",
             fix="Add the end token to each text before it is encoded.",
