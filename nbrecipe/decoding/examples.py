@@ -93,7 +93,7 @@ def _of(name: str, values: Any, kind: str, scale: Scale | None, speller: Speller
         rows = tuple((Token(_cut(str(text)), "text"),) for text in values)
         yield Texts(name, rows, "", len(rows))
     elif kind == "tokens" and speller is not None:
-        ids = [torch.as_tensor(np.asarray(row)).reshape(1, -1) for row in values]
+        ids = [torch.as_tensor(np.require(row, requirements="W")).reshape(1, -1) for row in values]
         yield Texts(name, tuple(speller.rows(row)[0] for row in ids), "", len(ids))
     elif kind == "sequence":
         tensor = tensor_of(values)
@@ -105,12 +105,12 @@ def _of(name: str, values: Any, kind: str, scale: Scale | None, speller: Speller
 def images_of(values: Any) -> Tensor | list[Tensor] | None:
     """(N, C, H, W), or a list of (C, H, W)."""
     if isinstance(values, np.ndarray):
-        whole = torch.as_tensor(values)
+        whole = torch.as_tensor(np.require(values, requirements="W"))
         if whole.ndim == 2:
             side = round(whole.shape[1] ** 0.5)
             whole = whole.reshape(-1, side, side)
         return pixels.as_images(whole[:, None] if whole.ndim == 3 else whole)
-    given = [torch.as_tensor(np.asarray(value)) for value in values]
+    given = [torch.as_tensor(np.require(value, requirements="W")) for value in values]
     found = [pixels.as_images(one[None, None] if one.ndim == 2 else one[None]) for one in given]
     images = [one[0] for one in found if one is not None]
     if len(images) < len(found):
@@ -123,7 +123,7 @@ def tensor_of(values: Any) -> Tensor | None:
     """An array of numbers, or a list of arrays of one shape."""
     try:
         whole = np.stack([np.asarray(v) for v in values]) if isinstance(values, list) else values
-        return torch.as_tensor(whole) if whole.dtype.kind in "biufc" else None
+        return torch.as_tensor(np.require(whole, requirements="W")) if whole.dtype.kind in "biufc" else None
     except ValueError:
         return None
 

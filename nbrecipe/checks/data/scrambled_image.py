@@ -77,7 +77,7 @@ def _of_rows(read: Scan) -> Iterator[tuple[str, Tensor]]:
     for name, kind in read.plan.inputs.items():
         values = block.columns.get(name)
         if kind is Kind.IMAGE and isinstance(values, np.ndarray) and values.ndim == 4 and values.dtype.kind in "iuf":
-            image = pixels.as_images(torch.as_tensor(np.ascontiguousarray(values[:IMAGES])))
+            image = pixels.as_images(torch.as_tensor(np.require(values[:IMAGES], requirements=["C", "W"])))
             if image is not None and image.shape[1] in pixels.COLOURS and values.shape[1] == image.shape[1]:
                 yield name, image
 

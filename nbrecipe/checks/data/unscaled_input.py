@@ -84,7 +84,7 @@ def _of_rows(bench: Bench, read: Scan) -> Finding:
     ready = isinstance(given, (DataLoader, Dataset))
     block = read.part.sample.block()
     inputs = [
-        (column, torch.as_tensor(values[:FEW]).float())
+        (column, torch.as_tensor(np.require(values[:FEW], requirements="W")).float())
         for column, kind in read.plan.inputs.items()
         if kind in (Kind.IMAGE, Kind.TABLE) and isinstance(values := block.columns.get(column), np.ndarray)
         and values.dtype.kind == "f" and values.size

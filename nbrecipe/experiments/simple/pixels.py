@@ -13,7 +13,7 @@ from ...scan.columns.kinds import COLOURS
 
 def channels_first(images: np.ndarray[Any, Any]) -> Tensor:
     """(N, C, H, W) float32 of (N, H, W), (N, H, W, C) or (N, C, H, W)."""
-    pixels = torch.from_numpy(np.ascontiguousarray(images, dtype=np.float32))
+    pixels = torch.from_numpy(np.require(images, np.float32, ["C", "W"]))
     if pixels.ndim == 3:
         return pixels[:, None]
     last = pixels.shape[1] not in COLOURS or (pixels.shape[3] in COLOURS and pixels.shape[2] > pixels.shape[3])

@@ -76,7 +76,7 @@ class Cards:
         if self.kind == "image":
             drawn, mask = self._drawn(example, whole)
         elif self.kind == "text":
-            text = _cut(str(value), whole)
+            text = _cut(str(value), whole) if value is not None else "missing"
         elif self.kind == "tokens":
             text = _cut(self._spelled(value, whole), whole)
         elif self.kind == "sequence":
@@ -110,6 +110,8 @@ class Cards:
         if self._label is None or self._label not in example:
             return ""
         value = example[self._label]
+        if value is None or (isinstance(value, (float, np.floating)) and value != value):
+            return "no label"
         one = tensor_of(np.asarray(value)[None]) if not isinstance(value, (str, dict, list)) else None
         words = captions(one if one is not None else [value], 1, self._names, 1)
         return words[0] if words else ""
@@ -148,7 +150,8 @@ class Cards:
             if name == self.shown or name not in example or len(found) >= most:
                 continue
             if kind == "text":
-                found.append((name, _cut(str(example[name]), most > CELLS)))
+                told = example[name]
+                found.append((name, "missing" if told is None else _cut(str(told), most > CELLS)))
             elif kind in ("number", "table", "flags"):
                 flat = np.asarray(example[name]).reshape(-1)[: most - len(found)]
                 several = np.size(example[name]) > 1
@@ -180,6 +183,8 @@ def _flows(name: str, like: Sequence[Example]) -> bool:
 
 def _line(value: Any) -> np.ndarray | None:
     steps = np.asarray(value)
+    if steps.ndim == 2 and 8 * steps.shape[0] < steps.shape[1]:  # the channels come first
+        steps = steps.T
     given = tensor_of((steps[:, None] if steps.ndim == 1 else steps)[None])
     shown = None if given is None else plotted.series("", given.float(), 1)
     return None if shown is None else shown.values[0]

@@ -102,7 +102,7 @@ def _table(shown: Inspection) -> tuple[list[str], list[list[str]]]:
 
 
 def _varying(shown: Inspection) -> list[Axis]:
-    return [axis for axis in shown.axes if axis.outermost or any(axis.missing)]
+    return [axis for axis in shown.axes if axis.outermost or any(axis.missing) or axis.low[0] is None]
 
 
 def _notes(shown: Inspection) -> list[str]:

@@ -147,9 +147,21 @@ def _length(values: Values) -> Table:
 
 
 def _sequence(values: Values) -> Table:
-    rows = [(float(np.shape(v)[0]), float(np.mean(v)), float(np.std(v))) if np.size(v) else (0.0, np.nan, np.nan)
+    if isinstance(values, np.ndarray) and values.ndim == 2 and values.shape[1]:
+        lengths = np.full(len(values), float(values.shape[1]))
+        mean, spread = values.mean(1, dtype=np.float64), values.std(1, dtype=np.float64)
+        return _SEQUENCE, np.stack([lengths, mean, spread], axis=1)
+    rows = [(float(_steps(np.shape(v))), float(np.mean(v)), float(np.std(v))) if np.size(v) else (0.0, np.nan, np.nan)
             for v in values]  # fmt: skip
-    return ("length", "mean", "spread"), np.array(rows, dtype=np.float64).reshape(-1, 3)
+    return _SEQUENCE, np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+_SEQUENCE = ("length", "mean", "spread")
+
+
+def _steps(shape: tuple[int, ...]) -> int:
+    """Steps of (T,), (T, C) or, where there are far more of them than channels, (C, T)."""
+    return max(shape) if len(shape) == 2 and 8 * shape[0] < shape[1] else shape[0]
 
 
 def _mask(values: Values) -> Table:

@@ -161,6 +161,8 @@ def plain_value(value: Any) -> Any:
         return np.asarray(value)
     if isinstance(value, (list, tuple)) and value and _is_numbers(value):
         return np.asarray(value)
+    if isinstance(value, Mapping) and "array" in value and "sampling_rate" in value:  # sound, as audio features give it
+        return plain_value(np.asarray(value["array"]))
     if isinstance(value, (datetime.date, datetime.timedelta, np.datetime64, np.timedelta64, Decimal)):
         return _as_float(value)
     return value

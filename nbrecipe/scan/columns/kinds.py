@@ -82,7 +82,10 @@ def _of_list(name: str, values: list[Any], label: bool) -> Kind:
         return Kind.BOXES
     colours = first.ndim == 3 and (first.shape[0] in COLOURS or first.shape[2] in COLOURS)
     # steps have one width, images of many sizes have many
-    wide = {value.shape[1] for value in there if isinstance(value, np.ndarray) and value.ndim == 2}
+    grids = [value for value in there if isinstance(value, np.ndarray) and value.ndim == 2]
+    if grids and len({value.shape[0] for value in grids}) == 1 and grids[0].shape[0] < SIDE:
+        return Kind.SEQUENCE  # sound of one or two channels, the channels first
+    wide = {value.shape[1] for value in grids}
     return Kind.IMAGE if colours or first.dtype == np.uint8 or len(wide) > 1 else Kind.SEQUENCE
 
 
@@ -116,8 +119,10 @@ def _of_label(values: np.ndarray[Any, Any], shape: tuple[int, ...], whole: bool)
 
 def _of_row(name: str, values: np.ndarray[Any, Any], whole: bool) -> Kind:
     if whole and values.dtype != np.bool_:
-        return Kind.TOKENS if name.lower() in TOKENS or _is_ids(values) else Kind.TABLE
-    return Kind.IMAGE if flat_side(values) else Kind.TABLE
+        if name.lower() in TOKENS or _is_ids(values):
+            return Kind.TOKENS
+        return Kind.SEQUENCE if int(values.min(initial=0)) < 0 and is_wave(values) else Kind.TABLE
+    return Kind.IMAGE if flat_side(values) else Kind.SEQUENCE if is_wave(values) else Kind.TABLE
 
 
 def _is_ids(values: np.ndarray[Any, Any]) -> bool:
@@ -141,6 +146,20 @@ def _of_grid(values: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Kind:
 
 #: correlation of neighbours from which a row of numbers is an image laid flat; columns in no order have none
 ALIKE = 0.3
+
+
+#: numbers of a row from which on it may be a signal, and correlation of neighbours that one has
+WIDE, SMOOTH = 256, 0.7
+
+
+def is_wave(values: np.ndarray[Any, Any]) -> bool:
+    """Whether rows are signals, such as sound: wide, and nearly the same from one number to the next."""
+    if values.shape[1] < WIDE or values.dtype.kind not in "fi":
+        return False
+    rows = np.nan_to_num(values[:64].astype(np.float32))
+    rows = rows - rows.mean(1, keepdims=True)
+    power = float(np.square(rows).mean())
+    return power > 0 and float((rows[:, 1:] * rows[:, :-1]).mean()) > SMOOTH * power
 
 
 def flat_side(values: np.ndarray[Any, Any]) -> int:
