@@ -50,11 +50,11 @@ class InspectionMagics(Front):
                 raise UsageError(f"--rows is a number of rows, 1 or more; {args.rows} was given")
             variables = Variables.of_shell(self.shell, local_ns)
             val, args.val = args.val, None
+            probabilities = None if args.pred_probs is None else variables.value(args.pred_probs)
             bench = self._bench("%inspect_data", args, local_ns, board=True)
             given = {name: data_of(text, variables) for name, text in (("train", args.data), ("val", val)) if text}
             labels, columns = labels_of(args.labels, variables), columns_of(args.columns)
-            bench = _called(bench, args.data, val)
-            probabilities = None if args.pred_probs is None else bench.pred_probs
+            bench = _called(bench, train_data=args.data, val_data=val, pred_probs=args.pred_probs)
             with Progress() as progress:
                 answer = inspect_data_of(bench, **given, labels=labels, columns=columns, pred_probs=probabilities,
                                          rows=args.rows, max_errors=args.max_errors, on=args.on,
@@ -62,7 +62,6 @@ class InspectionMagics(Front):
         return deliver(self, answer, args)
 
 
-def _called(bench: Bench, train: str | None, val: str | None) -> Bench:
+def _called(bench: Bench, **given: str | None) -> Bench:
     """The bench with the user's own names for what was given."""
-    told = {f"{split}_data": text for split, text in (("train", train), ("val", val)) if text}
-    return bench.replace(names={**bench.names, **told})
+    return bench.replace(names={**bench.names, **{field: text for field, text in given.items() if text}})

@@ -13,7 +13,7 @@ from ..pictures.inspection import Axis, Balance, Column, Inspection, Split
 from .columns.axes import axes_of
 from .columns.kinds import Kind
 from .counts.spread import Spread
-from .plan import ROWS
+from .plan import LISTED, ROWS
 from .reading import Scan
 from .writing import few_values, writings
 
@@ -39,7 +39,7 @@ def inspection(scans: Sequence[Scan], names: Mapping[Any, str] | None = None) ->
         axes=tuple(axes),
         balance=_balance(scans, names or first.source.names),
         writings=writings(first),
-        notes=(*_late(scans), *notes),
+        notes=(*_late(scans), *_lacking(scans), *notes),
     )
 
 
@@ -53,6 +53,17 @@ def _late(scans: Sequence[Scan]) -> tuple[str, ...]:
                 f"not read of `{scan.name}`, since the first {ROWS} rows say which columns there are: "
                 f"{', '.join(told)}; put a row that has every column first"
             )
+    return tuple(notes)
+
+
+def _lacking(scans: Sequence[Scan]) -> tuple[str, ...]:
+    """Columns that one split has and the other has not."""
+    notes = []
+    for one, other in ((a, b) for a in scans for b in scans if a is not b):
+        alone = [f"`{name}`" for name in one.plan.kinds if name not in other.plan.kinds]
+        if alone:
+            told = ", ".join(alone[:LISTED]) + (", …" if len(alone) > LISTED else "")
+            notes.append(f"`{one.name}` has {told}, and `{other.name}` has not")
     return tuple(notes)
 
 

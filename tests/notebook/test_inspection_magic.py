@@ -58,6 +58,14 @@ def test_columns_and_probabilities_may_be_given(notebook):
     answer, _ = do(notebook, "%inspect_data train_dl --pred-probs probs")
     assert "`probs` agrees with **1.00** of 96 rows" in answer.results["label-noise"].finding.message
     assert refused(notebook, "%inspect_data train_dl --pred-probs probs[:9]").startswith("`probs[:9]` has 9 rows and")
+    do(notebook, "two = DataLoader(TensorDataset(x, y), batch_size=4)")  # of two loaders none is taken by itself
+    answer, _ = do(notebook, "%inspect_data two --pred-probs probs")
+    assert "`probs` agrees" in answer.results["label-noise"].finding.message
+    assert refused(notebook, "%inspect_data two --pred-probs probs[:9]").startswith("`probs[:9]` has 9 rows and")
+    assert (
+        refused(notebook, "%inspect_data two --pred-probs porbs") == "there is no `porbs` here; did you mean `probs`?"
+    )
     do(notebook, "%bind pred_probs=probs")
+    do(notebook, "del two")
     answer, _ = do(notebook, "%recipe label-noise")
     assert "`probs` agrees" in answer.results["label-noise"].finding.message

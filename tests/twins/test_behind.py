@@ -121,3 +121,12 @@ def test_what_the_users_own_model_doubts_is_shown_under_its_name():
     doubted = titled(answer, "labels that `probs` doubts most")
     truth = np.concatenate([DIGITS.target, DIGITS.target[100:300], DIGITS.target[:40]])
     assert all(one.cards[0].predicted == f"{truth[one.cards[0].row]}, 0.82" for one in doubted.rows)
+
+
+def test_splits_of_other_columns_are_compared_by_what_they_share():
+    random = np.random.default_rng(0)
+    train = pd.DataFrame({name: random.normal(size=300) for name in "abcde"})
+    for val in (train[:80].rename(columns={"b": "f"}), train[["a", "b"]][:80], train[:80].assign(g="text")):
+        answer = nbrecipe.inspect_data(train, val)
+        assert [r.id for r in answer if r.verdict.value == "crashed"] == []
+    assert "`val_data` has `g`, and `train_data` has not" in answer.shown.notes

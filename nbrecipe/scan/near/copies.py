@@ -94,7 +94,9 @@ def near_within(table: Table) -> Copies:
 
 
 def near_across(train: Table, val: Table) -> Copies:
-    """Rows of `val` (second) that are nearly one of `train` (first)."""
+    """Rows of `val` (second) that are nearly one of `train` (first); none where they hold other columns."""
+    if dict(train.scan.plan.inputs) != dict(val.scan.plan.inputs):
+        return Copies()
     (ours, mine), (theirs, yours) = _keys(train), _keys(val)
     limit, partly = 1 << 64, False
     while len(ours) + len(theirs) > KEPT:
