@@ -51,7 +51,8 @@ def run(bench: Bench) -> Finding:
     scan = given.once(held.train_ids)
     end = scan.roles.special.get("end")
     if end is None:
-        return skipped("it is not known which token ends a text: hand over the tokenizer")
+        lacks = "hand over the tokenizer" if given.tokenizer is None else "the tokenizer names none"
+        return skipped(f"it is not known which token ends a text: {lacks}")
     if not scan.labels or scan.part.supervised is None:
         return skipped("the data have no target for each token")
     ignored = _ignored(bench)
