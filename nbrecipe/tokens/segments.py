@@ -34,15 +34,13 @@ def segments(encoding: Encoding) -> tuple[Segment, ...]:
     wide = np.flatnonzero(kept & (spans[:, 0] < spans[:, 1]))
     starts, ends, group = _merged(spans[wide])
     own = _grouped(wide, group, len(starts))
-    points: list[tuple[int, int]] = []
-    for place, at in _points(encoding, spans, kept):
-        over = int(np.searchsorted(starts, at)) - 1
-        if over >= 0 and ends[over] > at:  # within a segment: those that have a place there belong to it
-            if kept[place]:
-                own[over].append(place)
-                continue
-            at = int(ends[over])
-        points.append((at, place))
+    narrow, at = _points(encoding, spans, kept)
+    over = np.searchsorted(starts, at) - 1
+    reach = np.append(ends, 0)[over]  # 0 where none begins before it
+    within = kept[narrow] & (reach > at)  # those that have a place within a segment belong to it
+    for place, which in zip(narrow[within].tolist(), over[within].tolist(), strict=True):
+        own[which].append(place)
+    points = list(zip(np.maximum(at, reach)[~within].tolist(), narrow[~within].tolist(), strict=True))
     return tuple(_laid(size, list(zip(starts.tolist(), ends.tolist(), own, strict=True)), sorted(points)))
 
 
@@ -65,20 +63,17 @@ def _grouped(places: np.ndarray, group: np.ndarray, count: int) -> list[list[int
     return own
 
 
-def _points(encoding: Encoding, spans: np.ndarray, kept: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Every token of no width and the place in the text where it stands."""
+def _points(encoding: Encoding, spans: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The tokens of no width and the place in the text where each stands."""
     wide = kept & (spans[:, 0] < spans[:, 1])
-    text = np.flatnonzero(~np.asarray(encoding.special, bool))
+    special = np.asarray(encoding.special, bool)
+    text = np.flatnonzero(~special)
     behind = max(np.flatnonzero(wide).max(initial=-1), text.min(initial=len(spans)))
-    before = np.where(wide, np.arange(len(spans)), -1)
-    before = np.maximum.accumulate(before) if len(before) else before
-    for place in np.flatnonzero(~wide).tolist():
-        if kept[place]:
-            yield place, int(spans[place, 0])
-        elif encoding.special[place] and place > behind:
-            yield place, len(encoding.text)
-        else:
-            yield place, int(spans[before[place], 1]) if before[place] >= 0 else 0
+    narrow = np.flatnonzero(~wide)
+    last = np.maximum.accumulate(np.where(wide, np.arange(len(spans)), -1)) if len(spans) else np.zeros(0, np.int64)
+    before = np.append(spans[:, 1], 0)[last[narrow]]  # where the token of some width before it ended
+    at = np.where(special[narrow] & (narrow > behind), len(encoding.text), before)
+    return narrow, np.where(kept[narrow], spans[narrow, 0], at)
 
 
 def _laid(size: int, wide: list[tuple[int, int, list[int]]], points: list[tuple[int, int]]) -> Iterator[Segment]:
