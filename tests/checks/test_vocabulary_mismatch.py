@@ -9,6 +9,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader
 
 from nbrecipe import toys
 from nbrecipe.bench import Bench
@@ -176,3 +177,30 @@ def test_a_table_for_another_tokenizer_is_a_hint():
     seen = found(words(bag(30522), tokenizer=tokenizer()))
     assert seen.verdict is Verdict.HINT
     assert "**30522** rows" in seen.message
+
+
+def test_validation_data_of_another_program_are_left_alone():
+    """Two programs in one notebook: the loader named `val_loader` belongs to the other one."""
+    g = torch.Generator().manual_seed(0)
+    ids = torch.randint(1, 20, (40, 12), generator=g)
+    train = [{"input_ids": row, "labels": row} for row in ids]
+    other = [(torch.randint(1, 90, (9,), generator=g), i % 2) for i in range(40)]
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.table, self.head = nn.Embedding(20, 4), nn.Linear(4, 20)
+
+        def forward(self, input_ids):
+            return self.head(self.table(input_ids))
+
+    def loss(logits, labels):
+        return nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+
+    given = Bench(
+        model=Net(),
+        loss_fn=loss,
+        train_loader=DataLoader(train, batch_size=8),
+        val_loader=DataLoader(other, batch_size=8),
+    )
+    assert found(given).verdict is Verdict.OK

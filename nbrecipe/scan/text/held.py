@@ -39,8 +39,15 @@ def train_ids(bench: Bench) -> IdScan:
 
 
 def val_ids(bench: Bench) -> IdScan:
-    """The same of the validation data; raises the same."""
-    return _ids(bench, "val")
+    """The same of the validation data; raises the same, and BadInput for data of another make than training's."""
+    found = _ids(bench, "val")
+    try:
+        train = bench.once(train_ids)
+    except (BadInput, Missing):
+        return found
+    if (found.column, bool(found.labels)) != (train.column, bool(train.labels)):  # those of another program
+        raise BadInput(f"`{found.name}` does not hold what `{train.name}` does")
+    return found
 
 
 def embedding(bench: Bench) -> Embedding:
