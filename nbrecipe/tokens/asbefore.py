@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 #: how the tokenizers library is told whether to use threads
@@ -12,26 +14,52 @@ THREADS = "TOKENIZERS_PARALLELISM"
 _hooked = False
 
 
+@dataclass
+class _Before:
+    """What a library's object was set to, and how many threads use it uncut."""
+
+    cut: dict[str, Any] | None
+    filled: dict[str, Any] | None
+    apart: bool | None
+    users: int = 0
+
+
+#: by the identity of the object, while it is used
+_inside: dict[int, _Before] = {}
+_lock = threading.Lock()
+
+
 @contextmanager
 def uncut(library: Any) -> Iterator[None]:
-    """A `tokenizers.Tokenizer` without its truncation and padding, which it has again afterwards."""
+    """A `tokenizers.Tokenizer` without its truncation and padding, which it has again when the last thread is done."""
     no_warning_of_forks()
-    cut, filled, apart = library.truncation, library.padding, getattr(library, "encode_special_tokens", None)
+    with _lock:
+        apart = getattr(library, "encode_special_tokens", None)
+        before = _inside.setdefault(id(library), _Before(library.truncation, library.padding, apart))
+        before.users += 1
     try:
-        if cut is not None:
+        if library.truncation is not None:
             library.no_truncation()
-        if filled is not None:
+        if library.padding is not None:
             library.no_padding()
         yield
     finally:
+        with _lock:
+            before.users -= 1
+            if not before.users:
+                del _inside[id(library)]
+                _restore(library, before)
+
+
+def _restore(library: Any, before: _Before) -> None:
+    try:
+        _put_back(before.cut, library.truncation, library.enable_truncation, library.no_truncation)
+    finally:
         try:
-            _put_back(cut, library.truncation, library.enable_truncation, library.no_truncation)
+            _put_back(before.filled, library.padding, library.enable_padding, library.no_padding)
         finally:
-            try:
-                _put_back(filled, library.padding, library.enable_padding, library.no_padding)
-            finally:
-                if apart is not None and library.encode_special_tokens != apart:
-                    library.encode_special_tokens = apart
+            if before.apart is not None and library.encode_special_tokens != before.apart:
+                library.encode_special_tokens = before.apart
 
 
 def _put_back(before: dict[str, Any] | None, now: dict[str, Any] | None, enable: Any, leave: Any) -> None:

@@ -7,12 +7,14 @@ import pickle
 import subprocess
 import sys
 import textwrap
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import transformers
 from tokenizers import Tokenizer as Library
 
 from nbrecipe.tokens import open_tokenizer
+from nbrecipe.tokens.asbefore import uncut
 from nbrecipe.tokens.roundtrip import round_trips
 from tests.tokens import trained
 
@@ -97,6 +99,28 @@ def test_after_an_error_it_is_as_it_was(error):
     with pytest.raises(error):
         open_tokenizer(given).batch(["the"])
     assert (backend.truncation, backend.padding) == before
+
+
+def test_threads_that_use_it_at_once_leave_it_as_it_was():
+    made = own()
+    tokenizer, length = open_tokenizer(made), len(open_tokenizer(trained.word_piece()).encode(LONG).ids)
+    before = made.truncation, made.padding, made.encode_special_tokens
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: tokenizer.batch([LONG, "the"]).lengths.tolist(), range(100)))
+    assert found == [[length, 3]] * 100
+    assert (made.truncation, made.padding, made.encode_special_tokens) == before
+
+
+def test_the_last_of_those_that_use_it_puts_it_back():
+    made = own()
+    before = made.truncation, made.padding
+    first, second = uncut(made), uncut(made)
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert (made.truncation, made.padding) == (None, None)
+    second.__exit__(None, None, None)
+    assert (made.truncation, made.padding) == before
 
 
 def test_what_the_library_declares_is_told():
