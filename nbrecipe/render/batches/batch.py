@@ -158,4 +158,6 @@ def spoken_view(shown: View) -> Iterator[str]:
             yield "    " + " ".join([*first, *(f"{cell[:_CELL]:>{_CELL}}" for cell in cells[:_COLUMNS])])
     elif any(shown.captions):
         between = "; " if any(", " in caption for caption in shown.captions) else ", "
-        yield text.wrap(f"    targets: {between.join(shown.captions)}", "      ")
+        alike = len(shown.captions) > 1 and len(set(shown.captions)) == 1
+        told = f"{shown.captions[0]} in each of {len(shown.captions)}" if alike else between.join(shown.captions)
+        yield text.wrap(f"    targets: {told}", "      ")

@@ -71,6 +71,8 @@ def test_targets_of_several_words_stay_apart():
     shown = dataclasses.replace(samples.images(count=2), captions=("cat, dog", "cat"))
     told = batch.text_of(samples.report(), samples.batches([shown]))
     assert "    targets: cat, dog; cat" in told
+    alike = dataclasses.replace(shown, captions=("cat, dog", "cat, dog"))
+    assert "    targets: cat, dog in each of 2" in batch.text_of(samples.report(), samples.batches([alike]))
 
 
 @KINDS
