@@ -66,10 +66,11 @@ class Line {
     Object.assign(this, { failed: "", given: "", lost: "", caption: "", readings: [] }, given, { number, same });
   }
   has(mark) { return this.readings.some((reading) => reading.seen & MARKS[mark]); }
+  // whether a span has tokens
+  holds(reading, span) { return this.readings[reading].last[span] > (span ? this.readings[reading].last[span - 1] : 0); }
   // the next span that has tokens
   next(reading, span, by) {
-    const { last, spans } = this.readings[reading];
-    for (let to = span + by; to >= 0 && to < spans; to += by) if (last[to] > (to ? last[to - 1] : 0)) return to;
+    for (let to = span + by; to >= 0 && to < this.readings[reading].spans; to += by) if (this.holds(reading, to)) return to;
     return null;
   }
   // what stands for the same in the other readings: characters where the text is the same, places else

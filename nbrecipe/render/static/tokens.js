@@ -117,20 +117,31 @@ export async function snapshot(root, packed) {
     const block = line.blocks.find((one) => one.holds(reading, span));
     return block ? { block, reading, span } : null;
   };
+  // the next line that has tokens
+  const beside = (line, by) => {
+    let i = shown.indexOf(line) + by;
+    while (shown[i] && !shown[i].readings.some((reading) => reading.tokens)) i += by;
+    return shown[i];
+  };
   // `by` spans on, over those without tokens, into the next line at the end of one
   const step = ({ block: { line }, reading, span }, by) => {
     const next = line.next(reading, span, by);
     if (next != null) return on(line, reading, next);
-    const other = shown[shown.indexOf(line) + by];
-    if (!other?.readings[reading]) return null;
-    return on(other, reading, other.next(reading, by > 0 ? -1 : other.readings[reading].spans, by) ?? 0);
+    const other = beside(line, by);
+    if (!other) return null;
+    const own = other.readings[reading]?.tokens ? reading : other.readings.findIndex((one) => one.tokens);
+    return on(other, own, other.next(own, by > 0 ? -1 : other.readings[own].spans, by));
   };
   const across = ({ block: { line }, reading, span }, by) => {
-    const beside = reading + by;
-    if (line.readings[beside]) return on(line, beside, line.twins(reading, span).find(([other]) => other === beside)?.[1] ?? 0);
-    const other = shown[shown.indexOf(line) + by];
-    const own = other?.readings.length ? (by > 0 ? 0 : other.readings.length - 1) : null;
-    return own == null ? null : on(other, own, other.next(own, -1, 1) ?? 0);
+    const near = reading + by;
+    if (line.readings[near]?.tokens) {
+      const twin = line.twins(reading, span).find(([other, to]) => other === near && line.holds(other, to));
+      return on(line, near, twin?.[1] ?? line.next(near, -1, 1));
+    }
+    const other = beside(line, by);
+    if (!other) return null;
+    const order = other.readings.map((one, r) => (one.tokens ? r : -1)).filter((r) => r >= 0), own = by > 0 ? order[0] : order.at(-1);
+    return on(other, own, other.next(own, -1, 1));
   };
   const edge = ({ block: { line }, reading }, by) => on(line, reading, line.next(reading, by > 0 ? line.readings[reading].spans : -1, -by) ?? 0);
   view.onkeydown = (event) => {
@@ -142,8 +153,8 @@ export async function snapshot(root, packed) {
         ArrowDown: (to) => across(to, 1), ArrowUp: (to) => across(to, -1), Home: (to) => edge(to, -1), End: (to) => edge(to, 1),
       };
       if (!(event.key in moves)) return;
-      const from = at && shown.includes(at.block.line) ? at : null, first = shown.find((line) => line.readings.length);
-      go(from ? moves[event.key](from) : first && on(first, 0, first.next(0, -1, 1) ?? 0));
+      const from = at && shown.includes(at.block.line) ? at : null, first = shown.find((line) => line.readings[0]?.tokens);
+      go(from ? moves[event.key](from) : first && on(first, 0, first.next(0, -1, 1)));
     }
     event.preventDefault();
     event.stopPropagation(); // the notebook has its own use for these keys

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+import random
+
 import pytest
 import shown_texts
 
@@ -67,6 +70,25 @@ def test_the_letters_in_the_page_are_the_texts_own(opened):
         assert seen == given
 
 
+#: stretches of code points that are hard to draw, and plain ones
+STRETCHES = (
+    (0x0, 0x7F), (0x80, 0x24F), (0x300, 0x36F), (0x5D0, 0x6FF), (0x900, 0x97F), (0xE00, 0xE7F), (0x1100, 0x11FF),
+    (0x2000, 0x206F), (0x3000, 0x30FF), (0xAC00, 0xAC40), (0xFE00, 0xFEFF), (0x1F1E6, 0x1F1FF), (0x1F300, 0x1F64F),
+    (0xE0000, 0xE007F),
+)  # fmt: skip
+
+
+def test_the_letters_of_any_text_are_its_own(opened):
+    rng = random.Random(0)
+    given = ["".join(chr(rng.randint(*rng.choice(STRETCHES))) for _ in range(rng.randint(1, 16))) for _ in range(240)]
+    for make in (shown_texts.words, shown_texts.raw):
+        view = opened(shown_texts.texts(given, make(), limit=9))
+        view.add_style_tag(content=".nbr-texts { max-height: none !important; }")
+        view.set_viewport_size({"width": 1000, "height": 40_000})
+        view.wait_for_function("() => document.querySelectorAll('.nbr-read').length === 240", timeout=90_000)
+        assert view.locator(".nbr-texts").evaluate(LETTERS) == given
+
+
 def test_html_in_texts_is_text_and_is_never_run(opened):
     view = opened(shown_texts.everything())
     view.get_by_role("button", name="failed").click()
@@ -108,6 +130,24 @@ def test_arrow_keys_go_from_token_to_token_and_tell_its_id(opened):
     assert view.locator(".nbr-shot").get_attribute("data-at") == "2 0 0"
     keys(view, "Escape")
     assert not view.locator(".nbr-tip").is_visible()
+
+
+def test_arrows_pass_over_what_has_no_tokens_and_change_between_tokenizers(opened):
+    made = shown_texts.texts(["the plot", "", "good fun"], shown_texts.words(), shown_texts.raw())
+    failed = shown_texts.Line("row x", failed="no")
+    view = opened(dataclasses.replace(made, lines=(made.lines[0], failed, *made.lines[1:])))
+    place = view.locator(".nbr-shot")
+    start(view)
+    keys(view, "ArrowRight", "ArrowRight", "ArrowRight")
+    assert "id 5 plot" in tip(view)
+    keys(view, "ArrowDown")
+    assert tip(view).startswith("token 5 of 8 · id 112 p"), "the first letter of `plot`"
+    keys(view, "End", "ArrowRight")
+    assert place.get_attribute("data-at") == "2 0 0", "over the text that failed, to what an empty one has"
+    keys(view, "ArrowDown")
+    assert place.get_attribute("data-at") == "3 0 0", "an empty text has no bytes"
+    keys(view, "ArrowUp", "ArrowUp")
+    assert place.get_attribute("data-at") == "0 1 0"
 
 
 def test_in_a_text_from_right_to_left_the_arrows_go_with_the_eye(opened):
