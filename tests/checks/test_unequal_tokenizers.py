@@ -11,7 +11,7 @@ from texts import WORDS, fast, sentences
 from torch.utils.data import DataLoader
 from transformers import DataCollatorWithPadding
 
-from nbrecipe.bench import Bench
+from nbrecipe.bench import Bench, Cell
 from nbrecipe.checks.text.unequal_tokenizers import Texts
 from nbrecipe.finding import Finding, Verdict
 from nbrecipe.registry import all_checks
@@ -99,6 +99,31 @@ WRONG = {
 def test_faults_are_named(program):
     seen = found(WRONG[program]())
     assert seen.verdict is Verdict.BAD, f"{seen.verdict}: {seen.message}"
+
+
+SAVED = "torch.save(net.state_dict(), 'net.pt')"
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        (("vocab = {w: i for i, w in enumerate(set(words))}", SAVED), "`vocab` numbers words in the order of a set"),
+        (("chars = list(set(text))\nstoi = {c: i for i, c in enumerate(chars)}", SAVED), "`stoi` numbers words"),
+        (("vocab = dict((w, i) for i, w in enumerate({w for w in words}, 2))", SAVED), "`vocab` numbers words"),
+        (("vocab = {w: i for i, w in enumerate(sorted(set(words)))}", SAVED), ""),
+        (("vocab = {w: i for i, w in enumerate(set(words))}",), ""),
+        (("vocab = {w: i for i, w in enumerate(set(words))}", "torch.save({'net': net, 'vocab': vocab}, 'f')"), ""),
+        (("chars = list(set(text))\nstoi = {c: i for i, c in enumerate(chars)}\njson.dump(chars, f)", SAVED), ""),
+        (("seen = set(words)\nfor i, w in enumerate(words): print(i)", SAVED), ""),
+        (("%matplotlib inline", SAVED), ""),
+    ],
+)
+def test_a_vocabulary_numbered_from_a_set_beside_saved_weights(cells, told):
+    given = tuple(Cell(i, source) for i, source in enumerate(cells, 1))
+    bench = Bench(train_data=Texts(TRAIN, own(WORDS)), val_data=Texts(VAL, own(WORDS)), cells=given)
+    seen = found(bench)
+    assert seen.verdict is (Verdict.HINT if told else Verdict.OK)
+    assert told in seen.message
 
 
 def test_ids_alone_are_a_hint():

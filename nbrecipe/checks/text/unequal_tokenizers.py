@@ -18,11 +18,12 @@ from ... import toys
 from ...batches import BadInput
 from ...bench import Bench, Missing
 from ...check import Check
-from ...finding import Finding, bad, hint, number, ok, skipped
+from ...finding import Finding, Verdict, bad, hint, number, ok, skipped
 from ...scan.held import given_data
 from ...scan.text import held
 from ...scan.text.carried import carried
 from ...scan.text.id_reading import IdScan
+from ...scan.text.numbering import unordered
 from ...scan.text.reading import TextScan
 from ...tokens import Tokenizer, open_tokenizer
 
@@ -41,6 +42,20 @@ FIX = "Make the vocabulary once, from the training texts, and encode every split
 @check.run
 def run(bench: Bench) -> Finding:
     given_data(bench, "train")
+    found = _judged(bench)
+    loose = unordered(bench.cells)
+    if loose is None or found.verdict is Verdict.BAD:
+        return found
+    return hint(
+        f"`{loose.name}` numbers words in the order of a set, which is another one each time Python starts; weights "
+        "are written, and it is not",
+        fix="Sort the words before they are numbered, or write the vocabulary beside the weights.",
+        code="vocabulary = {word: i for i, word in enumerate(sorted(words))}",
+        where=f"cell {loose.cell}: `{loose.line}`",
+    )
+
+
+def _judged(bench: Bench) -> Finding:
     given_data(bench, "val")
     train, val = carried(bench, "train"), carried(bench, "val")
     compared, one = 0, False
