@@ -178,3 +178,25 @@ def test_the_user_s_loader_is_as_before():
     assert torch.equal(state, torch.get_rng_state())
     assert isinstance(bench.tokenizer.pad_token_id, int)
     assert bench.tokenizer.truncation_side == "right"
+
+
+class Encoded(Dataset[Any]):
+    """Keeps its texts, and gives nothing but ids."""
+
+    def __init__(self, rows: list[tuple[str, int]], limit: int) -> None:
+        self.texts, self.labels = [text for text, _ in rows], [label for _, label in rows]
+        self.limit = limit
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def __getitem__(self, i: int) -> Any:
+        return torch.tensor([ALL.index(word) + 1 for word in self.texts[i].split()][: self.limit]), self.labels[i]
+
+
+def test_texts_that_a_data_set_keeps_to_itself_are_held_against_its_ids():
+    def given(limit: int) -> Bench:
+        return Bench(train_data=Encoded(reviews(), limit), tokenizer={word: i for i, word in enumerate(ALL, 1)})
+
+    assert found(given(10)).verdict is Verdict.BAD
+    assert found(given(30)).verdict is Verdict.OK

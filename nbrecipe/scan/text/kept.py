@@ -78,8 +78,10 @@ def _opened(given: Bench) -> Tokenizer | None:
 def _texts(bench: Bench, scan: IdScan) -> Iterator[tuple[Source, str]]:
     """Texts that the ids may be made from: of the data themselves, of the data set behind a loader, lists beside it."""
     data, name = given_data(bench, "train")
-    lists = [value for value in bench.texts.values() if len(value) == scan.source.length]
-    for thing in (data, getattr(data, "dataset", None), bench.train_data, *lists):
+    inner = getattr(data, "dataset", data)
+    own = [value for value in getattr(inner, "__dict__", {}).values() if isinstance(value, (list, tuple))]
+    lists = [value for value in (*own, *bench.texts.values()) if len(value) == scan.source.length]
+    for thing in (data, inner, bench.train_data, *lists):
         if thing is None:
             continue
         try:
