@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import pkgutil
 import sys
@@ -16,7 +17,12 @@ def tables(names: list[str]) -> list[tuple[str, str, str]]:
     return [row for module in modules if hasattr(module, "rows") for row in module.rows()]
 
 
-def main(names: list[str]) -> None:
+def main(given: list[str]) -> None:
+    parser = argparse.ArgumentParser("python -m tests.bench")
+    parser.add_argument("names", nargs="*", help="modules of this folder; all where none is named")
+    parser.add_argument("--ydata", default="", metavar="PYTHON", help="an interpreter that has ydata-profiling")
+    asked = parser.parse_args(given)
+    bench.YDATA, names = asked.ydata, asked.names
     rows = [("what", "figure", "at most"), *tables(names)]
     widths = [max(len(row[i]) for row in rows) for i in range(3)]
     for row in rows:

@@ -7,14 +7,11 @@ are left out, which favours them: none is faster than linear. What was given is 
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib.util
 import io
 import logging
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import xxhash
@@ -23,36 +20,23 @@ from nbrecipe.scan.counts.copies import Copies
 from nbrecipe.scan.reading import Scan, scan
 from nbrecipe.scan.seen import inspection
 from nbrecipe.scan.sources.opening import open_source
+from tests import bench
 
+from . import made, peaks, profiled
+from .made import Data
 from .paired import keep_freed_memory, seconds
 
-ROWS, FEW, FEWER = 1_000_000, 100_000, 5_000
-Data = dict[str, Any]
+ROWS, PART, FEW = 1_000_000, 200_000, 20_000
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
     keep_freed_memory()
-    for name, make in (("28 x 28 uint8", images), ("50 floats", table), ("texts", texts)):
+    for name, make in (("28 x 28 uint8", made.images), ("50 floats", made.table), ("texts", made.texts)):
         yield from _of(name, make)
+    yield "memory of the process, 5 M x 50 floats in a .npy file", f"{peaks.on_disk():.0f} MB", "1000 MB"
+    told = f"memory of the process, {peaks.PHOTOS} images of 3 x 224 x 224 floats from a loader"
+    yield told, f"{peaks.streamed():.0f} MB", "1000 MB"
     yield _exponent()
-
-
-def images(rows: int) -> Data:
-    generator = np.random.default_rng(0)
-    return {"x": generator.integers(0, 256, (rows, 28, 28), np.uint8), "label": generator.integers(0, 10, rows)}
-
-
-def table(rows: int) -> Data:
-    generator = np.random.default_rng(0)
-    return {"x": generator.standard_normal((rows, 50), np.float32), "label": generator.integers(0, 10, rows)}
-
-
-def texts(rows: int) -> Data:
-    """Eight words each, as often as words are."""
-    generator = np.random.default_rng(0)
-    words = np.array([f"word{i}" for i in range(20_000)], object)
-    drawn = words[np.minimum(generator.zipf(1.3, (rows, 8)), 20_000) - 1]
-    return {"x": [" ".join(row) for row in drawn], "label": generator.integers(0, 2, rows)}
 
 
 def read(data: Data, seen: Callable[[int], None] = lambda rows: None) -> Scan:
@@ -92,8 +76,9 @@ def _of(name: str, make: Callable[[int], Data]) -> Iterator[tuple[str, str, str]
     copies = min(seconds(lambda: copied(data)) for _ in range(2))
     yield f"  against one hash over the bytes ({plain:.1f} s)", f"{ours / plain:.1f} x", ""
     yield "  exact copies alone against that hash", f"{copies / plain:.1f} x", "3 x"
-    yield "  memory on top of the data", f"{_memory(make.__name__):.0f} MB", "1000 MB"
-    for library, limit, work, count in _others(make):
+    yield "  memory on top of the data, with all checks", f"{peaks.above(make.__name__):.0f} MB", "1000 MB"
+    yield from _profiles(make, ours)
+    for library, limit, work, count in _others(make, data):
         if work is None:
             yield f"  {library}: not installed", "", ""
             continue
@@ -103,26 +88,36 @@ def _of(name: str, make: Callable[[int], Data]) -> Iterator[tuple[str, str, str]
         yield f"  {library} ({theirs:.0f} s{given})", f"{theirs / ours:.1f} x our time", limit
 
 
-def _others(make: Callable[[int], Data]) -> Iterator[tuple[str, str, Callable[[], object] | None, int]]:
-    few = make(FEW)
-    yield "pandas describe and duplicated", "", lambda: _pandas(few), FEW
-    fewer = make(FEWER)
-    if isinstance(fewer["x"], np.ndarray):
-        yield "cleanlab Datalab", "at least 10 x", _datalab(fewer), FEWER
-    there = importlib.util.find_spec("ydata_profiling") is not None
-    yield "ydata-profiling", "at least 10 x", (lambda: _profile(fewer)) if there else None, FEWER
+def _others(make: Callable[[int], Data], data: Data) -> Iterator[tuple[str, str, Callable[[], object] | None, int]]:
+    count = ROWS if make is not made.images else PART  # copies of 784 columns take gigabytes
+    part = {name: values[:count] for name, values in data.items()}
+    yield "pandas describe and duplicated", "", lambda: _pandas(part), count
+    if isinstance(data["x"], np.ndarray):
+        yield "cleanlab Datalab", "at least 10 x", _datalab(make(FEW)), FEW
 
 
-def _frame(data: Data) -> Any:
-    import pandas as pd
-
-    values = data["x"]
-    frame = pd.DataFrame(values.reshape(len(values), -1) if isinstance(values, np.ndarray) else {"x": values})
-    return frame.assign(label=data["label"])
+def _profiles(make: Callable[[int], Data], ours: float) -> Iterator[tuple[str, str, str]]:
+    """ydata-profiling on as many rows as it reads in a minute or two, against our time for as many."""
+    python = bench.YDATA or sys.executable
+    if not profiled.has(python):
+        yield "  ydata-profiling: not installed; `--ydata PYTHON` names an interpreter that has it", "", ""
+        return
+    for (kind, mode), count in profiled.COUNTS.items():
+        if kind != make.__name__:
+            continue
+        theirs, ended = profiled.seconds(python, kind, count, mode)
+        if not ended:
+            told = f"  ydata-profiling, {mode}, {count} rows: given up after {theirs:.0f} s"
+            yield told, f"{theirs / ours:.1f} x our time for 1 M rows", "at least 10 x"
+            continue
+        few = make(count) if count < ROWS else None
+        own = min(seconds(lambda given=few: read(given)) for _ in range(3)) if few is not None else ours
+        told = f"  ydata-profiling, {mode}, {count} rows ({theirs:.0f} s)"
+        yield told, f"{theirs / own:.1f} x our time for them ({own:.2f} s)", "at least 10 x"
 
 
 def _pandas(data: Data) -> None:
-    frame = _frame(data)
+    frame = made.frame(data)
     frame.describe(include="all")
     frame.duplicated()
     frame["label"].value_counts()
@@ -139,39 +134,6 @@ def _datalab(data: Data) -> Callable[[], object] | None:
         Datalab({"x": features, "label": data["label"]}, label_name="label", verbosity=0).find_issues(features=features)
 
     return work
-
-
-def _profile(data: Data) -> None:
-    from ydata_profiling import ProfileReport
-
-    ProfileReport(_frame(data), minimal=True, progress_bar=False).to_html()
-
-
-def _memory(name: str) -> float:
-    """Megabytes that a process of its own has at the most, while it reads, above what it had before."""
-    code = f"from tests.bench import scan; print(scan.growth(scan.{name}(scan.ROWS)))"
-    return float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
-
-
-def growth(data: Data) -> float:
-    """What `_memory` asks for, in this process."""
-    read({"x": data["x"][:5000], "label": data["label"][:5000]})  # what is imported
-    gc.collect()
-    before, most = _anonymous(), 0.0
-
-    def seen(rows: int) -> None:
-        nonlocal most
-        most = max(most, _anonymous())
-
-    done = read(data, seen)
-    most = max(most, _anonymous())
-    del done
-    return most - before
-
-
-def _anonymous() -> float:
-    with open("/proc/self/status") as status:  # noqa: PTH123
-        return next(int(line.split()[1]) / 1024 for line in status if line.startswith("RssAnon"))
 
 
 def _exponent() -> tuple[str, str, str]:
