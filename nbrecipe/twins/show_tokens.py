@@ -170,12 +170,27 @@ def _source(bench: Bench, texts: Any, batch: bool) -> tuple[Bench, Source | None
             first = bench.get("batch")
         if not any(isinstance(leaf, str) for leaf in leaves(first)):
             return bench, None
+    texts = _rows(texts)
     name = bench.names.get("train_data") or bench.names.get("train_loader") or "the texts"
     source = open_texts(texts, name)
     if texts is not bench.train_loader:
         gone: dict[str, Any] = {"train_loader": None, "val_loader": None, "val_data": None, "batch": None}
         bench = bench.replace(train_data=source, **gone, names={**bench.names, "train_data": name})
     return bench, source
+
+
+def _rows(texts: Any) -> Any:
+    """Row by row what a tokenizer gave as lists, `tok(texts)`; anything else as it is."""
+    ids = texts.get("input_ids") if isinstance(texts, Mapping) else None
+    if not isinstance(ids, list) or not ids:
+        return texts
+    columns = {str(key): [value] if isinstance(ids[0], int) else value for key, value in texts.items()}
+    even = {
+        key: value
+        for key, value in columns.items()
+        if isinstance(value, list) and len(value) == len(columns["input_ids"])
+    }
+    return [dict(zip(even, row, strict=True)) for row in zip(*even.values(), strict=True)]
 
 
 def _in_tensors(bench: Bench) -> Bench:

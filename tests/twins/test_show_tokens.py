@@ -156,6 +156,16 @@ def test_ids_alone_are_a_row(given):
     assert [line.readings[0].ids.tolist() for line in answer.shown.lines] == [ids]
 
 
+def test_what_a_tokenizer_gave_is_shown_as_it_gave_it():
+    tok = trained.fast()
+    for given in (tok(TEXTS[:3]), tok(TEXTS[:3], padding=True, return_tensors="pt"), tok(TEXTS[0])):
+        answer = nbrecipe.show_tokens(tok, given)
+        assert answer.shown.kind == "row"
+        ids = given["input_ids"]
+        first_row = ids if isinstance(ids[0], int) else list(ids[0])
+        assert first(answer).ids.tolist() == [int(i) for i in first_row]
+
+
 def test_where_the_model_fails_on_the_batch_its_ids_are_shown_all_the_same():
     class Other(nn.Module):
         def __init__(self):

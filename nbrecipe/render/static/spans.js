@@ -1,6 +1,6 @@
 // One piece of a text as elements: letters stay the text's own, what cannot be seen gets a sign beside it.
 import { h } from "./marks.js";
-import { IGNORED, MARKS, firstOf, marksOf, textOf } from "./textblocks.js";
+import { IGNORED, MARKS, firstOf, idOf, marksOf, textOf } from "./textblocks.js";
 
 const TONES = 4;
 const cutter = globalThis.Intl?.Segmenter ? new Intl.Segmenter(undefined, { granularity: "grapheme" }) : null;
@@ -42,7 +42,7 @@ const span = (reading, s, voice, signs) => {
   const marks = marksOf(reading, s), names = Object.keys(MARKS).filter((name) => marks & MARKS[name]);
   if (!text) {
     const kinds = ["chip", ...(names.length ? names : ["nowhere"])].map((name) => `nbr-${name}`).join(" ");
-    return h("kbd", { class: kinds, dir: "ltr", "data-s": s }, chip(ids, marks, voice));
+    return h("kbd", { class: kinds, dir: "ltr", "data-s": s }, chip([idOf(reading, first), ...ids.subarray(1)], marks, voice));
   }
   if (ids.length > 1 || held(text, signs)) names.push("many");
   return h("span", { class: ["tk", `k${first % TONES}`, ...names].map((name) => `nbr-${name}`).join(" "), "data-s": s }, ...lettered(text, signs));

@@ -46,6 +46,8 @@ export function lines(head, bytes) {
   return head.lines.map((line, number) => new Line(line, number, head.kind === "text"));
 }
 
+// the id of a token, those that four bytes do not hold too
+export const idOf = (reading, i) => reading.far?.[i] ?? reading.ids[i];
 export const startOf = (reading, span) => (span ? reading.ends[span - 1] : 0);
 export const firstOf = (reading, span) => (span ? reading.last[span - 1] : 0);
 export function textOf(reading, span) {

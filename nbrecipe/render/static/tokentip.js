@@ -1,6 +1,6 @@
 // What is told of the tokens under the pointer or the focus: place, id, piece, role, what becomes of them.
 import { h } from "./marks.js";
-import { IGNORED, MARKS, firstOf, marksOf, textOf } from "./textblocks.js";
+import { IGNORED, MARKS, firstOf, idOf, marksOf, textOf } from "./textblocks.js";
 
 const TOLD = 8, POINTS = 8;
 
@@ -18,7 +18,7 @@ export function details(line, r, s, head) {
   for (let i = first; i < first + shown; i += 1) {
     const where = whole && last - first > 1 ? `tokens ${place(i)} to ${place(last - 1)}` : `token ${place(i)}`;
     const target = reading.targets && !whole ? h("span", { class: "nbr-target" }, " → ", ...named(voice, reading.targets[i])) : null;
-    rows.push(h("div", {}, h("b", {}, `${where} `), `of ${reading.tokens.toLocaleString("en")} · `, ...named(voice, reading.ids[i]), target));
+    rows.push(h("div", {}, h("b", {}, `${where} `), `of ${reading.tokens.toLocaleString("en")} · `, ...named(voice, idOf(reading, i)), target));
   }
   if (!whole && last - first > TOLD) rows.push(h("div", {}, `… ${last - first - TOLD} more tokens share these characters`));
   const states = [];

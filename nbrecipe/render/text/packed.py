@@ -17,6 +17,8 @@ from .spans import direction
 LARGE = 1 << 20
 #: bytes that a page carries, before they are packed again as letters
 MOST = 6 << 20
+#: ids up to which four bytes hold them; those beyond, as hashes may be, stand by themselves
+FAR = (1 << 31) - 1
 
 
 def packed(shown: Tokens) -> tuple[bytes, int]:
@@ -61,6 +63,7 @@ def _reading(reading: Reading) -> dict[str, Any]:
         "units": len(_units(reading.text)) // 2, "spans": len(reading.ends), "tokens": len(reading.ids),
         "length": reading.length, "labels": reading.labels is not None, "places": reading.places is not None,
         "change": reading.change, "back": [list(piece) for piece in reading.back],
+        "far": {str(k): int(reading.ids[k]) for k in np.flatnonzero(abs(reading.ids) > FAR).tolist()},
         "rtl": direction(reading.text) == "rtl",
     }  # fmt: skip
     return {key: value for key, value in told.items() if value}
@@ -85,7 +88,7 @@ def _wide(reading: Reading) -> Iterator[bytes]:
     yield np.diff(reading.last, prepend=0).astype("<i4").tobytes()
     for part in (reading.ids, reading.labels, reading.places):
         if part is not None:
-            yield part.astype("<i4").tobytes()
+            yield np.clip(part, -FAR, FAR).astype("<i4").tobytes()
 
 
 def _narrow(reading: Reading) -> Iterator[bytes]:

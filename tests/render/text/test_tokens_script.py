@@ -199,6 +199,22 @@ def test_targets_masks_and_ids_without_a_token_are_told(opened):
     assert "masked: not attended to" in tip(view)
 
 
+def test_ids_as_large_as_hashes_are_told_as_they_are(opened):
+    class Hashes(shown_texts.Bytes):
+        vocab_size = 0
+
+        def encode(self, text):
+            return [2**40 + ord(letter) for letter in text]
+
+        def decode(self, ids):
+            return "".join(chr(i - 2**40) for i in ids)
+
+    view = opened(shown_texts.texts(["ab"], shown_texts.open_tokenizer(Hashes(), "hashes")))
+    start(view)
+    keys(view, "ArrowRight", "ArrowRight")
+    assert tip(view).startswith(f"token 2 of 2 · id {2**40 + 98}")
+
+
 @pytest.mark.parametrize(("width", "columns"), [(1000, 2), (420, 1)])
 def test_two_tokenizers_stand_side_by_side_where_there_is_room(opened, width, columns):
     view = opened(shown_texts.texts(["the plot is not good"], shown_texts.words(), shown_texts.raw()), width=width)
