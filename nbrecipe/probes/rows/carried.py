@@ -18,7 +18,7 @@ from ..passes.signal import evaluating
 
 #: a kernel that adds up in another order each time differs in the last digits only
 ROUNDING = 1e-4
-#: words in the names of methods that start a state afresh
+#: words in the names of methods that start a state afresh, and what such a state is called
 AFRESH = {"reset", "init", "clear", "detach"}
 STATES = {"state", "states", "hidden", "memory", "hiddens"}
 
@@ -113,7 +113,5 @@ def _resets(model: nn.Module) -> Iterator[str]:
     for module in model.modules():
         for name in dir(type(module)):
             words = name.lower().split("_")
-            if {"reset", "init", "clear", "detach"} & set(words) and {"state", "states", "hidden", "memory"} & set(
-                words
-            ):
+            if AFRESH.intersection(words) and STATES.intersection(words):
                 yield name
