@@ -35,9 +35,10 @@ def bench(
     history = cells.history(magics.shell)
     verbs.SESSION.silence(cells.silenced(history))
     given = {flag: value for flag, value in vars(args).items() if flag in BY_FLAG and value is not None}
+    variables = Variables.of_shell(magics.shell, local_ns)
     fresh = cells.assigned(cells.tree(cells.python(magics.shell, cell))) if cell else ()
     search = Search(
-        Variables.of_shell(magics.shell, local_ns),
+        variables,
         magics.bound | given,
         fresh=fresh,
         cells=history,
@@ -49,7 +50,8 @@ def bench(
     except UsageError:
         if not board:
             raise
-        return Bench(cells=history)
+        told = Search(variables, magics.bound | given, cells=history, magic=magic)  # what was said holds all the same
+        return Bench(**told.given_values(), cells=history, names=told.names)
 
 
 def bind(magics: Front, args: argparse.Namespace, local_ns: Mapping[str, Any] | None) -> dict[str, str]:
