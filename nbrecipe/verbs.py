@@ -40,7 +40,7 @@ class Answer(Report):
     def __str__(self) -> str:
         if self.page is not None:
             return render.explain.text(self.page)
-        return render.board.text(self) if self.view == "board" else render.findings.text.findings(self)
+        return render.board.text(self) if self.view == "board" else render.text.findings(self)
 
     __repr__ = __str__
 

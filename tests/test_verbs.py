@@ -143,8 +143,8 @@ def test_an_unknown_argument_is_named_with_those_there_are():
     with pytest.raises(BadInput) as refusal:
         nbrecipe.bind(modle=nn.Linear(1, 1))
     assert str(refusal.value) == (
-        "there is nothing called 'modle' to give; there are batch, loss, model, optimizer, pretrained, rewrite, "
-        "scheduler, tokenizer, trace, train, train_data, val, val_data"
+        "there is nothing called 'modle' to give; there are batch, loss, model, optimizer, pred_probs, pretrained, "
+        "rewrite, scheduler, tokenizer, trace, train, train_data, val, val_data"
     )
 
 

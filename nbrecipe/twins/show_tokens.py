@@ -19,8 +19,8 @@ from ..batches.structure import leaves
 from ..bench import Bench
 from ..pictures.tokens import Line, Tokens, Voice
 from ..registry import all_checks
-from ..render.text import html as drawn
-from ..render.text import still, words
+from ..render.tokens import html as drawn
+from ..render.tokens import still, words
 from ..scan.sources.source import Source
 from ..scan.text import held
 from ..scan.text.id_reading import id_column, id_scan

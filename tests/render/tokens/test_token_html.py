@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from nbrecipe.decoding.tokenised import reading
 from nbrecipe.pictures.tokens import Tokens
 from nbrecipe.render.pieces.fragment import static
-from nbrecipe.render.text import html, packed, spans, words
-from nbrecipe.render.text.signs import parted, sign, signs
+from nbrecipe.render.tokens import html, packed, spans, words
+from nbrecipe.render.tokens.signs import parted, sign, signs
 
 
 class Letters(HTMLParser):

@@ -9,7 +9,7 @@ import pytest
 import shown_texts
 
 from nbrecipe.render.findings import page
-from nbrecipe.render.text import html
+from nbrecipe.render.tokens import html
 
 pytestmark = pytest.mark.browser
 
