@@ -42,6 +42,8 @@ ANSWER = 5.0
 SQUASHING = ("lstm", "gru", "rnn_tanh", "rnn_relu", "multi_head_attention_forward")
 #: rows of a data set that are measured, and the line that hands over a model
 FEW, BOUND = 1000, "%bind model=net"
+#: bytes of the rows that are looked at without a model
+BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def _of_rows(bench: Bench, read: Scan) -> Finding:
     ready = isinstance(given, (DataLoader, Dataset))
     block = read.part.sample.block()
     inputs = [
-        (column, torch.as_tensor(np.require(values[:FEW], requirements="W")).float())
+        (column, torch.as_tensor(np.require(values[:FEW][: 1 + BYTES // values[0].nbytes], requirements="W")).float())
         for column, kind in read.plan.inputs.items()
         if kind in (Kind.IMAGE, Kind.TABLE) and isinstance(values := block.columns.get(column), np.ndarray)
         and values.dtype.kind == "f" and values.size
