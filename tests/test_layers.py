@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -225,3 +226,10 @@ def test_importing_the_package_is_light_and_a_heavy_import_would_show(line, heav
     asked = f"import sys; {line}; print(*sorted(set(sys.modules) & {HEAVY}))"
     loaded = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True).stdout
     assert loaded.split() == [] if not heavy else heavy in loaded.split()
+
+
+def test_no_two_modules_of_the_tests_have_one_name():
+    names = Counter(
+        path.name for path in Path(__file__).parent.rglob("*.py") if path.name not in ("conftest.py", "__init__.py")
+    )
+    assert [name for name, count in names.items() if count > 1] == []
