@@ -14,15 +14,28 @@ from .tokenizer import Specials, Tokenizer
 _METHODS = ("encode", "encode_batch", "tokenize", "decode", "get_itos", "get_stoi", "get_vocab", "lookup_indices")
 
 
+class Namer:
+    """Gives the text of ids, each asked for once; what cannot be asked names none."""
+
+    def __init__(self, given: Any) -> None:
+        self._ask = _asked(given)
+        self._known: dict[int, str | None] = {}
+
+    def names(self, ids: Iterable[int]) -> dict[int, str]:
+        """The text of each id; those that have none are left out."""
+        told: dict[int, str] = {}
+        for i in ids if self._ask is not None else ():
+            if i not in self._known:
+                self._known[i] = _said(self._ask, i)  # type: ignore[arg-type]
+            said = self._known[i]
+            if said is not None:
+                told[i] = said
+        return told
+
+
 def names_of(given: Any, ids: Iterable[int]) -> dict[int, str]:
     """The text of each id; those that have none are left out."""
-    ask = _asked(given)
-    told: dict[int, str] = {}
-    for i in ids if ask is not None else ():
-        said = _said(ask, int(i))  # type: ignore[arg-type]
-        if said is not None:
-            told[int(i)] = said
-    return told
+    return Namer(given).names(map(int, ids))
 
 
 def reads(given: Any) -> bool:

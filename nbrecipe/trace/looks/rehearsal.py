@@ -12,15 +12,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...batches.structure import BadInput, apply
 from ...film import MAX_FRAMES, MAX_LOSSES, Film, Kind
 from ...guard import Untouched
-from ...task.naming import name_tokens, row_labels
+from ...task.naming import row_labels
 from ...task.predictions import Classes, Predictions
 from ...tokens import Tokenizer, open_tokenizer
+from ...tokens.reading import Namer
 from ..measures.facts import tensors
 from ..measures.scores import reading_of
 from ..record.series import thin
@@ -46,6 +48,7 @@ class Rehearsal:
         #: finds the user's tokenizer, which the watched cell may make
         self._find = tokenizer
         self._tokenizer: Tokenizer | None = None
+        self._namer: Namer | None = None
         self._writing: Writing | None = None
         self._asked: Asked | None = None
         self._copy: nn.Module | None = None
@@ -124,7 +127,8 @@ class Rehearsal:
         film.notes["batch"] = "the batch given" if self._probe is not None else "the first training batch"
         self._film = self._watcher.trace.film = film
         if predictions.kind is Kind.TOKENS:
-            self._tokenizer = _opened(self._find())
+            tokenizer = self._find()
+            self._tokenizer, self._namer = _opened(tokenizer), Namer(tokenizer)
         self._take()
         if predictions.kind is Kind.TOKENS and self._probe is not None:
             self._begin_writing(target, options)
@@ -212,7 +216,9 @@ class Rehearsal:
         film.frames.append(values)
         if guess is not None:
             film.guesses.append(guess)
-        name_tokens(film, self._tokenizer.given if self._tokenizer is not None else None)
+        for ids in (guess, None if len(film.steps) > 1 else film.targets):
+            if ids is not None and self._namer is not None:
+                film.names |= self._namer.names(set(np.unique(ids).tolist()) - {film.ignored})
         if len(film.steps) > MAX_FRAMES and not last:
             kept = [*range(0, len(film.steps) - 1, 2), len(film.steps) - 1]
             for frames in (film.steps, film.frames, film.guesses):
