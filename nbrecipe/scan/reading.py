@@ -48,10 +48,7 @@ class Scan:
     @property
     def extent(self) -> str:
         """How much was read, in words: "5000 rows", "the first 1200000 of 10000000 rows"."""
-        if self.whole:
-            return f"{self.rows} rows"
-        length = self.source.length
-        return f"the first {self.rows}" + (f" of {length}" if length is not None else "") + " rows"
+        return self.source.extent(self.rows, self.whole)
 
 
 def scan(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .values import Fields, Function, Mark, Space, worth
 
 #: calls that do nothing to a scheduler that they are given
 HARMLESS = frozenset({"print", "len", "type", "id", "repr", "str", "isinstance", "display"})
+#: how deep functions that call one another are followed
+DEEPEST = 8
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _LOOPS = (ast.For, ast.While, ast.AsyncFor)
 _LITERALS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
@@ -55,36 +57,34 @@ def leaving(node: ast.AST, *, looped: bool = False) -> Iterator[ast.stmt]:
         yield from leaving(child, looped=looped or isinstance(node, _LOOPS))
 
 
-def counts(node: ast.AST, space: Space, depth: int = 0) -> bool:
+def counts(node: ast.AST, space: Space) -> bool:
     """Whether a statement, or a function that it calls, may step or run backward, or has the scheduler in it."""
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Attribute) and inner.attr in ("step", "backward"):
-            return True
-        if isinstance(inner, ast.Name) and space.get(inner.id) is Mark.SCHEDULER:
-            return True
-        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and depth < 8:
-            called = space.get(inner.func.id)
-            if (
-                isinstance(called, Function)
-                and called.node is not node
-                and counts(called.node, called.space, depth + 1)
-            ):
-                return True
-    return False
+    return _anywhere(node, space, lambda inner, here: _steps(inner) or _is_scheduler(inner, here))
 
 
-def reaches(node: ast.AST, space: Space, depth: int = 0) -> bool:
+def reaches(node: ast.AST, space: Space) -> bool:
     """Whether a statement, or a function that it calls, has the scheduler in it."""
+    return _anywhere(node, space, _is_scheduler)
+
+
+def _steps(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr in ("step", "backward")
+
+
+def _is_scheduler(node: ast.AST, space: Space) -> bool:
+    return isinstance(node, ast.Name) and space.get(node.id) is Mark.SCHEDULER
+
+
+def _anywhere(node: ast.AST, space: Space, holds: Callable[[ast.AST, Space], bool], depth: int = 0) -> bool:
+    """Whether this is so of any part of a statement, or of a function that it calls."""
     for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and space.get(inner.id) is Mark.SCHEDULER:
+        if holds(inner, space):
             return True
-        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and depth < 8:
+        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Name) and depth < DEEPEST:
             called = space.get(inner.func.id)
-            if (
-                isinstance(called, Function)
-                and called.node is not node
-                and reaches(called.node, called.space, depth + 1)
-            ):
+            if not isinstance(called, Function) or called.node is node:
+                continue
+            if _anywhere(called.node, called.space, holds, depth + 1):
                 return True
     return False
 

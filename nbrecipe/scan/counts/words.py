@@ -16,6 +16,7 @@ import numpy as np
 
 from ..columns.block import Values
 from .letters import BEYOND, BROKEN, LOWER, SPACE, UPPER, Letters, letters
+from .sketches import frequent_items, frequent_merged, library
 
 #: log2 of the registers, and of the words that are followed
 REGISTERS, FOLLOWED = 14, 15
@@ -76,7 +77,7 @@ class Words:
         for habit, rows in later.named.items():
             self.named[habit] = (self.named.get(habit, []) + rows)[:NAMED]
         self._distinct = _united(self._distinct, later._distinct)
-        self._frequent = _together(self._frequent, later._frequent)
+        self._frequent = frequent_merged(self._frequent, later._frequent)
 
     def __getstate__(self) -> dict[str, Any]:
         self._settle()
@@ -86,18 +87,12 @@ class Words:
     def distinct(self) -> float:
         """Different words, upper and lower case taken as one; exact where there are few."""
         self._settle()
-        return float(_sketches().hll_sketch.deserialize(self._distinct).get_estimate()) if self._distinct else 0.0
+        return float(library().hll_sketch.deserialize(self._distinct).get_estimate()) if self._distinct else 0.0
 
     def most(self, count: int) -> list[tuple[str, int]]:
         """The most frequent words and how often they stand, at least."""
         self._settle()
-        if not self._frequent:
-            return []
-        sketches = _sketches()
-        kept = sketches.frequent_strings_sketch.deserialize(self._frequent)
-        items = kept.get_frequent_items(sketches.frequent_items_error_type.NO_FALSE_POSITIVES)
-        told = sorted(((str(word), int(least)) for word, _, least, _ in items), key=lambda one: (-one[1], one[0]))
-        return told[:count]
+        return frequent_items(self._frequent)[:count]
 
     def _note(self, habit: str, rows: Array) -> None:
         if len(rows):
@@ -109,7 +104,7 @@ class Words:
         """Count in the words that wait, each once with how often it stands."""
         if not self._waiting:
             return
-        sketches = _sketches()
+        sketches = library()
         distinct = sketches.hll_sketch(REGISTERS)
         frequent = sketches.frequent_strings_sketch(FOLLOWED)
         for word, count in self._waiting.items():
@@ -118,7 +113,7 @@ class Words:
             frequent.update(plain, count)
         self._waiting = Counter()
         self._distinct = _united(self._distinct, distinct.serialize_compact())
-        self._frequent = _together(self._frequent, frequent.serialize())
+        self._frequent = frequent_merged(self._frequent, frequent.serialize())
 
 
 def _habits(seen: Letters) -> dict[str, Array]:
@@ -156,7 +151,7 @@ def _words(joined: str) -> list[str]:
 
 def _united(left: bytes, right: bytes) -> bytes:
     """The union of two sketches of distinct words, estimated alike however many were united."""
-    sketches = _sketches()
+    sketches = library()
     union = sketches.hll_union(REGISTERS)
     for plain in (left, right):
         if plain:
@@ -164,19 +159,3 @@ def _united(left: bytes, right: bytes) -> bytes:
             union.update(sketches.hll_sketch.deserialize(plain))  # once more: what was merged is estimated otherwise
     made: bytes = union.get_result().serialize_compact()
     return made
-
-
-def _together(left: bytes, right: bytes) -> bytes:
-    if not left or not right:
-        return left or right
-    kind = _sketches().frequent_strings_sketch
-    both = kind.deserialize(left)
-    both.merge(kind.deserialize(right))
-    made: bytes = both.serialize()
-    return made
-
-
-def _sketches() -> Any:
-    import datasketches
-
-    return datasketches

@@ -43,6 +43,12 @@ class Source(ABC):
         """Read these columns alone, and the label where the user named it; a plan refuses what there is none of."""
         self.chosen = tuple(dict.fromkeys([*columns, *([self.asked] if self.asked is not None else [])]))
 
+    def extent(self, read: int, whole: bool, what: str = "row") -> str:
+        """How much was read, in words: "5000 rows", "the first 1200000 of 10000000 rows"."""
+        if whole:
+            return f"{read} {what}{'' if read == 1 else 's'}"
+        return f"the first {read}" + (f" of {self.length}" if self.length is not None else "") + f" {what}s"
+
     def changed(self) -> str:
         """What has become another since it was opened, in words; "" where nothing has."""
         return ""

@@ -54,11 +54,7 @@ class IdScan:
     @property
     def extent(self) -> str:
         """How much was read, in words."""
-        met = self.part.met
-        if self.whole:
-            return f"{met} row{'' if met == 1 else 's'}"
-        length = self.source.length
-        return f"the first {met}" + (f" of {length}" if length is not None else "") + " rows"
+        return self.source.extent(self.part.met, self.whole)
 
     @property
     def at_greatest(self) -> int:

@@ -59,10 +59,7 @@ class TextScan:
     @property
     def extent(self) -> str:
         """How much was read, in words: "5000 texts", "the first 1200 of 10000 texts"."""
-        if self.whole:
-            return f"{self.rows} text{'' if self.rows == 1 else 's'}"
-        length = self.source.length
-        return f"the first {self.rows}" + (f" of {length}" if length is not None else "") + " texts"
+        return self.source.extent(self.rows, self.whole, "text")
 
     @property
     def texts(self) -> int:

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+
+from ..counts.sketches import frequent_items, frequent_merged, library
 
 #: log2 of the words that are followed once they are more than wait; letters of a word that are kept
 FOLLOWED, WAITING, LONGEST = 15, 1 << 16, 64
@@ -38,7 +39,7 @@ class Frequent:
         if later._sketch:
             self._settle()
             later._settle()
-            self._sketch = _together(self._sketch, later._sketch)
+            self._sketch = frequent_merged(self._sketch, later._sketch)
         else:
             self.add(later._waiting)
 
@@ -50,23 +51,18 @@ class Frequent:
     def most(self, count: int) -> list[tuple[str, int]]:
         """The most frequent and how often each stands, at least."""
         if self.exact:
-            found: Iterable[tuple[str, int]] = self._waiting.items()
-        else:
-            self._settle()
-            datasketches = _library()
-            kept = datasketches.frequent_strings_sketch.deserialize(self._sketch)
-            items = kept.get_frequent_items(datasketches.frequent_items_error_type.NO_FALSE_POSITIVES)
-            found = [(str(word), int(least)) for word, _, least, _ in items]
-        return sorted(found, key=lambda one: (-one[1], one[0]))[:count]
+            return sorted(self._waiting.items(), key=lambda one: (-one[1], one[0]))[:count]
+        self._settle()
+        return frequent_items(self._sketch)[:count]
 
     def _settle(self) -> None:
         if not self._waiting:
             return
-        sketch = _library().frequent_strings_sketch(FOLLOWED)
+        sketch = library().frequent_strings_sketch(FOLLOWED)
         for word, count in self._waiting.items():
             sketch.update(word.encode("utf-8", "replace").decode(), count)
         self._waiting = Counter()
-        self._sketch = _together(self._sketch, sketch.serialize())
+        self._sketch = frequent_merged(self._sketch, sketch.serialize())
 
 
 class Memory:
@@ -104,19 +100,3 @@ def lost(texts: Sequence[str], memory: Memory) -> tuple[Counter[str], Counter[st
     for word in unknown:
         brief[word[:LONGEST]] += words[word]
     return brief, letters
-
-
-def _together(left: bytes, right: bytes) -> bytes:
-    if not left or not right:
-        return left or right
-    kind = _library().frequent_strings_sketch
-    both = kind.deserialize(left)
-    both.merge(kind.deserialize(right))
-    made: bytes = both.serialize()
-    return made
-
-
-def _library() -> Any:
-    import datasketches
-
-    return datasketches
