@@ -53,9 +53,9 @@ class BatchMagics(Front):
             from .names import Variables
 
             variables = Variables.of_shell(self.shell, local_ns)
-            table = table_of_ids(variables, args)
             bench = self._bench("%show_batch", args, local_ns)
-            bench = bench if table is None or bench.tokenizer is not None else bench.replace(tokenizer=table)
+            if bench.tokenizer is None:
+                bench = bench.replace(tokenizer=table_of_ids(variables))
             mean, std = (None if text is None else variables.value(text) for text in (args.mean, args.std))
             answer = show_batch_of(bench, batches=args.batches, mean=mean, std=std, wired=self._wired(args))
         return deliver(self, answer, args)
@@ -71,14 +71,8 @@ class BatchMagics(Front):
         return wired
 
 
-def table_of_ids(variables: Variables, args: argparse.Namespace) -> Any:
-    """A list or dict of the texts of ids: the one that `--tokenizer` names, which is then taken off, or `itos` here."""
-    if getattr(args, "tokenizer", None) is not None:
-        value = variables.value(args.tokenizer)
-        if not isinstance(value, (list, dict)):
-            return None
-        args.tokenizer = None
-        return value
+def table_of_ids(variables: Variables) -> Any:
+    """The list or dict that gives the text of each id, by a name that people use for one; None where there is none."""
     held = (space.get(name) for space in variables.visible() for name in TABLES)
     return next((table for table in held if type(table) in (list, dict) and table and _reads(table)), None)
 

@@ -112,12 +112,13 @@ class Watching:
 
     def _tokenizer(self) -> Any:
         """What reads token ids, by its usual name; the watched cell may have made it just now."""
-        held = Variables.of_shell(self.magics.shell, self.local)
         try:
             tokenizer = self._bench().tokenizer
         except UsageError:  # two of them
             tokenizer = None
-        return tokenizer if tokenizer is not None else table_of_ids(held, argparse.Namespace())
+        if tokenizer is not None:
+            return tokenizer
+        return table_of_ids(Variables.of_shell(self.magics.shell, self.local))
 
     def _tick(self, trace: Trace) -> None:
         """Show the state of the run; it is called no more often than the eye asks for, from inside the user's loop."""
