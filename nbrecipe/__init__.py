@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from .twins.activations import activations as activations
-    from .twins.browse import browse as browse
-    from .twins.chart_dependencies import chart_dependencies as chart_dependencies
-    from .twins.check_grad import check_grad as check_grad
-    from .twins.filters import filters as filters
-    from .twins.freeze import freeze as freeze
-    from .twins.inspect_data import inspect_data as inspect_data
-    from .twins.same_as import same_as as same_as
-    from .twins.show_augment import show_augment as show_augment
-    from .twins.show_batch import show_batch as show_batch
-    from .twins.show_tokens import show_tokens as show_tokens
-    from .twins.watch import watch as watch
+    from .twins.batch.activations import activations as activations
+    from .twins.batch.chart_dependencies import chart_dependencies as chart_dependencies
+    from .twins.batch.check_grad import check_grad as check_grad
+    from .twins.batch.filters import filters as filters
+    from .twins.batch.freeze import freeze as freeze
+    from .twins.batch.same_as import same_as as same_as
+    from .twins.batch.show_batch import show_batch as show_batch
+    from .twins.data.browse import browse as browse
+    from .twins.data.inspect_data import inspect_data as inspect_data
+    from .twins.data.show_augment import show_augment as show_augment
+    from .twins.runs.watch import watch as watch
+    from .twins.texts.show_tokens import show_tokens as show_tokens
     from .verbs import bind as bind
     from .verbs import check_init as check_init
     from .verbs import explain as explain
@@ -36,18 +36,18 @@ if TYPE_CHECKING:
 
 #: where a verb lies that has a file of its own
 TWINS = {
-    "browse": ".twins.browse",
-    "freeze": ".twins.freeze",
-    "check_grad": ".twins.check_grad",
-    "activations": ".twins.activations",
-    "filters": ".twins.filters",
-    "inspect_data": ".twins.inspect_data",
-    "same_as": ".twins.same_as",
-    "chart_dependencies": ".twins.chart_dependencies",
-    "show_augment": ".twins.show_augment",
-    "show_batch": ".twins.show_batch",
-    "show_tokens": ".twins.show_tokens",
-    "watch": ".twins.watch",
+    "browse": ".twins.data.browse",
+    "freeze": ".twins.batch.freeze",
+    "check_grad": ".twins.batch.check_grad",
+    "activations": ".twins.batch.activations",
+    "filters": ".twins.batch.filters",
+    "inspect_data": ".twins.data.inspect_data",
+    "same_as": ".twins.batch.same_as",
+    "chart_dependencies": ".twins.batch.chart_dependencies",
+    "show_augment": ".twins.data.show_augment",
+    "show_batch": ".twins.batch.show_batch",
+    "show_tokens": ".twins.texts.show_tokens",
+    "watch": ".twins.runs.watch",
 }
 __all__ = [
     "activations",

@@ -15,7 +15,7 @@ from .line import parse
 
 if TYPE_CHECKING:
     from ..bench import Bench
-    from ..twins.show_augment import Asked
+    from ..twins.data.show_augment import Asked
     from ..verbs import Answer
     from .names import Variables
 
@@ -44,7 +44,7 @@ class AugmentMagics(Front):
         if args.data is not None and args.train is not None:
             raise UsageError(f"two data sets: `{args.data}` and `--train {args.train}`; give one of them")
         with plainly():
-            from ..twins.show_augment import show_augment_of
+            from ..twins.data.show_augment import show_augment_of
             from .names import Variables
 
             variables = Variables.of_shell(self.shell, local_ns)
@@ -75,7 +75,7 @@ def _bench(magics: Front, args: argparse.Namespace, variables: Variables) -> Ben
 
 def _asked(bench: Bench, args: argparse.Namespace, variables: Variables) -> tuple[Bench, Asked]:
     """What is to be drawn, by the names that stand in the line; else the only data set there is."""
-    from ..twins.show_augment import Asked
+    from ..twins.data.show_augment import Asked
 
     transform, example = (None if text is None else variables.value(text) for text in (args.transform, args.example))
     name, data = args.data or "", None if args.data is None else variables.value(args.data)

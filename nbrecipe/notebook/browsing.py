@@ -15,7 +15,7 @@ from .line import parse
 from .reading import Progress, data_of, labels_of
 
 if TYPE_CHECKING:
-    from ..twins.browse import Browsed
+    from ..twins.data.browse import Browsed
     from ..verbs import Answer
 
 
@@ -43,7 +43,7 @@ class BrowseMagics(Front):
         args = parse(BrowseMagics.browse, line)
         with plainly(self._lacks(f"%browse {line}", local_ns)):
             from ..scan.table.selection import Ask
-            from ..twins.browse import browse_of
+            from ..twins.data.browse import browse_of
             from .names import Variables
 
             if args.rows is not None and args.rows < 1:

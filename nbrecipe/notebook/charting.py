@@ -33,7 +33,7 @@ class ChartMagics(Front):
         """Chart which outputs depend on which inputs, by backpropagation, and name the module that mixes them."""
         args = parse(ChartMagics.chart_dependencies, line)
         with plainly(self._lacks(f"%chart_dependencies {line}", local_ns)):
-            from ..twins.chart_dependencies import chart_dependencies_of
+            from ..twins.batch.chart_dependencies import chart_dependencies_of
 
             bench = self._bench("%chart_dependencies", args, local_ns)
             answer = chart_dependencies_of(bench, over=args.over, causal=args.causal, expect_mixing=args.expect_mixing)

@@ -54,7 +54,7 @@ class InsideMagics(Front):
         """
         args = parse(InsideMagics.filters, line)
         with plainly(self._lacks(f"%filters {line}", local_ns)):
-            from ..twins.filters import filters_of
+            from ..twins.batch.filters import filters_of
 
             bench = self._bench("%filters", args, local_ns)
             before = None if args.before is None else self._value(args.before, local_ns)
@@ -81,7 +81,7 @@ class InsideMagics(Front):
                 raise UsageError(f"two batches: `{args.given}` and `--batch {args.batch}`; give one of them")
             args.batch = args.given
         with plainly(self._lacks(f"%activations {line}", local_ns)):
-            from ..twins.activations import activations_of
+            from ..twins.batch.activations import activations_of
 
             bench = self._bench("%activations", args, local_ns)
             answer = activations_of(bench, examples=args.examples)

@@ -43,7 +43,7 @@ class InspectionMagics(Front):
         """
         args = parse(InspectionMagics.inspect_data, line)
         with plainly(self._lacks(f"%inspect_data {line}", local_ns)):
-            from ..twins.inspect_data import inspect_data_of
+            from ..twins.data.inspect_data import inspect_data_of
             from .names import Variables
 
             if args.rows is not None and args.rows < 1:

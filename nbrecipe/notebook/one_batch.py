@@ -49,7 +49,7 @@ class BatchMagics(Front):
                 raise UsageError(f"two loaders: `{args.loader}` and `--train {args.train}`; give one of them")
             args.train = args.loader
         with plainly(self._lacks(f"%show_batch {line}", local_ns)):
-            from ..twins.show_batch import show_batch_of
+            from ..twins.batch.show_batch import show_batch_of
             from .names import Variables
 
             variables = Variables.of_shell(self.shell, local_ns)

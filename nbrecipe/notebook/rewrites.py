@@ -47,7 +47,7 @@ class RewriteMagics(Front):
         pair = Pair(self.shell, args.loop, args.new, cell, local_ns)
         self._run(cell)
         with plainly():
-            from ..twins.same_as import same_as_of
+            from ..twins.batch.same_as import same_as_of
 
             rewrite = pair.rewrite(args.example)
             pair.silence()
@@ -73,7 +73,7 @@ class RewriteMagics(Front):
         """
         args = parse(RewriteMagics.check_grad, line)
         with plainly(self._lacks(f"%check_grad {line}", local_ns)):
-            from ..twins.check_grad import check_function, check_grad_of
+            from ..twins.batch.check_grad import check_function, check_grad_of
 
             limits = {"elements": args.elements, "budget": args.budget}
             if args.inputs is not None:
@@ -134,7 +134,7 @@ class RewriteMagics(Front):
         if args.part is None:
             raise UsageError(f"name the part, as in `%freeze net.embed{' --undo' if args.undo else ''}`")
         with plainly():
-            from ..twins.freeze import freeze_of
+            from ..twins.batch.freeze import freeze_of
             from .names import Variables
 
             variables = Variables.of_shell(self.shell, local_ns)

@@ -55,7 +55,7 @@ class TokenMagics(Front):
         """
         args = parse(TokenMagics.tokens, line)
         with plainly(self._lacks(f"%tokens {line}", local_ns)):
-            from ..twins.show_tokens import show_tokens_of
+            from ..twins.texts.show_tokens import show_tokens_of
             from .names import Variables
 
             _whole(args)
@@ -164,7 +164,7 @@ def _several(variables: Variables) -> None:
 
 def _texts(bench: Bench, texts: tuple[str, Any] | None, variables: Variables, asked: bool) -> tuple[Bench, Any]:
     """The bench with the user's name for the texts, and these: what was named, or what is usually called so."""
-    from ..twins.show_tokens import is_batch
+    from ..twins.texts.show_tokens import is_batch
 
     if texts is None and not asked and bench.train_loader is None and bench.train_data is None:
         held = ((name, space[name]) for space in variables.visible() for name in TEXTS if name in space)

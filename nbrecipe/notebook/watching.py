@@ -18,7 +18,7 @@ from ..bench import Bench
 from ..render.runs import watching as drawn
 from ..session import happened, reading_traces
 from ..trace import Trace
-from ..twins.watch import Recording, Watched, bug, conclude, require
+from ..twins.runs.watch import Recording, Watched, bug, conclude, require
 from . import cells
 from .kinds import BY_FLAG
 from .live import Place, bundle, can_show

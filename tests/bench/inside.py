@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from nbrecipe.bench import Bench
-from nbrecipe.twins.activations import activations_of
-from nbrecipe.twins.filters import filters_of
+from nbrecipe.twins.batch.activations import activations_of
+from nbrecipe.twins.batch.filters import filters_of
 
 ROUNDS = 3
 #: what the figures may not exceed: seconds with the HTML, and letters of it

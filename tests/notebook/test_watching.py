@@ -13,8 +13,8 @@ from nbrecipe import verbs
 from nbrecipe.notebook import watching
 from nbrecipe.notebook.watching import Pace, label
 from nbrecipe.trace.record.data import LoaderSeen, Trace
-from nbrecipe.twins import watch
-from nbrecipe.twins.watch import Watched
+from nbrecipe.twins.runs import watch
+from nbrecipe.twins.runs.watch import Watched
 
 CELL = """
 import torch

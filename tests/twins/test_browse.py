@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 import nbrecipe
 from nbrecipe.batches import BadInput
 from nbrecipe.render.pieces.raster import with_boxes
-from nbrecipe.twins.browsing import CARDS
+from nbrecipe.twins.data.browsing import CARDS
 
 
 class Noisy(Dataset):

@@ -307,7 +307,7 @@ def test_a_data_set_that_is_slow_or_interrupted_shows_what_was_drawn(monkeypatch
     answer = nbrecipe.show_augment(Stops(flips))
     assert answer.shown.examples[0].draws == 3
     assert answer.note.startswith("interrupted")
-    monkeypatch.setattr("nbrecipe.twins.show_augment.PATIENCE", 0.0)
+    monkeypatch.setattr("nbrecipe.twins.data.show_augment.PATIENCE", 0.0)
     slow = nbrecipe.show_augment(augmented.Labelled(flips), index=[0, 1])
     assert slow.note.startswith("examples come slowly: 2 of 16 draws")
     monkeypatch.undo()

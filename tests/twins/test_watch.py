@@ -18,7 +18,7 @@ from nbrecipe.finding import Result, bad, ok, skipped
 from nbrecipe.report import Report
 from nbrecipe.session import NOTHING, Session, reading_traces
 from nbrecipe.trace import Trace
-from nbrecipe.twins import watch
+from nbrecipe.twins.runs import watch
 
 ID = "missing-zero-grad"
 

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader
 
-from .. import verbs
-from ..batches import BadInput
-from ..bench import Bench
-from ..decoding.normalisation import scale_of
-from ..decoding.spelled import Speller
-from ..decoding.worded import class_names
-from ..finding import Result, Verdict
-from ..guard import Untouched
-from ..pictures.augment import Augmented
-from ..pictures.batch import Batches, Page
-from ..probes.augment import draws
-from ..probes.augment.shown import Reading, shown
-from ..probes.augment.source import Source, source_in, source_of, transformed
-from ..registry import all_checks
-from ..render.batches import augment as drawn
-from ..render.batches import still
-from ..session import seed_all
-from ..verbs import Shown
+from ... import verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...decoding.normalisation import scale_of
+from ...decoding.spelled import Speller
+from ...decoding.worded import class_names
+from ...finding import Result, Verdict
+from ...guard import Untouched
+from ...pictures.augment import Augmented
+from ...pictures.batch import Batches, Page
+from ...probes.augment import draws
+from ...probes.augment.shown import Reading, shown
+from ...probes.augment.source import Source, source_in, source_of, transformed
+from ...registry import all_checks
+from ...render.batches import augment as drawn
+from ...render.batches import still
+from ...session import seed_all
+from ...verbs import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

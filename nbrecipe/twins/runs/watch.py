@@ -12,17 +12,18 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from .. import render, verbs
-from ..bench import Bench, Cell
-from ..session import happened
-from ..trace import Trace, Watcher
-from ..verbs import Shown
+from ... import render, verbs
+from ...bench import Bench, Cell
+from ...session import happened
+from ...task.users import PACKAGE
+from ...trace import Trace, Watcher
+from ...verbs import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: where our own code lies
-OURS = f"{Path(__file__).parent.parent}{os.sep}"
+OURS = f"{PACKAGE}{os.sep}"
 #: what a method needs beside what nbrecipe installs, and the line that installs it
 NEEDS = "{what} needs {package}: `pip install {package}`"
 

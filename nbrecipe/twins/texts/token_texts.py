@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from ..batches import BadInput
-from ..decoding.returned import back
-from ..decoding.tokenised import answered, compared, reading
-from ..pictures.tokens import Line, Reading, Voice
-from ..scan.columns.block import told_of
-from ..scan.text.reading import TextScan
-from ..tokens import Tokenizer
-from ..tokens.roundtrip import round_trip
+from ...batches import BadInput
+from ...decoding.returned import back
+from ...decoding.tokenised import answered, compared, reading
+from ...pictures.tokens import Line, Reading, Voice
+from ...scan.columns.block import told_of
+from ...scan.text.reading import TextScan
+from ...tokens import Tokenizer
+from ...tokens.roundtrip import round_trip
 
 #: texts that are shown; of more those drawn at random, and so many that are longest and that have most unknown tokens
 SHOWN, ENDS, FAILED = 200, 8, 20

@@ -11,23 +11,23 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, default_collate
 
-from ..batches import BadInput
-from ..bench import Bench, Missing
-from ..experiments.simple.features import features_of
-from ..experiments.simple.neighbours import nearest
-from ..guard import Untouched
-from ..pictures.browse import Near
-from ..probes.data.cards import Cards
-from ..probes.data.judged import Judged, judged
-from ..probes.passes.signal import evaluating
-from ..scan import held
-from ..scan.columns.block import packed
-from ..scan.sources.arrays import Arrays
-from ..scan.sources.kept import Kept
-from ..scan.sources.opening import open_source
-from ..scan.sources.source import Source
-from ..scan.table.columns import Column, Table
-from ..scan.table.selection import WRONG
+from ...batches import BadInput
+from ...bench import Bench, Missing
+from ...experiments.simple.features import features_of
+from ...experiments.simple.neighbours import nearest
+from ...guard import Untouched
+from ...pictures.browse import Near
+from ...probes.data.cards import Cards
+from ...probes.data.judged import Judged, judged
+from ...probes.passes.signal import evaluating
+from ...scan import held
+from ...scan.columns.block import packed
+from ...scan.sources.arrays import Arrays
+from ...scan.sources.kept import Kept
+from ...scan.sources.opening import open_source
+from ...scan.sources.source import Source
+from ...scan.table.columns import Column, Table
+from ...scan.table.selection import WRONG
 from .browsing import LOSS, PREDICTION
 
 #: examples that are judged at once where no loader says how many

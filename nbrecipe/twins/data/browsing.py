@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..batches import BadInput
-from ..finding import number
-from ..guard import Untouched
-from ..pictures.browse import Browser, Card, Fact, Field, Near, Whole
-from ..probes.data.cards import Cards
-from ..render.data import browse as drawn
-from ..scan.table.columns import OUTLIER, Column, Table, plain
-from ..scan.table.expression import uses_tags
-from ..scan.table.selection import WRONG, Ask, histogram, selected
+from ...batches import BadInput
+from ...finding import number
+from ...guard import Untouched
+from ...pictures.browse import Browser, Card, Fact, Field, Near, Whole
+from ...probes.data.cards import Cards
+from ...render.data import browse as drawn
+from ...scan.table.columns import OUTLIER, Column, Table, plain
+from ...scan.table.expression import uses_tags
+from ...scan.table.selection import WRONG, Ask, histogram, selected
 
 #: cards that one question may ask for, selections that are kept, letters of a tag
 CARDS, KEPT, LETTERS = 400, 8, 60

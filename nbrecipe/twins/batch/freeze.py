@@ -11,15 +11,15 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.weak import WeakIdKeyDictionary
 
-from .. import verbs
-from ..batches import BadInput
-from ..bench import Bench
-from ..experiments.freezing import saved_by
-from ..finding import spelled
-from ..pictures.freezing import Advice, Frozen
-from ..render.nets import freezing as drawn
-from ..session import require
-from ..verbs import Shown
+from ... import verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...experiments.freezing import saved_by
+from ...finding import spelled
+from ...pictures.freezing import Advice, Frozen
+from ...render.nets import freezing as drawn
+from ...session import require
+from ...verbs import Shown
 
 #: what was frozen by hand of ours, and the mode that each batch norm was in
 FROZEN: Any = WeakIdKeyDictionary()

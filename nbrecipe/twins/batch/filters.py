@@ -11,18 +11,18 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .. import verbs
-from ..batches import BadInput
-from ..bench import Bench
-from ..checks.tuning import noisy_filters
-from ..pictures.filters import Filters
-from ..probes.init.untrained import is_as_drawn
-from ..probes.passes.signal import is_fresh
-from ..probes.weights import filters as probe
-from ..probes.weights.first_layer import FirstLayer, first_layers, first_layers_as
-from ..render.nets import filters as drawn
-from ..session import UNCHANGED, require
-from ..verbs import Shown
+from ... import verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...checks.tuning import noisy_filters
+from ...pictures.filters import Filters
+from ...probes.init.untrained import is_as_drawn
+from ...probes.passes.signal import is_fresh
+from ...probes.weights import filters as probe
+from ...probes.weights.first_layer import FirstLayer, first_layers, first_layers_as
+from ...render.nets import filters as drawn
+from ...session import UNCHANGED, require
+from ...verbs import Shown
 
 #: the first layers' weights of models that were looked at before they were trained, to be shown beside the later ones
 STARTS: weakref.WeakKeyDictionary[nn.Module, dict[str, Tensor]] = weakref.WeakKeyDictionary()

@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from ..bench import Bench
-from ..decoding.normalisation import scale_of
-from ..decoding.spelled import Speller
-from ..decoding.worded import class_names
-from ..experiments.simple.noise import Noise, train_noise
-from ..finding import Result, Verdict
-from ..pictures.browse import Card
-from ..pictures.inspection import Beside, Look
-from ..probes.data.cards import Cards
-from ..scan import held
-from ..scan.doubles.across import overlap
-from ..scan.doubles.conflicts import train_conflicts
-from ..scan.doubles.tables import read_rows
-from ..scan.doubles.within import SPLITS
-from ..scan.near.copies import Copies, near_both, near_train, near_val
-from ..scan.reading import Scan
+from ...bench import Bench
+from ...decoding.normalisation import scale_of
+from ...decoding.spelled import Speller
+from ...decoding.worded import class_names
+from ...experiments.simple.noise import Noise, train_noise
+from ...finding import Result, Verdict
+from ...pictures.browse import Card
+from ...pictures.inspection import Beside, Look
+from ...probes.data.cards import Cards
+from ...scan import held
+from ...scan.doubles.across import overlap
+from ...scan.doubles.conflicts import train_conflicts
+from ...scan.doubles.tables import read_rows
+from ...scan.doubles.within import SPLITS
+from ...scan.near.copies import Copies, near_both, near_train, near_val
+from ...scan.reading import Scan
 
 #: rows whose label is doubted, and pairs of each sort, that are shown
 SUSPECTS, PAIRS = 12, 4

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from .. import verbs
-from ..batches import BadInput
-from ..bench import Bench
-from ..decoding.normalisation import scale_of
-from ..pictures.batch import Batches, Page
-from ..probes.batch.stream import Leafing
-from ..registry import get_check
-from ..render.batches import batch as drawn
-from ..render.batches import still
-from ..session import UNCHANGED, require
-from ..verbs import Shown
+from ... import verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...decoding.normalisation import scale_of
+from ...pictures.batch import Batches, Page
+from ...probes.batch.stream import Leafing
+from ...registry import get_check
+from ...render.batches import batch as drawn
+from ...render.batches import still
+from ...session import UNCHANGED, require
+from ...verbs import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -9,18 +9,18 @@ from typing import Any
 
 from torch import nn
 
-from .. import batches, verbs
-from ..batches import BadInput
-from ..bench import Bench
-from ..checks.init import dead_units, saturated_units
-from ..checks.tuning import activation_artifacts
-from ..pictures.activations import Activations
-from ..probes.passes.activity import SHOWN, Activity, activity
-from ..probes.passes.signal import is_fresh, signal
-from ..probes.weights.first_layer import examples as first_examples
-from ..render.nets import activations as drawn
-from ..session import UNCHANGED, require
-from ..verbs import Shown
+from ... import batches, verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...checks.init import dead_units, saturated_units
+from ...checks.tuning import activation_artifacts
+from ...pictures.activations import Activations
+from ...probes.passes.activity import SHOWN, Activity, activity
+from ...probes.passes.signal import is_fresh, signal
+from ...probes.weights.first_layer import examples as first_examples
+from ...render.nets import activations as drawn
+from ...session import UNCHANGED, require
+from ...verbs import Shown
 
 #: examples that tell a dead unit of a trained net from one that is off on most inputs
 ENOUGH = 16

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .. import verbs
-from ..batches import BadInput
-from ..checks.notebook import unequal_rewrite
-from ..experiments.rewrite import Rewrite, compare
-from ..finding import Result
-from ..verbs import Answer
+from ... import verbs
+from ...batches import BadInput
+from ...checks.notebook import unequal_rewrite
+from ...experiments.rewrite import Rewrite, compare
+from ...finding import Result
+from ...verbs import Answer
 
 
 def same_as(

@@ -9,23 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from .. import verbs
-from ..batches import BadInput
-from ..bench import Bench
-from ..decoding.normalisation import scale_of
-from ..decoding.spelled import Speller
-from ..decoding.worded import class_names
-from ..guard import Untouched
-from ..pictures.browse import Browser
-from ..probes.data.cards import Cards
-from ..render.data import browse as drawn
-from ..scan import held
-from ..scan.sources.kept import Kept
-from ..scan.sources.opening import open_source
-from ..scan.sources.source import Source
-from ..scan.table.columns import Table, read_table
-from ..scan.table.selection import Ask
-from ..verbs import Shown
+from ... import verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...decoding.normalisation import scale_of
+from ...decoding.spelled import Speller
+from ...decoding.worded import class_names
+from ...guard import Untouched
+from ...pictures.browse import Browser
+from ...probes.data.cards import Cards
+from ...render.data import browse as drawn
+from ...scan import held
+from ...scan.sources.kept import Kept
+from ...scan.sources.opening import open_source
+from ...scan.sources.source import Source
+from ...scan.table.columns import Table, read_table
+from ...scan.table.selection import Ask
+from ...verbs import Shown
 from .browsing import LOSS, Browsing
 
 UNCHANGED = "your data are as they were"

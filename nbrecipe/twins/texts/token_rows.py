@@ -10,16 +10,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..batches import BadInput
-from ..batches.structure import fields_of
-from ..bench import Bench
-from ..decoding.fed_ids import reading_of_ids
-from ..decoding.worded import captions, class_names
-from ..pictures.tokens import CUT, IGNORED, Line, Reading
-from ..probes.batch.fed import fed, named_tensors
-from ..scan.sources.source import Source
-from ..scan.text.id_reading import MASK, id_column
-from ..tokens import Tokenizer
+from ...batches import BadInput
+from ...batches.structure import fields_of
+from ...bench import Bench
+from ...decoding.fed_ids import reading_of_ids
+from ...decoding.worded import captions, class_names
+from ...pictures.tokens import CUT, IGNORED, Line, Reading
+from ...probes.batch.fed import fed, named_tensors
+from ...scan.sources.source import Source
+from ...scan.text.id_reading import MASK, id_column
+from ...tokens import Tokenizer
 
 #: rows that are shown
 ROWS = 200

@@ -13,21 +13,21 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from .. import verbs
-from ..batches import BadInput
-from ..batches.structure import leaves
-from ..bench import Bench
-from ..pictures.tokens import Line, Tokens, Voice
-from ..registry import all_checks
-from ..render.tokens import html as drawn
-from ..render.tokens import still, words
-from ..scan.sources.source import Source
-from ..scan.text import held
-from ..scan.text.id_reading import id_column, id_scan
-from ..scan.text.opening import open_texts, text_column, text_columns
-from ..scan.text.reading import TextScan, text_scan
-from ..tokens import Tokenizer, open_tokenizer
-from ..verbs import Shown
+from ... import verbs
+from ...batches import BadInput
+from ...batches.structure import leaves
+from ...bench import Bench
+from ...pictures.tokens import Line, Tokens, Voice
+from ...registry import all_checks
+from ...render.tokens import html as drawn
+from ...render.tokens import still, words
+from ...scan.sources.source import Source
+from ...scan.text import held
+from ...scan.text.id_reading import id_column, id_scan
+from ...scan.text.opening import open_texts, text_column, text_columns
+from ...scan.text.reading import TextScan, text_scan
+from ...tokens import Tokenizer, open_tokenizer
+from ...verbs import Shown
 from . import token_numbers, token_rows, token_texts
 
 if TYPE_CHECKING:

@@ -10,28 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from .. import verbs
-from ..batches import BadInput
-from ..bench import Bench
-from ..decoding.examples import views
-from ..decoding.normalisation import scale_of
-from ..decoding.spelled import Speller
-from ..decoding.worded import class_names
-from ..experiments.simple.given import given_rows
-from ..experiments.simple.resolution import resolution
-from ..guard import Untouched
-from ..pictures.batch import View
-from ..pictures.inspection import Inspection
-from ..registry import all_checks
-from ..render.data import inspection as drawn
-from ..scan import held
-from ..scan.cluster import connected, scan_on
-from ..scan.columns.block import packed
-from ..scan.counts.sample import places
-from ..scan.reading import ERRORS, Scan, scan
-from ..scan.seen import inspection
-from ..scan.sources.opening import open_source
-from ..verbs import Shown
+from ... import verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...decoding.examples import views
+from ...decoding.normalisation import scale_of
+from ...decoding.spelled import Speller
+from ...decoding.worded import class_names
+from ...experiments.simple.given import given_rows
+from ...experiments.simple.resolution import resolution
+from ...guard import Untouched
+from ...pictures.batch import View
+from ...pictures.inspection import Inspection
+from ...registry import all_checks
+from ...render.data import inspection as drawn
+from ...scan import held
+from ...scan.cluster import connected, scan_on
+from ...scan.columns.block import packed
+from ...scan.counts.sample import places
+from ...scan.reading import ERRORS, Scan, scan
+from ...scan.seen import inspection
+from ...scan.sources.opening import open_source
+from ...verbs import Shown
 from .behind import looks
 
 UNCHANGED = "your data are as they were"

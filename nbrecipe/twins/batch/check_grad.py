@@ -9,16 +9,16 @@ from typing import Any
 
 from torch import nn
 
-from .. import verbs
-from ..batches import BadInput
-from ..bench import Bench
-from ..checks.model import wrong_gradient
-from ..experiments.gradients import POINTS, audit_function, audit_model
-from ..finding import Result
-from ..pictures.gradients import Gradients
-from ..render.nets import gradients as drawn
-from ..session import UNCHANGED, require
-from ..verbs import Shown
+from ... import verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...checks.model import wrong_gradient
+from ...experiments.gradients import POINTS, audit_function, audit_model
+from ...finding import Result
+from ...pictures.gradients import Gradients
+from ...render.nets import gradients as drawn
+from ...session import UNCHANGED, require
+from ...verbs import Shown
 
 
 @dataclass

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from torch import nn
 
-from .. import verbs
-from ..batches import BadInput
-from ..bench import Bench
-from ..finding import Verdict
-from ..pictures.dependencies import Chart, Over
-from ..probes.rows.charting import charts
-from ..registry import all_checks
-from ..render.nets import dependencies as drawn
-from ..session import UNCHANGED, require
-from ..verbs import Shown
+from ... import verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...finding import Verdict
+from ...pictures.dependencies import Chart, Over
+from ...probes.rows.charting import charts
+from ...registry import all_checks
+from ...render.nets import dependencies as drawn
+from ...session import UNCHANGED, require
+from ...verbs import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

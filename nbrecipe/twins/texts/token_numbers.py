@@ -7,16 +7,16 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from torch import nn
 
-from ..batches import BadInput
-from ..finding import number
-from ..pictures.tokens import COUNTED, CUT, MISSING, PADDING, UNSEEN, Lengths, Line
-from ..scan.text.id_reading import IdScan
-from ..scan.text.lengths import Lengths as Counted
-from ..scan.text.reading import TextScan
-from ..scan.text.table import embedding_of, pieces, untrained
-from ..scan.text.told import percent, quoted, rows_told
-from ..scan.text.told_ids import ids_told
-from ..tokens import Tokenizer
+from ...batches import BadInput
+from ...finding import number
+from ...pictures.tokens import COUNTED, CUT, MISSING, PADDING, UNSEEN, Lengths, Line
+from ...scan.text.id_reading import IdScan
+from ...scan.text.lengths import Lengths as Counted
+from ...scan.text.reading import TextScan
+from ...scan.text.table import embedding_of, pieces, untrained
+from ...scan.text.told import percent, quoted, rows_told
+from ...scan.text.told_ids import ids_told
+from ...tokens import Tokenizer
 
 #: bars of the lengths, tokens that are named as the most frequent, and words as unknown
 BARS, MOST, WORDS = 40, 12, 8

@@ -1,0 +1,1 @@
+"""The functions that look at texts and their tokens."""
