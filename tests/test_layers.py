@@ -16,17 +16,21 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 #: room → the rooms it may import; a room is a file or a folder right under the package
 ARROWS: dict[str, set[str]] = {name: set() for name in ("recipe", "finding", "film", "pictures", "guard", "batches")}
+ARROWS["libraries"] = {"batches"}
+ARROWS["statistics"] = {"libraries", *ARROWS["libraries"]}
 ARROWS["tokens"] = {"batches", "finding"}
 ARROWS["task"] = {"batches", "film", "finding", "tokens"}
 ARROWS["bench"] = {"task", "tokens", "batches", "guard", "finding", "film"}
 ARROWS["decoding"] = {"bench", "pictures", *ARROWS["bench"]}
 ARROWS["probes"] = {"decoding", *ARROWS["decoding"]}
-ARROWS["experiments"] = {"scan", *ARROWS["probes"]}
-ARROWS["scan"] = {"decoding", *ARROWS["decoding"]}
+ARROWS["scan"] = {"decoding", "libraries", *ARROWS["decoding"]}
+ARROWS["evaluation"] = {"scan", "probes", "statistics", "libraries", *ARROWS["probes"]}
+ARROWS["experiments"] = {"evaluation", *ARROWS["evaluation"]}
+ARROWS["journal"] = {"batches"}
 ARROWS["trace"] = {"film", "batches", "task", "tokens", "guard"}
 ARROWS["check"] = {"bench", "finding", "recipe"}
 ARROWS["toys"] = {"bench", "trace"}
-ARROWS["checks"] = {"check", "toys", "recipe", "probes", "experiments", "scan", "trace", *ARROWS["probes"]}
+ARROWS["checks"] = {"check", "toys", "recipe", "experiments", "trace", "journal", *ARROWS["experiments"]}
 ARROWS["registry"] = {"check", "checks", "recipe"}
 ARROWS["runner"] = {"registry", "check", "bench", "batches", "finding"}
 ARROWS["report"] = {"runner", "registry", "check", "finding", "recipe", "film", "trace"}

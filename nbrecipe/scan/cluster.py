@@ -6,7 +6,6 @@ reads it again. Numbers are those of a reading by one process, because parts and
 
 from __future__ import annotations
 
-import importlib
 import pickle
 import time
 from abc import ABC, abstractmethod
@@ -16,6 +15,7 @@ from typing import Any
 
 from ..batches import BadInput
 from ..guard import interrupts_wait
+from ..libraries import library
 from .columns.block import told_of
 from .part import Part
 from .plan import Plan, plan_of
@@ -98,7 +98,7 @@ def _merge(done: Scan, plain: bytes, max_errors: int, seen: Callable[[int], None
 def packed_source(source: Source) -> bytes:
     """A source as bytes that another process can read. Raises BadInput where it holds what cannot be sent."""
     try:
-        plain: bytes = _library("cloudpickle", "dask").dumps(source)
+        plain: bytes = library("cloudpickle", "cloudpickle", "dask").dumps(source)
         return plain
     except BadInput:
         raise
@@ -140,7 +140,7 @@ class Dask(Workers):
     """
 
     def __init__(self, place: str, plain: bytes) -> None:
-        client = _library("distributed", "dask").Client
+        client = library("distributed", "distributed", "dask").Client
         try:
             self._client = client(f"tcp://{place}", timeout="20s", set_as_default=False)
             self.count = max(1, sum(self._client.nthreads().values()))
@@ -174,7 +174,7 @@ class Ray(Workers):
     """A Ray cluster, by its client."""
 
     def __init__(self, address: str, plain: bytes) -> None:
-        self._ray = _library("ray", "ray")
+        self._ray = library("ray", "ray", "ray")
         try:
             self._ray.init(address, ignore_reinit_error=True, log_to_driver=False)
             self.count = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
@@ -199,10 +199,3 @@ class Ray(Workers):
 
 def _same(plain: bytes) -> bytes:
     return plain
-
-
-def _library(name: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        raise BadInput(f'{name} is missing: `pip install "nbrecipe[{extra}]"` brings it') from None

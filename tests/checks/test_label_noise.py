@@ -165,7 +165,7 @@ def test_what_cannot_be_judged_is_skipped():
 
 
 def test_a_missing_library_is_named_with_what_installs_it(monkeypatch):
-    from nbrecipe.experiments.simple import libraries
+    from nbrecipe import libraries
 
     def missing(name):
         raise ImportError(name)

@@ -10,10 +10,10 @@ import torch
 from sklearn.linear_model import Ridge
 from sklearn.neighbors import NearestNeighbors
 
-from nbrecipe import toys
+from nbrecipe import libraries, toys
 from nbrecipe.batches import BadInput
 from nbrecipe.bench import Bench
-from nbrecipe.experiments.simple import libraries, linear, neighbours
+from nbrecipe.experiments.simple import linear, neighbours
 from nbrecipe.experiments.simple.features import WIDE, features_of, standardised
 from nbrecipe.experiments.simple.information import train_informed
 from nbrecipe.experiments.simple.noise import noise

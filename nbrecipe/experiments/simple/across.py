@@ -9,10 +9,10 @@ import numpy as np
 
 from ...batches import BadInput
 from ...bench import Bench
+from ...libraries import library
 from ...scan import held
 from ...scan.columns.block import Block
 from ...scan.counts.sample import end_to_end
-from .libraries import library
 from .linear import indicators, predicted
 from .neighbours import nearest, votes
 from .rows import prepared, some

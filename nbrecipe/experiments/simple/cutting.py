@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .libraries import library, sklearn
+from ...libraries import library, sklearn
 
 #: parts of the rows, each judged by a model of the others
 FOLDS = 5

@@ -12,8 +12,8 @@ from torch import Tensor
 from ...batches import BadInput
 from ...scan.columns.block import PIECE, Values, stretches
 from ...scan.columns.kinds import Kind, flat_side
-from .libraries import vectorizers
 from .pixels import channels_first
+from .vectorizers import vectorizers
 
 Array = np.ndarray[Any, Any]
 #: pixels a side; features of texts and of token ids; standard deviations at which a column is cut

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from ...bench import Bench
+from ...libraries import library
 from .given import given_rows
-from .libraries import library
 from .linear import FOLDS
 from .probabilities import OutOfFold, out_of_fold
 from .rows import Rows, train_rows

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .libraries import sklearn
+from ...libraries import sklearn
 from .linear import FOLDS, folds
 from .neighbours import nearest, votes
 from .rows import Rows

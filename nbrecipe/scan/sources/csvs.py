@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
+from ...libraries import library
 from ..columns.block import Block, Unread, Values, label_among, stacked, told_of
-from .libraries import library
 from .source import ROWS, Source
 from .tables import columns_of, different
 

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
+from ...libraries import library
 from ..columns.block import Block, Unread, label_among, told_of
 from .arrays import Arrays
 from .csvs import Csv
 from .datasets import Stream
 from .folders import folder_of
-from .libraries import library
 from .source import BYTES, ROWS, Source
 from .tables import columns_of, different
 

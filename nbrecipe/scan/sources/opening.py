@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset, default_collate
 
 from ...batches import BadInput
+from ...libraries import made_by
 from ..columns.block import INPUT, LABEL, told_of
 from .arrays import Arrays
 from .datasets import Batched, Examples, Opened, Stream
 from .files import file_of
 from .huggingface import of_dataset
 from .labelled import Labelled
-from .libraries import made_by
 from .source import Source
 from .sparse import Sparse
 from .tables import table_of

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
+from ...libraries import library
 from ..columns.block import Block, Values, as_column, label_among, packed, stacked
-from .libraries import library
 from .source import ROWS, VALUES, Source, step_of
 
 

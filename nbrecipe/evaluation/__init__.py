@@ -1,0 +1,3 @@
+"""What is answered to every example of a data set, by a model, a simple rule or a person, and what that is worth."""
+
+from __future__ import annotations

@@ -1,0 +1,44 @@
+"""The answers to every example of a data set, whoever gave them: the user's model, a baseline, a rule, a person."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..task import Kind
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One entry for each example, in the order of the data; every metric is worked out from these alone.
+
+    An example of several entries (tokens, pixels, labels) has its sums here, so that a mean over entries is exact:
+    `loss.sum() / weight.sum()`, `right.sum() / entries.sum()`.
+    """
+
+    #: who answered: "`net`", "majority", "you"
+    name: str
+    kind: Kind
+    #: (n,) numbers of the rows in the data set, as `%browse` and `%inspect_data` count them
+    rows: Array
+    #: (n,) places in `classes`, (n,) or (n, k) numbers, or (n, k) of 0 and 1; None for tokens, pixels and whole images
+    target: Array | None = None
+    #: of the shape of `target`; a place that no class has where the answer is none, NaN where the number is none
+    answer: Array | None = None
+    #: (n, classes), for yes/no (n,), for several yes/no (n, k); None where only answers are known
+    probabilities: Array | None = None
+    #: (n,) sums of the task's own loss over the entries of each example; None where it is not known
+    loss: Array | None = None
+    #: (n,) what the mean loss divides by: entries, or their class weights; None: 1 each
+    weight: Array | None = None
+    #: (n,) entries of each example that are answered right, and that are counted; None where nothing is right or wrong
+    right: Array | None = None
+    entries: Array | None = None
+    classes: tuple[Any, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.rows)

@@ -1,0 +1,3 @@
+"""Simple baselines of a task, each a rung that a model has to stand above."""
+
+from __future__ import annotations
