@@ -12,6 +12,7 @@ from IPython.core.magic_arguments import argument, magic_arguments
 from .delivery import deliver, plainly
 from .front import Front, Locals, expressions, family, shown
 from .line import parse
+from .reading import data_of
 
 if TYPE_CHECKING:
     from ..bench import Bench
@@ -28,7 +29,7 @@ class AugmentMagics(Front):
     @needs_local_scope
     @line_magic
     @magic_arguments()
-    @argument("data", nargs="?", metavar="DATA", help="a data set or a DataLoader, when it is not the only one")
+    @argument("data", nargs="?", metavar="DATA", help="a data set, a DataLoader or, with --transform, a path")
     @argument("-n", type=int, default=8, metavar="N", help="draws of each example, 2 to 64 (default 8)")
     @argument("--index", default="0", metavar="I", help="which example, or several: 3 or 3,7,12 (default 0)")
     @argument("--transform", metavar="EXPR", help="what changes the examples, called anew for each draw")
@@ -78,9 +79,9 @@ def _asked(bench: Bench, args: argparse.Namespace, variables: Variables) -> tupl
     from ..twins.data.show_augment import Asked
 
     transform, example = (None if text is None else variables.value(text) for text in (args.transform, args.example))
-    name, data = args.data or "", None if args.data is None else variables.value(args.data)
+    name, data = args.data or "", None if args.data is None else data_of(args.data, variables)
     if args.data is not None and data is None:
-        raise UsageError(f"`{args.data}` is None; %show_augment takes a data set or a DataLoader")
+        raise UsageError(f"`{args.data}` is None; %show_augment takes a data set, a DataLoader or a path")
     if data is None and example is None and bench.train_data is None and bench.train_loader is None:
         name, data = _only(variables)
     return bench, Asked(data, name, transform, args.transform or "", example)

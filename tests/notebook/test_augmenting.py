@@ -58,6 +58,20 @@ def test_a_transform_and_an_example(notebook):
     assert drawn(do(notebook, "%show_augment val_set --transform aug")[0]) == [("aug(val_set)[0]", 8)]
 
 
+def test_a_path_takes_a_transform(notebook, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("size,label\n1.5,0\n2.5,1\n")
+    do(notebook, "def noisy(row): return {**row, 'size': row['size'] + float(torch.rand(()))}")
+    assert drawn(do(notebook, f"%show_augment {rows} --transform noisy --index 1")[0]) == [("noisy(rows.csv)[1]", 8)]
+    do(notebook, f"path = {str(rows)!r}")
+    assert drawn(do(notebook, "%show_augment path --transform noisy")[0]) == [("noisy(rows.csv)[0]", 8)]
+    sentence = f"what is read at `{rows}` is the same each time: give the transform that changes it, `--transform EXPR`"
+    assert refused(notebook, f"%show_augment {rows}") == sentence
+    assert refused(notebook, f"%show_augment {tmp_path / 'gone.csv'} --transform noisy") == (
+        f"there is no file or folder `{tmp_path / 'gone.csv'}`"
+    )
+
+
 def test_the_only_data_set_counts_whatever_its_name(notebook):
     do(notebook, "del val_set\ncats = train_ds\ndel train_ds;")
     assert drawn(do(notebook, "%show_augment")[0]) == [("cats[0]", 8)]
@@ -97,7 +111,7 @@ def test_data_sets_are_completed(notebook):
         ("%show_augment --index 10", "`train_ds` has examples 0 to 9; there is no 10"),
         ("%show_augment --index first", "there is no `first` here; did you mean `first_net`?"),
         ("%show_augment huh", "there is no `huh` here"),
-        ("%show_augment None", "`None` is None; %show_augment takes a data set or a DataLoader"),
+        ("%show_augment None", "`None` is None; %show_augment takes a data set, a DataLoader or a path"),
         (
             "%show_augment first_net",
             "`first_net` is of type Linear; the same example is drawn from a data set, a DataLoader or a list",

@@ -33,6 +33,8 @@ class Source:
     things: tuple[Any, ...]
     #: the data set itself, None for an example alone
     data: Any = None
+    #: what a transform is given, "" where that goes without saying
+    given: str = ""
 
     def label(self, index: int) -> str:
         """An example as the user would write it."""
@@ -60,7 +62,10 @@ class Source:
         except BadInput:
             raise
         except Exception as error:
-            raise BadInput(f"reading `{self.label(index)}` raises {type(error).__name__}: {told(error)}") from error
+            given = f"; the transform is given {self.given}" if self.given else ""
+            raise BadInput(
+                f"reading `{self.label(index)}` raises {type(error).__name__}: {told(error)}{given}"
+            ) from error
 
 
 def source_of(data: Any, name: str, loader: Any = None) -> Source:
@@ -96,7 +101,7 @@ def transformed(transform: Any, name: str, source: Source | None, example: Any =
     inner = source
     made = f"{name}({source.name})" if source.name else name
     read: Callable[[int], Any] = lambda index: _called(transform, _copied(inner.read(index)))  # noqa: E731
-    return Source(made, read, source.length, (*source.things, transform), source.data)
+    return Source(made, read, source.length, (*source.things, transform), source.data, source.given)
 
 
 def source_in(bench: Bench, field: str = "train_data") -> Source:

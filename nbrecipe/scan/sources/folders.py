@@ -32,13 +32,21 @@ class Images:
         return len(self.paths)
 
     def __getitem__(self, row: int) -> Any:
+        pixels = np.asarray(self.picture(row))
+        return {"image": pixels, "label": self.class_of(row)} if self.labelled else {"image": pixels}
+
+    def picture(self, row: int) -> Any:
+        """One of them as Pillow holds it. Raises OSError, which names the file."""
         path = self.paths[row].relative_to(self.root)
         try:
-            pixels = _pixels(self.paths[row])
+            return _picture(self.paths[row])
         except Exception as error:
             told = told_of(error).replace(str(self.paths[row]), path.name)
             raise OSError(f"{path.as_posix()}: {told}") from error
-        return {"image": pixels, "label": path.parts[0]} if self.labelled else {"image": pixels}
+
+    def class_of(self, row: int) -> str:
+        """The sub-folder in which one of them lies, "" where it lies in none."""
+        return self.paths[row].relative_to(self.root).parts[0] if self.labelled else ""
 
 
 def folder_of(path: Path, name: str) -> Examples:
@@ -53,10 +61,10 @@ def folder_of(path: Path, name: str) -> Examples:
     return Examples(name, data)
 
 
-def _pixels(path: Path) -> np.ndarray[Any, Any]:
+def _picture(path: Path) -> Any:
     from PIL import Image
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of metadata; pictures of too many pixels raise
         with Image.open(path) as image:
-            return np.asarray(image if image.mode in _MODES else image.convert("RGB"))
+            return image.copy() if image.mode in _MODES else image.convert("RGB")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch.utils.data import DataLoader
@@ -27,6 +28,7 @@ from ...render.batches import augment as drawn
 from ...render.batches import still
 from ...session import seed_all
 from ...verbs import Shown
+from .paths import read_at
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -92,9 +94,11 @@ def show_augment(
     """Draw the same example `n` times, show the draws with label, mask and boxes side by side, and judge them.
 
     `data` is a data set that takes an index, a DataLoader, whose collate function is part of it, or a list; without it,
-    what is bound. `index` is one example or several. `transform` is called anew for each draw, on the examples of the
-    data or on `example`. `seed` seeds python, numpy and torch for the draws alone. Images are un-normalised with `mean`
-    and `std`, or with the Normalize that is found. Takes what `bind` takes. Raises BadInput, in one sentence.
+    what is bound; or the path of a folder of images, each given to `transform` as a PIL image, or of a file, each row
+    given as a dict by column. `index` is one example or several. `transform` is called anew for each draw, on the
+    examples of the data or on `example`. `seed` seeds python, numpy and torch for the draws alone. Images are
+    un-normalised with `mean` and `std`, or with the Normalize that is found. Takes what `bind` takes. Raises BadInput,
+    in one sentence.
     """
     asked = Asked(data, "data", transform, "transform", example)
     return show_augment_of(verbs.bench_of(**given), asked, n=n, index=index, seed=seed, mean=mean, std=std)
@@ -147,7 +151,13 @@ def _source(bench: Bench, asked: Asked) -> tuple[Bench, Source]:
     if data is None and asked.transform is not None and asked.example is not None:
         source = transformed(asked.transform, asked.transform_name, None, asked.example)
         return bench.replace(train_data=source, train_loader=None), source
-    if data is None:
+    if isinstance(data, (str, Path)):
+        if asked.transform is None:
+            raise BadInput(f"what is read at `{data}` is the same each time: give the transform that changes it, "
+                           "`--transform EXPR`")  # fmt: skip
+        source = read_at(data)
+        bench = bench.replace(val_data=None, val_loader=None)
+    elif data is None:
         if asked.example is not None:
             raise BadInput("an example alone does not vary; give the transform that changes it as well")
         bench = _with_data(bench)
