@@ -37,6 +37,14 @@ class Reading:
     back: tuple[tuple[str, str], ...] = ()
     #: how that differs: "lost", or in "space" or "case" alone
     change: str = ""
+    #: why the tokenizer makes no ids of the text, of which there are no spans then; or no text of its ids
+    failed: str = ""
+
+    @classmethod
+    def none(cls, why: str) -> Reading:
+        """What stands for the text where the tokenizer cannot read it and another can."""
+        nothing = np.zeros(0, np.int64)
+        return cls("", nothing, nothing, nothing, np.zeros(0, np.uint16), failed=why)
 
     def count(self, mark: int) -> int:
         """Tokens with this mark."""
@@ -59,7 +67,7 @@ class Line:
 
     name: str
     readings: tuple[Reading, ...] = ()
-    #: why there are none, and what stands there instead
+    #: why there are none, and what stands there instead; what one tokenizer of two cannot read stands in its reading
     failed: str = ""
     given: str = ""
     #: characters of the text that are the answer, and whether tokens of it are cut off: "all", "part" or ""

@@ -117,6 +117,61 @@ def test_two_tokenizers_stand_side_by_side():
     assert "nbr-abreast" in answer._repr_html_()
 
 
+LATIN = {letter: i for i, letter in enumerate("abcdefghijklmnopqrstuvwxyz ")}
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_what_one_tokenizer_cannot_read_the_other_is_shown_for(order):
+    pair = [(LATIN, "letters"), (trained.byte_level(), "other")]
+    (one, name), (other, second) = (pair[k] for k in order)
+    long = "the loss " * 40 + "☃"
+    answer = nbrecipe.show_tokens(
+        one, ["the loss", "so ☃", long], against=other, names={"tokenizer": name, "against": second}
+    )
+    plain, failing, far = answer.shown.lines
+    assert not any(reading.failed for reading in plain.readings)
+    assert not failing.failed
+    read, not_read = sorted(failing.readings, key=lambda reading: bool(reading.failed))
+    assert (read.text, read.failed) == ("so ☃", "")
+    assert not_read.failed == "the table has no entry '☃', and none for what is unknown"
+    assert max(len(reading.text) for reading in far.readings) == len(long), "the whole of it, not its beginning"
+    assert failing.readings[order.index(0)].failed, "each stands under its own name"
+    for told in (str(answer), answer._repr_html_()):
+        assert "BadInput" not in told
+    assert "letters: ✗ the table has no entry '☃'" in str(answer)
+    assert "nbr-failed" in answer._repr_html_()
+
+
+def test_a_text_that_neither_can_read_says_why_of_each():
+    def broken(text):
+        raise RuntimeError("no")
+
+    answer = nbrecipe.show_tokens(LATIN, ["so ☃", "ab"], against=broken, names={"tokenizer": "one", "against": "two"})
+    assert answer.shown.lines[0].failed == (
+        "one: the table has no entry '☃', and none for what is unknown; two: RuntimeError: no"
+    )
+    assert answer.shown.lines[1].readings[1].failed == "RuntimeError: no"
+    alike = nbrecipe.show_tokens(LATIN, ["so ☃"], against={"a": 0, "b": 1})
+    assert alike.shown.lines[0].given == "so ☃"
+
+
+def test_ids_that_cannot_be_decoded_are_shown_and_that_is_told():
+    class OneWay:
+        def encode(self, text):
+            return [ord(letter) for letter in text]
+
+        def decode(self, ids):
+            if len(ids) > 1:
+                raise ValueError("one by one")
+            return chr(ids[0])
+
+    answer = nbrecipe.show_tokens(OneWay(), ["abc"])
+    assert first(answer).ids.tolist() == [97, 98, 99]
+    assert first(answer).failed == "its ids cannot be decoded: ValueError: one by one"
+    assert "3 tokens: a│b│c" in str(answer)
+    assert "✗ its ids cannot be decoded" in str(answer)
+
+
 def test_a_loader_of_ids_shows_exactly_the_ids_with_masks_and_targets():
     data = rows()
     answer = nbrecipe.show_tokens(TOK, DataLoader(data, batch_size=4))

@@ -53,6 +53,7 @@ const counted = (reading, mark) => reading.marks.reduce((sum, each) => sum + Boo
 
 const told = (line, reading, voice, several) => {
   const parts = [several && voice.name], without = reading.ids.reduce((sum, id) => sum + (id === IGNORED), 0);
+  if (reading.failed && !reading.tokens) return parts.filter(Boolean).join("");
   if (line.same) parts.push(count(reading.length ?? 0, "token"));
   else parts.push(count(reading.tokens, "place"));
   for (const [name, words] of [["cut", "cut off"], ...(line.same ? [] : [["padding", "padding"]])]) {
@@ -61,6 +62,8 @@ const told = (line, reading, voice, several) => {
   if (without) parts.push(`${without.toLocaleString("en")} without a target`);
   return parts.filter(Boolean).join(" · ");
 };
+
+const failed = (why, given) => h("div", { class: "nbr-failed" }, "✗ ", h("bdi", {}, why), given && " ", given && h("code", {}, given));
 
 const back = (reading, signs) => h("div", { class: "nbr-back", dir: reading.rtl ? "rtl" : "ltr" }, h("span", { class: "nbr-soft", dir: "ltr" }, "comes back as "),
   ...reading.back.map(([kind, text]) => h({ gone: "del", new: "ins" }[kind] ?? "span", {}, ...lettered(text, signs))));
@@ -74,7 +77,7 @@ export function drawn(block, { voices, signs }) {
     if (!several && line.readings.length) title.push(h("span", {}, told(line, line.readings[0], voices[0], false)));
     if (line.lost) title.push(h("strong", { class: "nbr-bad" }, line.lost));
     nodes.push(h("div", { class: "nbr-text-head" }, ...title));
-    if (line.failed) nodes.push(h("div", { class: "nbr-failed" }, `✗ ${line.failed}`, line.given && h("code", {}, ` ${line.given}`)));
+    if (line.failed) nodes.push(failed(line.failed, line.given));
   }
   const columns = line.readings.map((reading, r) => {
     const place = h("div", { class: "nbr-read", dir: reading.rtl ? "rtl" : "ltr", "data-r": r }), [from, to] = ranges[r];
@@ -92,7 +95,8 @@ export function drawn(block, { voices, signs }) {
     }
     const name = block.first ? told(line, reading, voices[r], true) : `${voices[r].name}, continued`;
     const top = several ? h("div", { class: "nbr-soft" }, name) : null;
-    return h("div", { class: "nbr-column" }, top, place, block.last && reading.back ? back(reading, signs) : null);
+    const wrong = block.first && reading.failed ? failed(reading.failed) : null;
+    return h("div", { class: "nbr-column" }, top, wrong, place, block.last && reading.back ? back(reading, signs) : null);
   });
   if (columns.length) nodes.push(several && line.same ? h("div", { class: "nbr-abreast" }, ...columns) : h("div", {}, ...columns));
   return { nodes, element: (reading, s) => elements.get(`${reading} ${s}`) };

@@ -111,16 +111,16 @@ class Block {
 }
 
 export function blocks(line) {
-  const [one] = line.readings;
+  const lead = Math.max(0, line.readings.findIndex((reading) => reading.spans)), one = line.readings[lead];
   if (!one) return [Object.assign(new Block(line, []), { first: true, last: true })];
   const made = [];
   let from = line.readings.map(() => 0);
-  while (from[0] < one.spans || !made.length) {
-    const to = line.readings.map((reading, r) => (r ? reading.spans : cut(one, from[0])));
-    if (to[0] < one.spans) {
+  while (from[lead] < one.spans || !made.length) {
+    const to = line.readings.map((reading, r) => (r === lead ? cut(one, from[lead]) : reading.spans));
+    if (to[lead] < one.spans) {
       line.readings.forEach((reading, r) => {
-        if (!r) return;
-        const [ends, value] = line.same ? [reading.ends, one.ends[to[0] - 1]] : [reading.last, one.last[to[0] - 1]];
+        if (r === lead) return;
+        const [ends, value] = line.same ? [reading.ends, one.ends[to[lead] - 1]] : [reading.last, one.last[to[lead] - 1]];
         to[r] = Math.max(from[r], Math.min(reading.spans, beyond(ends, value)));
       });
     }

@@ -9,7 +9,7 @@ import { details } from "./tokentip.js";
 const AHEAD = 500, LETTER = 7.6, LINE = 24, REST = 34;
 const FILTERS = {
   all: () => true,
-  failed: (line) => Boolean(line.failed),
+  failed: (line) => Boolean(line.failed) || line.readings.some((reading) => reading.failed),
   "answer lost": (line) => Boolean(line.lost),
   "cut off": (line) => line.has("cut"),
   unknown: (line) => line.has("unknown"),

@@ -82,8 +82,7 @@ def _line(line: Line, shown: Tokens, letters: int, ids: int) -> str:
     parts += [f'<strong class="nbr-bad">{escape(line.lost)}</strong>'] if line.lost else []
     top = f'<div class="nbr-text-head">{" ".join(parts)}</div>'
     if line.failed:
-        given = f" <code>{escape(spans.plainly(line.given[:GIVEN]))}</code>" if line.given else ""
-        top += f'<div class="nbr-failed">✗ {escape(line.failed)}{given}</div>'
+        top += _failed(line.failed, line.given)
     columns = "".join(
         _column(reading, voice, letters, ids, name=voice.name if len(voices) > 1 else "", row=shown.kind == "row")
         for reading, voice in zip(line.readings, voices, strict=False)
@@ -93,17 +92,25 @@ def _line(line: Line, shown: Tokens, letters: int, ids: int) -> str:
 
 
 def _column(reading: Reading, voice: Voice, letters: int, ids: int, *, name: str, row: bool) -> str:
-    told = f"{name} · {tokens(reading, row=row)}" if name else tokens(reading, row=row)
+    told = " · ".join(filter(None, (name, tokens(reading, row=row))))
     listed = _ids(reading, voice, ids)
     opened = f"<details><summary>{escape(told)}</summary>{listed}</details>" if listed else escape(told)
     way = spans.direction(reading.text)
     back = f'<div class="nbr-back" dir="{way}">{_back(reading)}</div>' if reading.back else ""
-    body = spans.html_of(reading, voice, letters)
-    return f'<div class="nbr-column">{body}<div class="nbr-soft">{opened}</div>{back}</div>'
+    body = spans.html_of(reading, voice, letters) if len(reading.ends) or not reading.failed else ""
+    failed = _failed(reading.failed) if reading.failed else ""
+    return f'<div class="nbr-column">{body}<div class="nbr-soft">{opened}</div>{failed}{back}</div>'
+
+
+def _failed(why: str, given: str = "") -> str:
+    beside = f" <code>{escape(spans.plainly(given[:GIVEN]))}</code>" if given else ""
+    return f'<div class="nbr-failed">✗ <bdi>{escape(why)}</bdi>{beside}</div>'
 
 
 def tokens(reading: Reading, *, row: bool = False) -> str:
     """How many tokens there are, and what of them is cut off; of a row its places, padding and targets."""
+    if reading.failed and not len(reading.ids):
+        return ""
     count = len(reading.ids) if row else reading.length
     told = [f"{count:,} {'place' if row else 'token'}{'' if count == 1 else 's'}"]
     without = int((reading.ids == IGNORED).sum())

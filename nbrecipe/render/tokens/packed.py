@@ -62,7 +62,7 @@ def _reading(reading: Reading) -> dict[str, Any]:
     told = {
         "units": len(_units(reading.text)) // 2, "spans": len(reading.ends), "tokens": len(reading.ids),
         "length": reading.length, "labels": reading.labels is not None, "places": reading.places is not None,
-        "change": reading.change, "back": [list(piece) for piece in reading.back],
+        "change": reading.change, "failed": reading.failed, "back": [list(piece) for piece in reading.back],
         "far": {str(k): int(reading.ids[k]) for k in np.flatnonzero(abs(reading.ids) > FAR).tolist()},
         "rtl": direction(reading.text) == "rtl",
     }  # fmt: skip

@@ -34,8 +34,12 @@ def _line(line: Line, voices: tuple[Voice, ...], row: bool) -> Iterator[str]:
         yield text.wrap(f"    ✗ {line.failed}{given}", "      ")
     for reading, voice in zip(line.readings, voices, strict=False):
         name = f"{voice.name}: " if len(voices) > 1 else ""
-        told = "│".join(spans.words(reading, voice, LETTERS))
-        yield text.wrap(f"    {name}{tokens(reading, row=row)}: {told}", "      ")
+        if len(reading.ends) or not reading.failed:
+            told = "│".join(spans.words(reading, voice, LETTERS))
+            yield text.wrap(f"    {name}{tokens(reading, row=row)}: {told}", "      ")
+            name = ""
+        if reading.failed:
+            yield text.wrap(f"    {name}✗ {reading.failed}", "      ")
         if reading.back:
             yield text.wrap(f"      comes back as {_back(reading)}", "        ")
 

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...batches import BadInput
 from ...batches.structure import TARGET_KEYS, fields_of
 
 #: a column: (rows, ...) where all examples have one shape, else a list of arrays, strings or anything else
@@ -64,8 +65,10 @@ def gathered(rows: Iterable[int], examples: Sequence[Any], unread: Sequence[Unre
 
 
 def told_of(error: BaseException) -> str:
-    """What was raised, in one line: "ValueError: ..."."""
+    """What was raised, in one line: "ValueError: ..."; what we raise is a sentence already."""
     lines = str(error).splitlines()
+    if isinstance(error, BadInput) and lines:
+        return lines[0]
     return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
 

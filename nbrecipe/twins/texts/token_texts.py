@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from ...batches import BadInput
 from ...decoding.returned import back
 from ...decoding.tokenised import answered, compared, reading
 from ...pictures.tokens import Line, Reading, Voice
-from ...scan.columns.block import told_of
 from ...scan.text.reading import TextScan
 from ...tokens import Tokenizer
+from ...tokens.failing import no_text, reason
 from ...tokens.roundtrip import round_trip
 
 #: texts that are shown; of more those drawn at random, and so many that are longest and that have most unknown tokens
@@ -25,6 +25,7 @@ BACK = 1 << 18
 LETTERS = 1 << 23
 #: columns that hold what is to be answered
 ANSWERS = ("answer", "answers", "completion", "response", "output", "target", "summary", "chosen")
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ def chosen(scan: TextScan, count: int, answer: str | None) -> list[Chosen]:
         texts = {row: _whole(scan, row, one.text) if one.is_cut else one.text for row, one in kept.items()}
     failed = {one.row: one for one in scan.failed[:FAILED]}
     found = [Chosen(row, text, _answer(scan, row, answer)) for row, text in texts.items() if row not in failed]
-    found += [Chosen(row, one.text or texts.get(row, ""), why=one.why) for row, one in failed.items()]
+    for row, one in failed.items():  # another tokenizer may read the whole of it
+        text = texts[row] if row in texts else _whole(scan, row, one.text) if one.text else ""
+        found.append(Chosen(row, text, _answer(scan, row, answer), one.why))
     return sorted(found, key=lambda one: one.row)
 
 
@@ -114,16 +117,12 @@ def lines(
 
 def _line(one: Chosen, tokenizers: Sequence[Tokenizer], **how: Any) -> Line:
     name = f"row {one.row}"
-    if one.why or not isinstance(one.text, str):
-        why = one.why or f"no text but {type(one.text).__name__}"
-        return Line(name, failed=why, given=one.text if isinstance(one.text, str) else "")
-    readings: list[Reading] = []
-    for tokenizer in tokenizers:
-        try:
-            readings.append(_read(tokenizer, one.text, **how))
-        except Exception as error:  # the user's tokenizer
-            return Line(name, failed=f"{tokenizer.name}: {told_of(error)}", given=one.text)
-    if len(readings) == 2:
+    if not isinstance(one.text, str) or (one.why and not one.text):
+        return Line(name, failed=one.why or no_text(one.text))
+    readings = [_read(tokenizer, one.text, **how) for tokenizer in tokenizers]
+    if all(made.failed and not len(made.ids) for made in readings):
+        return Line(name, failed=_why(tokenizers, readings), given=one.text)
+    if len(readings) == 2 and all(made.text for made in readings):
         readings = list(compared(readings[0], readings[1]))
     if not one.text:
         return Line(name, tuple(readings), caption="an empty text")
@@ -131,12 +130,35 @@ def _line(one: Chosen, tokenizers: Sequence[Tokenizer], **how: Any) -> Line:
 
 
 def _read(tokenizer: Tokenizer, text: str, **how: Any) -> Reading:
-    made = reading(tokenizer, tokenizer.encode(text), **how)
+    made = _tried(text, lambda: reading(tokenizer, tokenizer.encode(text), **how))
+    if isinstance(made, str):
+        return Reading.none(made)
     if not tokenizer.decodes or len(text) > BACK:
         return made
-    trip = round_trip(tokenizer, text)
+    trip = _tried(text, lambda: round_trip(tokenizer, text))
+    if isinstance(trip, str):
+        return replace(made, failed=f"its ids cannot be decoded: {trip}")
     told = back(trip)
     return replace(made, back=told, change=trip.kind if told else "")
+
+
+def _tried(text: str, step: Callable[[], Made]) -> Made | str:
+    """What a step with the user's tokenizer gives, or why it fails."""
+    try:
+        return step()
+    except BaseException as error:  # libraries written in Rust break off with what is no Exception
+        why = reason(error, text)
+        if not why:
+            raise
+        return why
+
+
+def _why(tokenizers: Sequence[Tokenizer], readings: Sequence[Reading]) -> str:
+    """Why none of them reads a text: once, where they say the same."""
+    why = [made.failed for made in readings]
+    if len(set(why)) == 1:
+        return why[0]
+    return "; ".join(f"{tokenizer.name}: {each}" for tokenizer, each in zip(tokenizers, why, strict=True))
 
 
 def _with_answer(line: Line, one: Chosen) -> Line:
@@ -145,7 +167,8 @@ def _with_answer(line: Line, one: Chosen) -> Line:
     if start < 0:
         return line
     marked = [answered(made, start, start + len(one.answer)) for made in line.readings]
-    lost = {"all": "the answer is cut off", "part": "part of the answer is cut off"}.get(marked[0][1], "")
+    known = next((lost for made, lost in marked if len(made.ids)), "")
+    lost = {"all": "the answer is cut off", "part": "part of the answer is cut off"}.get(known, "")
     return replace(line, readings=tuple(made for made, _ in marked), answer=(start, start + len(one.answer)), lost=lost)
 
 

@@ -8,6 +8,7 @@ import random
 import pytest
 import shown_texts
 
+from nbrecipe.pictures.tokens import Reading
 from nbrecipe.render.findings import page
 from nbrecipe.render.tokens import html
 
@@ -55,6 +56,26 @@ def keys(view, *pressed):
 
 def start(view):
     view.locator(".nbr-texts").focus()
+
+
+def test_what_one_of_two_cannot_read_is_told_in_its_column(opened):
+    shown = shown_texts.texts(["the plot " * 300, "the plot"], shown_texts.words(), shown_texts.raw())
+    (_, other), (first, _) = (line.readings for line in shown.lines)
+    pairs = (Reading.none("no such word"), other), (first, Reading.none("no such word"))
+    lines = [dataclasses.replace(line, readings=pair) for line, pair in zip(shown.lines, pairs, strict=True)]
+    view = opened(dataclasses.replace(shown, lines=tuple(lines)), width=1000)
+    failed = view.locator(".nbr-failed")
+    assert failed.all_inner_texts() == ["✗ no such word"]  # the other stands below what is on the screen
+    assert view.locator(".nbr-block").count() > 3, "a long text is drawn in blocks beside a column that failed"
+    view.get_by_role("button", name="failed 2").click()
+    view.evaluate("document.querySelector('.nbr-texts').scrollTop = 1e6")
+    view.wait_for_function(
+        "[...document.querySelectorAll('.nbr-column')].some((one, k) => k % 2 && one.querySelector('.nbr-failed'))",
+        timeout=60_000,
+    )
+    start(view)
+    keys(view, "ArrowRight", "ArrowDown", "ArrowUp")
+    assert "token" in tip(view)
 
 
 def test_the_letters_in_the_page_are_the_texts_own(opened):
