@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ..pictures.batch import Images, Table, Texts, Token, View
 from . import pixels, plotted
+from .marked import Marks, classes_of
 from .normalisation import Scale
 from .spelled import Speller
 from .worded import captions
@@ -48,6 +49,7 @@ def views(
     words_of = {name: [_cut(str(value)) for value in inputs[name]] for name in words_among(inputs, kinds)}
     rest = {name: values for name, values in inputs.items() if name not in words_of}
     found = [view for name, values in rest.items() for view in _of(name, values, kinds.get(name, ""), scale, speller)]
+    found = _marked(found, columns, Marks.among(kinds, label), names or {})
     numbers = {name: tensor for name in rest if (tensor := _numbers(rest[name], kinds.get(name))) is not None}
     pieces = [(name, piece) for name in inputs if (piece := words_of.get(name, numbers.get(name))) is not None]
     if pieces and count:
@@ -100,6 +102,27 @@ def _of(name: str, values: Any, kind: str, scale: Scale | None, speller: Speller
         series = None if tensor is None else plotted.series(name, tensor.float(), len(tensor))
         if series is not None:
             yield series
+
+
+def _marked(found: Sequence[View], columns: Columns, marks: Marks, names: Mapping[int, str]) -> list[View]:
+    """The same views; on the images of the first lie their masks and boxes, which are drawn there and not beside it."""
+    made, rest = list(found), [view for view in found if view.name != marks.mask]
+    first = next((view for view in rest if isinstance(view, Images)), None)
+    images = None if first is None else images_of(columns[first.name])
+    if first is None or images is None:
+        return made
+    masks, boxes = [], []
+    for i, image in enumerate(images):
+        example = {
+            name: columns[name][i] for name in (marks.mask, marks.boxes, marks.classes) if name and name in columns
+        }
+        masks.append(marks.masked(example, image))
+        boxes.append(marks.boxed(example, image, names))
+    drawn = tuple(mask for mask in masks if mask is not None)
+    if len(drawn) == len(masks) and drawn:
+        made, first = rest, replace(first, masks=drawn, classes=classes_of(drawn, names))
+    lying = replace(first, boxes=tuple(boxes)) if any(boxes) else first
+    return [lying if view.name == first.name else view for view in made]
 
 
 def images_of(values: Any) -> Tensor | list[Tensor] | None:

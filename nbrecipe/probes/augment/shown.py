@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ...decoding import pixels, plotted
+from ...decoding.marked import classes_of
 from ...decoding.normalisation import Scale
 from ...decoding.spelled import TOKENS, Speller
 from ...finding import number
@@ -94,8 +95,7 @@ def _images(column: Sequence[Part], example: Draws, reading: Reading) -> View | 
     if column[0].target:
         return view
     masks = _masks(example, whole)
-    there = sorted({int(k) for mask in masks for k in np.unique(mask)} - {-1, 0, 255})
-    classes = {k: reading.names.get(k, f"class {k}" if len(there) > 1 else "mask") for k in there}
+    classes = classes_of(masks, reading.names)
     return replace(view, masks=tuple(masks), classes=classes, boxes=_boxes(example, whole, reading.names))
 
 

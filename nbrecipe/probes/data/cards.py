@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...decoding import pixels, plotted
 from ...decoding.examples import images_of, tensor_of, words_among
+from ...decoding.marked import Marks
 from ...decoding.normalisation import Scale
 from ...decoding.spelled import Speller
 from ...decoding.worded import captions
@@ -43,8 +44,7 @@ class Cards:
         """`kinds` as for `examples.views`; `like` are examples by whose values pixels are coloured."""
         self._kinds = {name: kind for name, kind in kinds.items() if name != label}
         self._label, self._names, self._speller = label, names or {}, speller
-        self._mask = label if label is not None and kinds.get(label) == "mask" else None
-        self._boxes = label if label is not None and kinds.get(label) == "boxes" else None
+        self._marks = Marks.among(kinds, label)
         #: the column that is shown, "" where small numbers are
         for name, kind in self._kinds.items():
             if kind == "table" and _flows(name, like):
@@ -65,7 +65,7 @@ class Cards:
     def _chosen(self) -> tuple[str, str]:
         for wanted in ("image", "text", "tokens", "sequence"):
             for name, kind in self._kinds.items():
-                if kind == wanted and name not in self._words:
+                if kind == wanted and name not in self._words and name != self._marks.mask:
                     return name, kind
         return "", "cells"
 
@@ -89,11 +89,7 @@ class Cards:
 
     def _boxed(self, example: Example) -> tuple[Box, ...]:
         image = self._image(example)
-        if self._boxes is None or image is None:
-            return ()
-        sides = [(image.shape[-2], image.shape[-1])]
-        found = pixels.boxes([example[self._boxes]], sides, self._names)
-        return found[0] if found else ()
+        return () if image is None else self._marks.boxed(example, image, self._names)
 
     def _shapes(self, example: Example) -> str:
         """What there is to an example that cannot be drawn."""
@@ -124,11 +120,7 @@ class Cards:
         if image is None:
             return None, None
         colours = self._colours if self._colours is not None else pixels.colouring([image], None)[0]
-        mask = None
-        if self._mask is not None and image.ndim == 3:
-            given = tensor_of(np.asarray(example[self._mask])[None])
-            found = None if given is None else pixels.masks(given, 1, (image.shape[-2], image.shape[-1]))
-            mask = found[0] if found else None
+        mask = self._marks.masked(example, image)
         side = WHOLE_SIDE if whole and mask is None else SIDE
         return pixels.painted(image, colours, side), mask
 
