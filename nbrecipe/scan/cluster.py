@@ -26,6 +26,8 @@ from .sources.source import Source
 AHEAD = 3
 #: workers that may be lost over one part before it is given up
 LOST = 3
+#: how often a Ray head is asked for a process of ours: gRPC lets one in some die between fork and exec
+TRIES = 3
 #: bytes of a source up to which the scheduler of a cluster keeps it; a larger one goes to the workers themselves
 KEPT = 8 << 20
 
@@ -171,17 +173,32 @@ class Dask(Workers):
 
 
 class Ray(Workers):
-    """A Ray cluster, by its client."""
+    """A Ray cluster, by its client; a connection that is there already is used, and stays."""
 
     def __init__(self, address: str, plain: bytes) -> None:
         self._ray = library("ray", "ray", "ray")
+        there = _place_of(self._ray)
+        if there and there != address.removeprefix("ray://"):
+            raise BadInput(f"Ray is connected with {there} already: `ray.shutdown()` lets go of it")
+        self._own = not there
         try:
-            self._ray.init(address, ignore_reinit_error=True, log_to_driver=False)
+            if self._own:
+                self._connect(address)
             self.count = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         except Exception as error:
             raise BadInput(f"no Ray cluster answers at {address}: {told_of(error)}") from error
         self._source = self._ray.put(plain)
         self._part = self._ray.remote(part_of).options(max_retries=LOST)
+
+    def _connect(self, address: str) -> None:
+        """The head begins a process for each client; where that one dies as it begins, another is asked for."""
+        for left in reversed(range(TRIES)):
+            try:
+                self._ray.init(address, log_to_driver=False)
+                return
+            except ConnectionAbortedError:
+                if not left:
+                    raise
 
     def start(self, plan: Plan, start: int, stop: int) -> Any:
         return self._part.remote(self._source, plan, start, stop)
@@ -194,7 +211,18 @@ class Ray(Workers):
         return plain
 
     def close(self) -> None:
-        self._ray.shutdown()
+        if self._own:
+            self._ray.shutdown()
+
+
+def _place_of(ray: Any) -> str:
+    """HOST:PORT of the cluster that this process is connected with, as it was named; "" where there is none."""
+    if not ray.is_initialized():
+        return ""
+    client = ray.util.client.ray
+    if client.is_connected():
+        return str(client.get_context().client_worker._conn_str)  # nothing public tells it
+    return str(ray.get_runtime_context().gcs_address)
 
 
 def _same(plain: bytes) -> bytes:
