@@ -12,6 +12,7 @@ from ..finding import number, percent
 from ..pictures.inspection import Axis, Balance, Column, Inspection, Split
 from .columns.axes import axes_of
 from .columns.kinds import Kind
+from .columns.steps import told_axis
 from .counts.spread import Spread
 from .plan import LISTED, ROWS
 from .reading import Scan
@@ -81,6 +82,8 @@ def _column(scan: Scan, name: str) -> Column:
         told += f", {' × '.join(map(str, shape))} of {values.dtype}" if shape else f", {values.dtype}"
     elif values and isinstance(values[0], np.ndarray):
         told += f", of different shapes, {values[0].dtype}"
+    if kind is Kind.SEQUENCE and values is not None:
+        told += told_axis(values)
     if values is not None and len(values) and name != scan.plan.label:
         told += few_values(kind, values)
     return Column(name, told, name == scan.plan.label)

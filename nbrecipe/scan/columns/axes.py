@@ -10,6 +10,7 @@ import numpy as np
 from ..counts.letters import BEYOND, BROKEN, SPACE, SYMBOL, letters
 from .block import PIECE, Values, size_of, stretches
 from .kinds import COLOURS, Kind
+from .steps import steps_of, time_axis
 
 #: (rows, axes) with a name for each axis; NaN where an example has no such number
 Table = tuple[tuple[str, ...], np.ndarray[Any, Any]]
@@ -151,17 +152,13 @@ def _sequence(values: Values) -> Table:
         lengths = np.full(len(values), float(values.shape[1]))
         mean, spread = values.mean(1, dtype=np.float64), values.std(1, dtype=np.float64)
         return _SEQUENCE, np.stack([lengths, mean, spread], axis=1)
-    rows = [(float(_steps(np.shape(v))), float(np.mean(v)), float(np.std(v))) if np.size(v) else (0.0, np.nan, np.nan)
-            for v in values]  # fmt: skip
+    axis = time_axis(values)
+    rows = [(float(steps_of(np.shape(v), axis)), float(np.mean(v)), float(np.std(v))) if np.size(v)
+            else (0.0, np.nan, np.nan) for v in values]  # fmt: skip
     return _SEQUENCE, np.array(rows, dtype=np.float64).reshape(-1, 3)
 
 
 _SEQUENCE = ("length", "mean", "spread")
-
-
-def _steps(shape: tuple[int, ...]) -> int:
-    """Steps of (T,), (T, C) or, where there are far more of them than channels, (C, T)."""
-    return max(shape) if len(shape) == 2 and 8 * shape[0] < shape[1] else shape[0]
 
 
 def _mask(values: Values) -> Table:

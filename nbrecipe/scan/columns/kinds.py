@@ -12,6 +12,8 @@ from .block import Values
 
 #: colours that an image has; pixels a side that it has at least
 COLOURS, SIDE = (1, 3, 4), 4
+#: rows and columns from which on a grid of numbers is an image
+GRID = 16
 #: whole numbers from which on a label is taken for a number rather than for a class, where most rows differ
 MANY = 1000
 #: names of columns that hold ids of tokens
@@ -83,10 +85,15 @@ def _of_list(name: str, values: list[Any], label: bool) -> Kind:
     colours = first.ndim == 3 and (first.shape[0] in COLOURS or first.shape[2] in COLOURS)
     # steps have one width, images of many sizes have many
     grids = [value for value in there if isinstance(value, np.ndarray) and value.ndim == 2]
-    if grids and len({value.shape[0] for value in grids}) == 1 and grids[0].shape[0] < SIDE:
-        return Kind.SEQUENCE  # sound of one or two channels, the channels first
+    if grids and len({value.shape[0] for value in grids}) == 1 and grids[0].shape[0] < _channels(first.dtype):
+        return Kind.SEQUENCE  # sound of one or two channels, or leads of a recorder, the channels first
     wide = {value.shape[1] for value in grids}
     return Kind.IMAGE if colours or first.dtype == np.uint8 or len(wide) > 1 else Kind.SEQUENCE
+
+
+def _channels(dtype: np.dtype[Any]) -> int:
+    """Values from which on examples of one height are images; bytes are sooner."""
+    return SIDE if dtype == np.uint8 else GRID
 
 
 def _of_numbers(values: list[Any], label: bool) -> Kind:
@@ -139,7 +146,7 @@ def _of_grid(values: np.ndarray[Any, Any], shape: tuple[int, ...]) -> Kind:
         return Kind.IMAGE if colours and sorted(shape)[1] >= SIDE else Kind.OTHER
     if len(shape) == 2 and min(shape) >= SIDE:
         across, down = neighbours(values[:64])
-        if values.dtype == np.uint8 or min(across, down) > ALIKE or min(shape) >= 16:
+        if values.dtype == np.uint8 or min(across, down) > ALIKE or min(shape) >= GRID:
             return Kind.IMAGE
     return Kind.SEQUENCE if len(shape) == 2 else Kind.OTHER
 
