@@ -9,13 +9,12 @@ from functools import cached_property
 from typing import Any, Literal
 
 from ..batches import BadInput
+from .bytewise import SPACE
 from .differing import Piece, pieces
 from .tokenizer import Ids, Tokenizer
 
 #: from the best to the worst; each but the last says that nothing worse than itself happened
 Kind = Literal["exact", "declared", "space", "case", "lost"]
-#: what SentencePiece writes for a space
-SPACE = "▁"
 
 
 @dataclass(frozen=True)

@@ -156,6 +156,10 @@ class Tokenizer(ABC):
     def piece(self, i: int) -> str | None:
         """The id's entry in the vocabulary as it stands there ("Ġthe", "##ing", "▁a"); None for an id that has none."""
 
+    def spelled(self, i: int) -> str | None:
+        """The text that the id stands for, with its spaces (" the", "##ing"); bytes that are none as "<0xF0>"."""
+        return self.piece(i)
+
     def normalised(self, text: str) -> str:
         """What it declares to make of a text before it is cut up: case, Unicode form, accents."""
         return text

@@ -14,9 +14,19 @@ from nbrecipe.scan.text.id_reading import id_scan
 from nbrecipe.scan.text.lengths import Lengths
 from nbrecipe.scan.text.reading import text_scan
 from nbrecipe.scan.text.shift import CHANCE, compared, difference, label_shifts
-from nbrecipe.scan.text.table import Embedding
-from nbrecipe.scan.text.told import percent, quoted, row_told, rows_told
+from nbrecipe.scan.text.table import Embedding, belong
+from nbrecipe.scan.text.told import (
+    most_told,
+    occurring,
+    percent,
+    quantiles,
+    quoted,
+    row_told,
+    rows_told,
+    table_told,
+)
 from nbrecipe.scan.text.told_ids import ids_told
+from nbrecipe.scan.text.vocabulary import Vocabulary
 from nbrecipe.tokens import open_tokenizer
 from tests.tokens.trained import LETTERS, LINES, WORDS, fast
 
@@ -159,7 +169,7 @@ def test_a_share_is_never_rounded_to_nothing_or_to_all(share, told):
 
 
 def test_what_cannot_be_seen_is_written_out():
-    assert quoted("a`b \n\u200b\ud800") == "a'b␣\\nU+200BU+D800"
+    assert quoted("a`b \n\t\u200b\ud800") == "a'b·⏎⇥U+200BU+D800"
     assert quoted("") == "∅"
     assert row_told(Text(17, "x", 512, 3, 0, 1)) == "row 17: 512 tokens, 3 unknown"
     assert row_told(Text(17, "x", 1, 0, 2, 1)) == "row 17: 1 token, 2 lone bytes"
@@ -175,11 +185,11 @@ def test_rows_of_ids_are_told_in_plain_words():
     told = dict(ids_told(scan, open_tokenizer(table), Embedding("net.0", 7, 4)))
     assert told == {
         "read": "41 rows of `input_ids`, 160 ids without padding",
-        "lengths": "median 3, 95 % up to 5, 99 % up to 5, from 3 to 5",
+        "lengths": "median 3, from 3 to 5",
         "at the greatest length": "50 % of the rows have exactly 5 ids: cut off, or cut into blocks?",
         "padding": "20 % of the ids (`attention_mask`): right in 20 rows",
         "special tokens": "`</s>` once in every row",
-        "learned from": "20 % of the places; to a row: median 0, 95 % up to 2, 99 % up to 2, from 0 to 2",
+        "learned from": "20 % of the places; to a row: median 0, from 0 to 2",
         "nothing to learn": "in 20 rows (row 1, row 3, row 5, …)",
         "end token": "the last of 40 rows, learned from in 20 of them",
         "vocabulary": "4 of 8 ids occur",
@@ -192,6 +202,65 @@ def test_rows_of_ids_are_told_in_plain_words():
     assert bare["padding"] == "not told: there is no attention mask, and nothing says which id it is"
     assert bare["lengths"] == "10 in every row"
     assert bare["vocabulary"] == "200 ids occur, from 0 to 199"
+
+
+def told_of_table(rows, seen, tokenizer=None):
+    ids = Vocabulary()
+    ids.add(np.asarray(seen, np.int64), np.arange(len(seen)))
+    table = Embedding("net.0", rows, 4)
+    return belong(table, ids, tokenizer), dict(table_told(table, ids, tokenizer, "tok"))
+
+
+class Sized:
+    def __init__(self, size):
+        self.size = size
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "fits"),
+    [
+        (400, 400, True), (448, 400, True), (400, 403, True), (50_304, 50_257, True), (30_522, 30_530, True),
+        (24, 26, True), (19, 400, False), (50_257, 30_522, False), (30_522, 50_257, False), (1000, 400, False),
+        (3, 97, False), (32_000, 32_064, True),
+    ],
+)  # fmt: skip
+def test_a_table_is_told_of_only_where_its_size_is_that_of_the_tokenizer(rows, size, fits):
+    found, told = told_of_table(rows, range(3), Sized(size))
+    assert found is fits
+    if not fits:
+        assert told == {"embedding": f"`net.0` has {rows:,} rows and `tok` {size:,} ids: they do not fit each other"}
+    else:
+        assert told["embedding"].endswith("are never looked up")
+
+
+def test_without_a_size_the_ids_tell_whether_a_table_is_theirs():
+    assert told_of_table(20, [1, 2, 3, 20]) == (
+        True,
+        {"embedding": "17 of 20 rows of `net.0` (85 %) are never looked up",
+         "ids without a row": "1 (20); 20 stands in row 3"},
+    )  # fmt: skip
+    assert told_of_table(20, [1, 300, 400]) == (
+        False,
+        {"embedding": "`net.0` has 20 rows and `tok` ids up to 400: they do not fit each other"},
+    )
+    assert told_of_table(2, [0, 1])[1] == {"embedding": "each of the 2 rows of `net.0` is looked up"}
+    assert told_of_table(2, [0])[1] == {"embedding": "1 of 2 rows of `net.0` (50 %) is never looked up"}
+    assert told_of_table(2, [])[0]
+
+
+def test_one_of_something_is_told_as_one():
+    assert [occurring(*given) for given in ((1, None), (1, 400), (12, 400), (3, None))] == [
+        "1 id occurs", "1 of 400 ids occurs", "12 of 400 ids occur", "3 ids occur"
+    ]  # fmt: skip
+    assert quantiles(lengths([4]), "text", "**") == "**4** in every text"
+    assert quantiles(lengths([1] * 98 + [50] + [70])) == "median 1, 95 % up to 1, 99 % up to 50, from 1 to 70"
+
+
+def test_the_most_frequent_are_told_by_their_text():
+    tokenizer = open_tokenizer(fast("byte_level"))
+    ids = [tokenizer.encode(text).ids.tolist()[0] for text in (" the", "\n", "\t", "é")]
+    assert most_told(tokenizer, [(i, 2) for i in ids]) == "`·the` 2, `⏎` 2, `⇥` 2, `<0xC3>` 2"
+    assert most_told(None, [(7, 1)]) == "`7` 1"
 
 
 def test_conversations_are_no_texts_and_what_to_do_is_said():

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer as Library
 from tokenizers import processors
 
 from nbrecipe.batches import BadInput
-from nbrecipe.tokens import open_tokenizer
+from nbrecipe.tokens import bytewise, open_tokenizer
 from nbrecipe.tokens.segments import segments
 from tests.tokens import trained
 
@@ -187,6 +187,37 @@ def test_bytes_written_as_letters_are_bytes():
     letters = trained.byte_letters()
     assert bytes_ == {letters[byte] for byte in range(128, 256)}
     assert not any(open_tokenizer(trained.word_piece()).is_byte(i) for i in range(400))
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        ("byte-level BPE", "the the\n\té", ["the", " the", "\n", "\t", "<0xC3>", "<0xA9>"]),
+        ("fast, byte level", "a the", ["a", " the"]),
+        ("tiktoken", "the the\né", ["the", " the", "\n", "<0xC3>", "<0xA9>"]),
+        ("SentencePiece, bytes", "the the☃", [" the", " the", "<0xE2>", "<0x98>", "<0x83>"]),
+        ("Unigram", "the the", [" the", " the"]), ("WordPiece", "rate", ["[CLS]", "r", "##ate", "[SEP]"]),
+        ("letters", "a \n", ["a", " ", "\n"]),
+    ],
+)  # fmt: skip
+def test_an_id_is_spelled_as_the_text_that_it_stands_for(kind, text, said):
+    tokenizer = open_tokenizer(trained.EVERY[kind]())
+    assert [tokenizer.spelled(i) for i in tokenizer.encode(text).ids.tolist()] == said
+
+
+def test_what_was_added_to_bytes_stands_as_it_is():
+    given = trained.fast("byte_level")
+    given.add_tokens(["é", "a b"])
+    for each in (given, given.backend_tokenizer):
+        tokenizer = open_tokenizer(each)
+        ids = tokenizer.encode("é").ids.tolist()
+        assert [tokenizer.spelled(i) for i in ids] == ["é"]
+        assert not tokenizer.is_byte(ids[0])
+        assert tokenizer.spelled(10**6) is None
+
+
+def test_bytes_are_written_as_letters_as_gpt2_has_it():
+    assert trained.byte_letters() == {byte: letter for letter, byte in bytewise.LETTERS.items()}
 
 
 def test_a_slow_one_tells_which_tokens_it_put_in():

@@ -102,7 +102,7 @@ def test_whether_the_answer_is_in_what_is_lost():
     answer = nbrecipe.show_tokens(TOK, data, max_length=10)
     assert [line.lost for line in answer.shown.lines] == ["the answer is cut off", ""]
     told = numbers(answer)["answers"]
-    assert told == "cut off in **1** of 2 texts that are shown with one, in part in 0 more"
+    assert told == "cut off in **1** of 2 texts that are shown with one"
     assert all(line.readings[0].count(COUNTED) for line in answer.shown.lines)
     named = [{"text": row["text"], "verdict": row["answer"]} for row in data]
     assert nbrecipe.show_tokens(TOK, named, max_length=10, column="text").shown.lines[0].lost == ""
@@ -115,6 +115,26 @@ def test_two_tokenizers_stand_side_by_side():
     assert [voice.name for voice in answer.shown.voices] == ["tokenizer", "other"]
     assert all(len({reading.text for reading in line.readings}) == 1 for line in answer.shown.lines)
     assert "nbr-abreast" in answer._repr_html_()
+
+
+def test_one_text_of_one_token_is_told_as_one():
+    told = numbers(nbrecipe.show_tokens({"one": 0, "two": 1, "<unk>": 2}, "one", max_length=1))
+    assert told["read"] == "**1 text** of `text`, 1 token"
+    assert told["vocabulary"] == "**1** of 3 ids occurs"
+    assert told["beyond 1"] == "none: nothing is cut off"
+    assert not {"unknown", "lengths", "lone bytes", "empty"} & told.keys(), "what is nothing is left out"
+    empty = numbers(nbrecipe.show_tokens({"one": 0}, ""))
+    assert empty == {"read": "**1 text** of `text`, 0 tokens", "empty": "1 text (row 0)"}
+
+
+def test_an_embedding_of_another_model_is_told_in_one_sentence():
+    def embedding(size):
+        return numbers(nbrecipe.show_tokens(TOK, TEXTS, model=Net(size)))["embedding"]
+
+    own = TOK.get_vocab_size()
+    assert embedding(19) == f"`model.embed` has 19 rows and `tokenizer` {own} ids: they do not fit each other"
+    assert embedding(own).endswith("are never looked up")
+    assert embedding(own - 3).endswith("are never looked up"), "added tokens may have no row yet"
 
 
 LATIN = {letter: i for i, letter in enumerate("abcdefghijklmnopqrstuvwxyz ")}

@@ -21,13 +21,11 @@ from ...finding import Finding, bad, hint, ok, skipped, spelled
 from ...probes.rows.lookups import Lookup, lookups
 from ...scan.text import held
 from ...scan.text.id_reading import IdScan
+from ...scan.text.table import is_roomy
 from ...task import Kind
 from ...tokens import Tokenizer, open_tokenizer
 
 check = Check(__name__, tip="outputs of the tokenizer", cost="scan")
-
-#: rows beyond the ids that vocabularies are padded with: libraries round up to such multiples, and leave so many spare
-MULTIPLES, SPARE = (64, 50), 0.25
 
 
 @check.run
@@ -152,7 +150,7 @@ def _of_the_tokenizer(bench: Bench, table: Lookup) -> Finding | None:
             return bad(told, fix=fix, code=_resize(bench), why=why, where=f"`{name}`", **numbers)
         why = "harmless as long as no text holds the tokens at the end, or ids are mapped to others on the way"
         return hint(told, fix=f"See which tokens have the ids from {table.rows} on.", why=why, **numbers)
-    if table.rows > size * (1 + SPARE) + MULTIPLES[0] and table.greatest < size:
+    if is_roomy(table.rows, size) and table.greatest < size:
         why = (
             "rows that no id reaches stay as they were made; weights for another tokenizer say other words with each id"
         )

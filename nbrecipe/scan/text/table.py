@@ -13,6 +13,8 @@ from ...batches import BadInput
 from ...tokens import Tokenizer
 from .vocabulary import Vocabulary
 
+#: rows beyond the ids that tables are rounded up by, the share of ids that may have been added later or left to spare
+MULTIPLE, SPARE = 64, 0.25
 Array = np.ndarray[Any, Any]
 
 
@@ -72,14 +74,31 @@ def untrained(table: Embedding, ids: Vocabulary, tokenizer: Tokenizer | None = N
     return Untrained(table, unused, beyond, seen[(seen < 0) | (seen >= table.rows)])
 
 
+def is_roomy(rows: int, size: int) -> bool:
+    """Whether a table has more rows than tables for this many ids are rounded up to."""
+    return rows > size * (1 + SPARE) + MULTIPLE
+
+
+def belong(table: Embedding, ids: Vocabulary, tokenizer: Tokenizer | None = None) -> bool:
+    """Whether a table may have been made for these ids: by the tokenizer's size where it has one, else by the ids.
+
+    Without a size, or for no tokenizer, nearly all ids that occur must have a row.
+    """
+    size = tokenizer.size if tokenizer is not None else None
+    if size:
+        return table.rows >= size * (1 - SPARE) and not is_roomy(table.rows, size)
+    seen = ids.seen
+    return int(((seen < 0) | (seen >= table.rows)).sum()) <= SPARE * len(seen)
+
+
 def pieces(tokenizer: Tokenizer, ids: Iterable[int]) -> list[str]:
-    """Ids as they stand in the vocabulary, numbers where they have no piece."""
+    """The text that ids stand for, numbers where they have no piece."""
     return [_piece(tokenizer, int(i)) for i in ids]
 
 
 def _piece(tokenizer: Tokenizer, i: int) -> str:
     try:
-        found = tokenizer.piece(i)
+        found = tokenizer.spelled(i)
     except Exception:  # an id that the tokenizer does not have
         found = None
     return str(i) if found is None else found

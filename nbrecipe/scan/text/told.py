@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from ...tokens import Tokenizer
 from .ends import Text
 from .lengths import Lengths
 from .reading import TextScan
 from .shift import CHANCE, Difference, Shift, difference, label_shifts
-from .table import pieces
+from .table import Embedding, belong, pieces, untrained
+from .vocabulary import Vocabulary
 
 #: labels, rows and letters that are named
 SHIFTS, ROWS, LETTERS = 4, 3, 12
@@ -40,8 +42,57 @@ def quoted(text: str) -> str:
 
 
 def _code(letter: str) -> str:
-    named = {" ": "␣", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    named = {" ": "·", "\n": "⏎", "\t": "⇥", "\r": "CR"}  # as the page writes them in texts
     return named.get(letter, f"U+{ord(letter):04X}")
+
+
+def several(count: int, one: str) -> str:
+    """ "1 token", "1,200 tokens"."""
+    return f"{count:,} {one}{'' if count == 1 else 's'}"
+
+
+def quantiles(lengths: Lengths, what: str = "row", mark: str = "") -> str:
+    """Lengths in a line, without what says the same twice; `mark` stands on both sides of the first number."""
+    if lengths.least == lengths.greatest:
+        return f"{mark}{lengths.greatest:,}{mark} in every {what}"
+    ends = [(f"{share:.0%}".replace("%", " %"), lengths.quantile(share)) for share in (0.95, 0.99)]
+    told = [f"{share} up to {value:,}" for share, value in ends if value < lengths.greatest]
+    middle = f"median {mark}{lengths.quantile(0.5):,}{mark}"
+    return ", ".join([middle, *told, f"from {lengths.least:,} to {lengths.greatest:,}"])
+
+
+def occurring(count: int, size: int | None, mark: str = "") -> str:
+    """ "12 of 400 ids occur", "1 id occurs"."""
+    told = f"{mark}{count:,}{mark}" + (f" of {size:,} ids" if size else " id" if count == 1 else " ids")
+    return f"{told} {'occurs' if count == 1 else 'occur'}"
+
+
+def most_told(tokenizer: Tokenizer | None, common: Sequence[tuple[int, int]]) -> str:
+    """Ids by what they stand for, each with how often it stands."""
+    named = pieces(tokenizer, [i for i, _ in common]) if tokenizer is not None else [str(i) for i, _ in common]
+    return ", ".join(f"`{quoted(piece)}` {count:,}" for piece, (_, count) in zip(named, common, strict=True))
+
+
+def table_told(
+    table: Embedding, ids: Vocabulary, tokenizer: Tokenizer | None, called: str
+) -> Iterator[tuple[str, str]]:
+    """Which rows no id looks up and which ids have no row; one sentence where table and ids are of two models."""
+    size = tokenizer.size if tokenizer is not None else None
+    rows = several(table.rows, "row")
+    if not belong(table, ids, tokenizer):
+        theirs = several(size, "id") if size else f"ids up to {int(ids.seen[-1]):,}"
+        yield "embedding", f"`{table.name}` has {rows} and `{called}` {theirs}: they do not fit each other"
+        return
+    found = untrained(table, ids, tokenizer)
+    unused = len(found.unused)
+    never = f"{unused:,} of {rows} of `{table.name}` ({percent(found.share)}) {'is' if unused == 1 else 'are'}"
+    yield "embedding", f"{never} never looked up" if unused else f"each of the {rows} of `{table.name}` is looked up"
+    if len(found.outside):
+        first = ", ".join(str(i) for i in found.outside[:ROWS].tolist())
+        end = ids.greatest
+        where = f"; {end[0]} stands in row {end[1]}" if end is not None and end[0] >= table.rows else ""
+        more = ", …" if len(found.outside) > ROWS else ""
+        yield "ids without a row", f"{len(found.outside):,} ({first}{more}){where}"
 
 
 def _special(scan: TextScan) -> Iterator[tuple[str, str]]:
@@ -124,10 +175,8 @@ def _p(p: float) -> str:
 def _failed(scan: TextScan) -> Iterator[tuple[str, str]]:
     if scan.part.failed:
         first = "; ".join(f"row {one.row}: {one.why}" for one in scan.failed[:ROWS])
-        yield (
-            "failed",
-            f"{scan.part.failed:,} of {scan.rows:,} rows: {first}" + ("; …" if scan.part.failed > ROWS else ""),
-        )
+        more = "; …" if scan.part.failed > ROWS else ""
+        yield "failed", f"{scan.part.failed:,} of {several(scan.rows, 'row')}: {first}{more}"
     if scan.part.blank:
         first = ", ".join(f"row {row}" for row in scan.part.blank_rows[:ROWS])
         yield "empty", f"{_texts(scan.part.blank)} ({first}{', …' if scan.part.blank > ROWS else ''})"
@@ -155,7 +204,5 @@ def _new(scan: TextScan, found: Difference) -> str:
 
 def row_told(text: Text) -> str:
     """Where a text stands and what it has: "row 17: 512 tokens, 3 unknown"."""
-    own = f"{text.tokens:,} token{'' if text.tokens == 1 else 's'}"
-    bytes_ = f"{text.bytes} lone byte{'' if text.bytes == 1 else 's'}"
-    beside = [told for count, told in ((text.unknown, f"{text.unknown} unknown"), (text.bytes, bytes_)) if count]
-    return f"row {text.row}: " + ", ".join([own, *beside])
+    odd = ((text.unknown, f"{text.unknown} unknown"), (text.bytes, several(text.bytes, "lone byte")))
+    return f"row {text.row}: " + ", ".join([several(text.tokens, "token"), *(told for count, told in odd if count)])

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..aligning import aligned, whole_spaces
 from ..asbefore import uncut
+from ..bytewise import is_byte, spelled
 from ..tokenizer import Encoding, Ids, Specials, Tokenizer
-from .rust import byte_piece, normalised, of_letters
+from .rust import normalised, of_letters
 
 #: what transformers writes for "no limit"
 NO_LIMIT = 10**9
@@ -83,10 +84,20 @@ class HuggingFace(Tokenizer):
 
     @cached_property
     def _bytes(self) -> bool:
-        return self._library is not None and of_letters(self._library)
+        if self._library is None:  # those written in Python keep the table
+            return isinstance(getattr(self.given, "byte_decoder", None), dict)
+        return of_letters(self._library)
+
+    @cached_property
+    def _added(self) -> frozenset[int]:
+        """Ids of what was added, which stands in the vocabulary as it is."""
+        return frozenset(map(int, getattr(self.given, "added_tokens_decoder", {})))
+
+    def spelled(self, i: int) -> str | None:
+        return spelled(self.piece(i), self._bytes and i not in self._added)
 
     def is_byte(self, i: int) -> bool:
-        return byte_piece(self.piece(i), self._bytes)
+        return is_byte(self.piece(i), self._bytes and i not in self._added)
 
     @property
     def _library(self) -> Any:

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from ..aligning import of_bytes
+from ..bytewise import written
 from ..kept import role_of
 from ..tokenizer import Encoding, Ids, Specials, Tokenizer
 
@@ -57,11 +58,3 @@ class Ranked(Tokenizer):
         except Exception:
             return False
         return len(piece) == 1 and piece[0] >= 0x80
-
-
-def written(piece: bytes) -> str:
-    """Bytes as text; what is none of it as "<0xF0>" for each."""
-    try:
-        return piece.decode()
-    except UnicodeDecodeError:
-        return "".join(f"<0x{byte:02X}>" for byte in piece)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -11,11 +10,9 @@ import numpy as np
 
 from ..aligning import whole_spaces
 from ..asbefore import uncut
+from ..bytewise import is_byte, spelled
 from ..kept import role_of
 from ..tokenizer import Encoding, Ids, Specials, Tokenizer
-
-#: a byte that was fallen back to
-BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 
 class Rust(Tokenizer):
@@ -79,8 +76,16 @@ class Rust(Tokenizer):
     def _bytes(self) -> bool:
         return of_letters(self.given)
 
+    @cached_property
+    def _added(self) -> frozenset[int]:
+        """Ids of what was added, which stands in the vocabulary as it is."""
+        return frozenset(map(int, self.given.get_added_tokens_decoder()))
+
+    def spelled(self, i: int) -> str | None:
+        return spelled(self.piece(i), self._bytes and i not in self._added)
+
     def is_byte(self, i: int) -> bool:
-        return byte_piece(self.piece(i), self._bytes)
+        return is_byte(self.piece(i), self._bytes and i not in self._added)
 
 
 def encoded(text: str, found: Any, letters: bool) -> Encoding:
@@ -108,15 +113,3 @@ def _written(part: Any) -> str:
         return repr(part)
     except Exception:  # one that is written in Python cannot be
         return type(part).__name__
-
-
-def byte_piece(piece: str | None, letters: bool) -> bool:
-    """Whether a piece is a lone byte: "<0xF0>", or where bytes are `letters` one of those that are no ASCII."""
-    if piece is None:
-        return False
-    return BYTE.fullmatch(piece) is not None or (letters and len(piece) == 1 and _high(ord(piece)))
-
-
-def _high(code: int) -> bool:
-    """Whether a letter stands for a byte from 128 on: those that can be printed stand for themselves."""
-    return 161 <= code < 256 or 256 + 34 <= code < 256 + 68  # the others are numbered from 256 on, after 34 of ASCII

@@ -9,11 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..aligning import aligned
+from ..bytewise import SPACE, spelled
 from ..kept import kept_specials
 from ..tokenizer import Encoding, Ids, Specials, Tokenizer
-
-#: how pieces write a space
-SPACE = "▁"
 
 
 class SentencePiece(Tokenizer):
@@ -58,6 +56,9 @@ class SentencePiece(Tokenizer):
 
     def piece(self, i: int) -> str | None:
         return str(self.given.id_to_piece(int(i))) if 0 <= int(i) < (self.size or 0) else None
+
+    def spelled(self, i: int) -> str | None:
+        return spelled(self.piece(i), False)
 
     def normalised(self, text: str) -> str:
         step = getattr(self.given, "normalize", None)

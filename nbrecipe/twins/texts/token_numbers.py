@@ -13,8 +13,8 @@ from ...pictures.tokens import COUNTED, CUT, MISSING, PADDING, UNSEEN, Lengths, 
 from ...scan.text.id_reading import IdScan
 from ...scan.text.lengths import Lengths as Counted
 from ...scan.text.reading import TextScan
-from ...scan.text.table import embedding_of, pieces, untrained
-from ...scan.text.told import percent, quoted, rows_told
+from ...scan.text.table import Embedding, embedding_of
+from ...scan.text.told import most_told, occurring, percent, quantiles, quoted, rows_told, several, table_told
 from ...scan.text.told_ids import ids_told
 from ...tokens import Tokenizer
 
@@ -29,7 +29,7 @@ def of_texts(scan: TextScan, model: nn.Module | None, name: str, val: TextScan |
 
 
 def _size(scan: TextScan) -> Iterator[tuple[str, str]]:
-    yield "read", f"**{scan.extent}** of `{scan.column}`, {scan.tokens:,} tokens"
+    yield "read", f"**{scan.extent}** of `{scan.column}`, {several(scan.tokens, 'token')}"
     rates = [
         f"**{number(rate, 3)}** {what}" for rate, what in ((scan.per_word, "a word"), (scan.per_byte, "a byte")) if rate
     ]
@@ -38,10 +38,8 @@ def _size(scan: TextScan) -> Iterator[tuple[str, str]]:
 
 
 def _long(scan: TextScan) -> Iterator[tuple[str, str]]:
-    lengths = scan.lengths
-    if lengths.rows:
-        told = [f"median **{lengths.quantile(0.5):,}**", f"95 % up to {lengths.quantile(0.95):,}"]
-        yield "lengths", ", ".join([*told, f"99 % up to {lengths.quantile(0.99):,}", f"longest {lengths.greatest:,}"])
+    if scan.lengths.rows > 1:
+        yield "lengths", quantiles(scan.lengths, "text", "**")
     cut = scan.cut
     if cut is None:
         return
@@ -49,40 +47,35 @@ def _long(scan: TextScan) -> Iterator[tuple[str, str]]:
         yield f"beyond {cut.limit:,}", "none: nothing is cut off"
     else:
         rows = f"**{percent(cut.share)}** of the texts ({cut.rows:,}) lose something"
-        yield f"beyond {cut.limit:,}", f"{rows}, {cut.tokens:,} tokens in all, {percent(cut.lost)}"
+        yield f"beyond {cut.limit:,}", f"{rows}: {several(cut.tokens, 'token')}, {percent(cut.lost)} of all"
 
 
 def _lost(scan: TextScan) -> Iterator[tuple[str, str]]:
-    if scan.unknown is not None:
-        share = scan.unknown / max(scan.tokens, 1)
-        words = scan.part.unknown_words.most(WORDS) if scan.unknown else []
+    if scan.unknown:
+        words = scan.part.unknown_words.most(WORDS)
         named = ": " + ", ".join(f"`{quoted(word)}` {count:,}×" for word, count in words) if words else ""
-        yield "unknown", f"**{percent(share)}** of the tokens, in {scan.unknown_texts:,} texts{named}"
+        share = percent(scan.unknown / max(scan.tokens, 1))
+        yield "unknown", f"**{share}** of the tokens, in {several(scan.unknown_texts, 'text')}{named}"
     if scan.fallen:
         yield "lone bytes", f"**{percent(scan.fallen / max(scan.tokens, 1))}** of the tokens"
 
 
 def _ids(scan: TextScan, model: nn.Module | None, name: str) -> Iterator[tuple[str, str]]:
-    size = scan.tokenizer.size
-    if size:
-        yield "vocabulary", f"**{len(scan.ids.seen):,}** of {size:,} ids occur"
-    if model is not None:
-        try:
-            rows = untrained(embedding_of(model, name), scan.ids, scan.tokenizer)
-        except BadInput:
-            rows = None
-        if rows is not None:
-            outside = f"; **{len(rows.outside):,}** ids have no row" if len(rows.outside) else ""
-            told = f"{percent(rows.share)}) are never looked up"
-            yield (
-                "embedding",
-                f"**{len(rows.unused):,}** of {rows.table.rows:,} rows of `{rows.table.name}` ({told}{outside}",
-            )
-    common = scan.ids.most(MOST)
-    if common:
-        names = pieces(scan.tokenizer, [i for i, _ in common])
-        counted = (f"`{quoted(piece)}` {count:,}" for piece, (_, count) in zip(names, common, strict=True))
-        yield "most frequent", ", ".join(counted)
+    if not scan.tokens:
+        return
+    if scan.tokenizer.size:
+        yield "vocabulary", occurring(len(scan.ids.seen), scan.tokenizer.size, "**")
+    table = _table(model, name)
+    if table is not None:
+        yield from table_told(table, scan.ids, scan.tokenizer, scan.tokenizer.name)
+    yield "most frequent", most_told(scan.tokenizer, scan.ids.most(MOST))
+
+
+def _table(model: nn.Module | None, name: str) -> Embedding | None:
+    try:
+        return embedding_of(model, name) if model is not None else None
+    except BadInput:  # a model without one
+        return None
 
 
 def bars(lengths: Counted, limit: int | None = None) -> Lengths | None:
@@ -102,11 +95,7 @@ def bars(lengths: Counted, limit: int | None = None) -> Lengths | None:
 
 def of_ids(scan: IdScan, tokenizer: Tokenizer, model: nn.Module | None, name: str) -> Rows:
     """Names and numbers of all rows of a data set of ids."""
-    try:
-        table = embedding_of(model, name) if model is not None else None
-    except BadInput:
-        table = None
-    return ids_told(scan, tokenizer, table)
+    return ids_told(scan, tokenizer, _table(model, name))
 
 
 def of_rows(lines: Sequence[Line]) -> Rows:
@@ -115,7 +104,8 @@ def of_rows(lines: Sequence[Line]) -> Rows:
     total = sum(len(each.ids) for each in first)
     widths = sorted({len(each.ids) for each in first})
     told = f"{widths[0]}" if len(widths) == 1 else f"{widths[0]} to {widths[-1]}" if widths else "0"
-    rows = [("read", f"**{len(first)}** rows of {told} ids, {total:,} in all")]
+    read = f"**{len(first)}** row{'' if len(first) == 1 else 's'} of {told} id{'' if widths == [1] else 's'}"
+    rows = [("read", f"{read}, {total:,} in all" if len(first) > 1 else read)]
     for name, mark in (("padding", PADDING), ("masked", UNSEEN), ("no such token", MISSING)):
         count = sum(each.count(mark) for each in first)
         if count:
@@ -123,7 +113,7 @@ def of_rows(lines: Sequence[Line]) -> Rows:
     if any(each.labels is not None for each in first):
         count = sum(each.count(COUNTED) for each in first)
         alone = sum(each.labels is not None and not each.count(COUNTED) for each in first)
-        none = f"; **{alone}** rows have no target at all" if alone else ""
+        none = f"; **{alone}** row{' has' if alone == 1 else 's have'} no target at all" if alone else ""
         rows.append(("targets", f"**{percent(count / max(total, 1))}** of the places count in the loss{none}"))
     return tuple(rows)
 
@@ -135,7 +125,8 @@ def of_cut(lines: Sequence[Line], limit: int | None) -> Rows:
     cut = sum(bool(line.readings[0].count(CUT)) for line in lines if line.readings)
     whole = sum(line.lost == "every target is cut off" for line in lines)
     told = f"; in **{whole:,}** every target" if whole else ""
-    return ((f"beyond {limit:,}", f"**{cut:,}** of the {len(lines):,} rows that are shown lose something{told}"),)
+    rows = f"of the {len(lines):,} rows that are shown" if len(lines) > 1 else "of the one row that is shown"
+    return ((f"beyond {limit:,}", f"**{cut:,}** {rows} lose{'s' * (cut == 1)} something{told}"),)
 
 
 def of_answers(lines: Sequence[Line]) -> Rows:
@@ -146,11 +137,8 @@ def of_answers(lines: Sequence[Line]) -> Rows:
     cut = sum(bool(line.readings[0].count(CUT)) for line in known)
     whole = sum(line.lost == "the answer is cut off" for line in known)
     part = sum(bool(line.lost) for line in known) - whole
+    texts = f"{several(len(known), 'text')} that {'is' if len(known) == 1 else 'are'} shown with one"
     if not cut:
-        return (("answers", f"whole in all of {len(known):,} texts that are shown with one"),)
-    return (
-        (
-            "answers",
-            f"cut off in **{whole:,}** of {len(known):,} texts that are shown with one, in part in {part:,} more",
-        ),
-    )
+        return (("answers", f"whole in all of {texts}" if len(known) > 1 else f"whole in the {texts}"),)
+    more = f", in part in {part:,} more" if part else ""
+    return (("answers", f"cut off in **{whole:,}** of {texts}{more}"),)
