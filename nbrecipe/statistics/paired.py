@@ -88,13 +88,19 @@ def means_against(first: Any, second: Any, weights: Any = None) -> Paired:
 
 
 def metric_against(
-    difference: Callable[[Array], float], n: int, *, samples: int = SAMPLES, seed: int = SEED, groups: Any = None
+    difference: Callable[[Array], Any],
+    n: int,
+    *,
+    samples: int = SAMPLES,
+    seed: int = SEED,
+    groups: Any = None,
+    many: bool = False,
 ) -> Paired:
     """Any metric of two: `difference` gives the first's less the second's on the rows with these numbers.
 
     The p-value is that of the interval that ends at 0; what is drawn, and how, `bootstrap` says.
     """
-    drawn = resampled(difference, n, samples=samples, seed=seed, groups=groups)
+    drawn = resampled(difference, n, samples=samples, seed=seed, groups=groups, many=many)
     interval = drawn.interval()
     return Paired(drawn.value, interval, drawn.p_value(), f"paired {interval.method}")
 

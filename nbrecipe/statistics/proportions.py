@@ -21,6 +21,7 @@ def wilson(right: float, total: float, level: float = LEVEL) -> Interval:
     if not total:
         return Interval(0.0, 1.0, "Wilson", level)
     z = NORMAL.inv_cdf((1 + level) / 2)
+    right, total = float(right), float(total)
     share = right / total
     middle = share + z * z / (2 * total)
     width = z * math.sqrt(share * (1 - share) / total + (z / (2 * total)) ** 2)
