@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,9 @@ import numpy as np
 from ..task import Kind
 
 Array = np.ndarray[Any, Any]
+#: what has one entry for each example
+EACH = ("rows", "target", "answer", "probabilities", "loss", "weight", "right", "entries", "near",
+        "pixels", "squares")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,22 @@ class Answers:
     right: Array | None = None
     entries: Array | None = None
     classes: tuple[Any, ...] = ()
+    #: (n,) whether the target is among the five likeliest classes; where `probabilities` are too many to keep
+    near: Array | None = None
+    #: (n, 3, classes) pixels of each image that are of a class in answer and target, in the answer, in the target
+    pixels: Array | None = None
+    #: (n,) sums of squared errors over the entries of each example, where values are not kept
+    squares: Array | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def among(self, rows: Array) -> Answers | None:
+        """The answers to these rows alone, in their order; None where one of them has none."""
+        place = {int(row): i for i, row in enumerate(self.rows)}
+        if any(int(row) not in place for row in rows):
+            return None
+        chosen = np.array([place[int(row)] for row in rows], np.int64)
+        given = {name: getattr(self, name) for name in EACH}
+        kept: dict[str, Any] = {name: None if each is None else each[chosen] for name, each in given.items()}
+        return replace(self, **kept)

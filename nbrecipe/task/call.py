@@ -60,7 +60,7 @@ class _Catcher(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func in KNOWN:
-            call = _read(func, args, kwargs or {})
+            call = call_of(func, args, kwargs or {})
             refuse_targets(call.name, call.input, call.target, call.options)
             self.calls.append(call)
         return func(*args, **(kwargs or {}))
@@ -78,7 +78,8 @@ def catch_loss(compute: Callable[[], Any]) -> tuple[Any, list[LossCall]]:
     return answer, catcher.calls
 
 
-def _read(func: Any, args: Any, kwargs: Mapping[str, Any]) -> LossCall:
+def call_of(func: Any, args: Any, kwargs: Mapping[str, Any]) -> LossCall:
+    """What a call of one of these losses was given."""
     bound = inspect.signature(func).bind(*args, **kwargs)
     bound.apply_defaults()
     given = dict(bound.arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -20,17 +20,17 @@ LossFn = Callable[..., Any]
 LossOf = Callable[[Tensor], Tensor]
 
 
-def read_task(model: nn.Module, fed: Feed, loss_fn: LossFn | None) -> Task:
+def read_task(model: nn.Module, fed: Feed, loss_fn: LossFn | None, *, as_is: bool = False) -> Task:
     """Run one batch without gradients, as the training loop would (see `as_in_training`), and read off what is learned.
 
-    Runs inside `bench.untouched()`: batch norm counts this batch in. Raises BadInput, in one sentence, when NaN in the
+    With `as_is` the modules stay in the modes that they are in. Runs inside `bench.untouched()`: batch norm counts this batch in. Raises BadInput, in one sentence, when NaN in the
     inputs reaches the loss, when the forward pass or the loss fails on this batch, when a class index lies outside the
     outputs, when the targets' dtype is not what the loss takes, or when there is no loss.
     """
     refuse_lazy(model)
     if loss_fn is not None:
         refuse_loss_fn(loss_fn)
-    with torch.no_grad(), as_in_training(model), eagerly():
+    with torch.no_grad(), nullcontext() if as_is else as_in_training(model), eagerly():
         if loss_fn is None:
             task = _own(model, fed)
         elif batches.takes_model(loss_fn):

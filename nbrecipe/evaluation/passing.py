@@ -1,0 +1,126 @@
+"""One pass of a model over a whole data set: eval mode, no gradients, the model's own device, the user's own loss."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..batches import BadInput
+from ..bench import Bench
+from ..decoding.worded import class_names
+from ..guard import Untouched
+from ..probes.passes.signal import evaluating
+from ..task import Task
+from .answers import Answers, Array
+from .reader import Reader
+from .source import Source
+from .tally import Tally
+
+Progress = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True)
+class Passed:
+    """The answers, and how the pass went."""
+
+    answers: Answers
+    task: Task
+    #: how the user calls the data, and the rows behind it; None where they cannot be counted
+    name: str
+    length: int | None
+    #: whether `answers.rows` are the numbers of rows in the data set
+    numbered: bool
+    #: examples of each batch, in order
+    sizes: tuple[int, ...] = ()
+    #: (batches,) the user's loss of each batch, where single examples have none; None elsewhere
+    batch_losses: Array | None = None
+    #: "" where the pass is whole, else "interrupted"
+    stopped: str = ""
+    #: rows whose answer is no number
+    none: int = 0
+    #: (lowest, highest) value of the targets of images
+    limits: tuple[float, float] | None = None
+    seconds: float = 0.0
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+    @property
+    def extent(self) -> str:
+        """How much was answered: "10,000 rows", "the first 3,200 of 10,000 rows"."""
+        rows = len(self.answers)
+        if not self.stopped:
+            return f"{rows:,} rows"
+        return f"the first {rows:,} of {self.length:,} rows" if self.length else f"the first {rows:,} rows"
+
+    @property
+    def means(self) -> Array | None:
+        """(batches,) mean loss of each batch; None where no loss is known."""
+        if self.batch_losses is not None:
+            return self.batch_losses
+        loss, weight = self.answers.loss, self.answers.weight
+        if loss is None or weight is None:
+            return None
+        starts = np.cumsum([0, *self.sizes[:-1]])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found: Array = np.add.reduceat(loss, starts) / np.add.reduceat(weight, starts)
+        return found
+
+
+def answers_of(bench: Bench, split: str = "val") -> Answers:
+    """The answers of the bench's model to every row of a split; see `passed`."""
+    return passed(bench, split).answers
+
+
+def passed(bench: Bench, split: str = "val", *, seen: Progress = lambda rows, total: None) -> Passed:
+    """Let the bench's model answer every row of a split, once.
+
+    An interrupt keeps what was answered. Everything of the user's is afterwards as it was. Raises Missing where model
+    or data are missing, and BadInput, in one sentence, where they cannot be run.
+    """
+    model: nn.Module = bench.get("model")
+    start = time.perf_counter()
+    source = Source.of(bench, split)
+    reader = Reader(model, bench.loss_fn)
+    tally: Tally | None = None
+    stopped = ""
+    with Untouched([source.loader, *bench.owned]), evaluating(model), torch.no_grad():
+        try:
+            for rows, batch in source:
+                one = reader(batch)
+                if tally is None:
+                    assert reader.task is not None
+                    tally = Tally(bench.name("model"), reader.task, source.planned, class_names(bench))
+                tally.add(rows, one)
+                seen(tally.done, source.planned)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+    if tally is None or reader.task is None:
+        raise BadInput(f"interrupted before the first batch of `{source.name}` was answered")
+    return _ended(tally, source, reader.task, stopped, time.perf_counter() - start)
+
+
+def _ended(tally: Tally, source: Source, task: Task, stopped: str, seconds: float) -> Passed:
+    answers, kept = tally.answers(), tally.joined()
+    limits = (float(kept["low"].min()), float(kept["high"].max())) if "low" in kept else None
+    batch_losses: Any = kept.get("batch_loss")
+    return Passed(answers, task, source.name, source.length, source.numbered, tuple(tally.sizes),
+                  None if batch_losses is None else batch_losses.astype(np.float64), stopped, _none(answers),
+                  limits, seconds)  # fmt: skip
+
+
+def _none(answers: Answers) -> int:
+    """Rows whose answer is no number."""
+    given = answers.answer
+    if given is not None and given.dtype.kind == "f":
+        return int(np.isnan(given).reshape(len(given), -1).any(1).sum())
+    if given is not None:
+        return int((given < 0).sum())
+    for sums in (answers.squares, answers.loss):
+        if sums is not None:
+            return int(np.isnan(sums).sum())
+    return 0
