@@ -31,14 +31,16 @@ def fitted(block: Block, plan: Plan) -> Block:
             else:
                 odd |= {i: f"`{name}` {told}" for i, told in bad.items() if i not in odd}
         columns[name] = values
-    kept = np.array([i for i in range(len(block)) if i not in odd], dtype=np.int64)
+    rows = block.rows
     if odd:
+        kept = np.array([i for i in range(len(block)) if i not in odd], dtype=np.int64)
+        rows = rows[kept]
         columns = {name: _picked(values, kept) for name, values in columns.items()}
     for name, kind in plan.kinds.items():
         columns[name] = _even(columns[name], kind, plan.shapes.get(name))
     unread = tuple(Unread(int(block.rows[i]), told) for i, told in odd.items())
     every = tuple(sorted((*block.unread, *unread), key=lambda one: one.row)) if odd else block.unread
-    return Block(block.rows[kept], columns, every)
+    return Block(rows, columns, every)
 
 
 def _others(block: Block, plan: Plan) -> dict[int, str]:

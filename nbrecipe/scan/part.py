@@ -10,7 +10,9 @@ from .columns.axes import axes_of
 from .columns.block import Block, Unread
 from .columns.kinds import Kind
 from .counts.copies import Copies
+from .counts.garbled import Garbled
 from .counts.labels import Labels
+from .counts.letters import Texts, texts_of
 from .counts.sample import Sample
 from .counts.spread import Spread
 from .counts.words import Words
@@ -37,6 +39,7 @@ class Part:
     late: dict[str, tuple[int, int]] = field(default_factory=dict)
     spreads: dict[str, Spread] = field(default_factory=dict)
     words: dict[str, Words] = field(default_factory=dict)
+    garbled: dict[str, Garbled] = field(default_factory=dict)
     labels: Labels | None = None
     copies: Copies = field(default_factory=Copies)
     near: Near = field(default_factory=Near)
@@ -55,19 +58,22 @@ class Part:
         self._lacking(block)
         if not len(block):
             return
+        texts: dict[str, Texts] = {}
         for name, kind in self.plan.kinds.items():
             if name not in block.columns:
                 continue
-            names, table = axes_of(name, kind, block.columns[name])
+            if kind is Kind.TEXT:
+                texts[name] = texts_of(list(block.columns[name]))
+                self.words.setdefault(name, Words()).add(texts[name], block.rows)
+                self.garbled.setdefault(name, Garbled()).add(texts[name].seen, texts[name].along(block.rows))
+            names, table = axes_of(name, kind, block.columns[name], texts.get(name))
             if names:
                 self.spreads.setdefault(name, Spread(names)).add(table, block.rows)
-            if kind is Kind.TEXT:
-                self.words.setdefault(name, Words()).add(block.columns[name], block.rows)
         given = block.columns.get(self.plan.label or "")
         if self.labels is not None and given is not None:
             self.labels.add(given, block.rows)
         hashed = self.copies.add(block, self.plan.label)
-        self.near.add(block, self.plan, hashed)
+        self.near.add(block, self.plan, hashed, texts)
         self.sample.add(block)
 
     def merge(self, later: Part) -> None:
@@ -83,6 +89,8 @@ class Part:
                 self.spreads[name] = spread
         for name, words in later.words.items():
             self.words.setdefault(name, Words()).merge(words)
+        for name, garbled in later.garbled.items():
+            self.garbled.setdefault(name, Garbled()).merge(garbled)
         if self.labels is not None and later.labels is not None:
             self.labels.merge(later.labels)
         self.copies.merge(later.copies)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import re
+from collections import Counter
 
 import numpy as np
 import pytest
 
 import nbrecipe
-from nbrecipe.scan.counts.letters import SPACE, SYMBOL, letters
+from nbrecipe.scan.counts.letters import SPACE, SYMBOL, letters, texts_of
 from nbrecipe.scan.counts.words import Words
 from nbrecipe.scan.reading import scan
 from nbrecipe.scan.sources.opening import open_source
@@ -25,7 +27,7 @@ def counted(texts, cuts=()):
     whole = Words()
     for low, high in zip([0, *cuts], [*cuts, len(texts)], strict=True):
         part = Words()
-        part.add(list(texts[low:high]), np.arange(low, high))
+        part.add(texts_of(texts[low:high]), np.arange(low, high))
         whole.merge(pickle.loads(pickle.dumps(part)) if low else part)
     return whole
 
@@ -73,9 +75,27 @@ def test_sketches_merge_to_the_same_numbers_however_the_reading_was_shared_out(v
 def test_what_the_sketches_keep_is_bounded():
     words = Words()
     for start in range(0, 400_000, 4000):
-        words.add([f"word{i}" for i in range(start, start + 4000)], np.arange(start, start + 4000))
+        words.add(texts_of([f"word{i}" for i in range(start, start + 4000)]), np.arange(start, start + 4000))
     assert words.distinct == pytest.approx(400_000, rel=0.03)
     assert len(pickle.dumps(words)) < 2 << 20
+
+
+def test_words_of_every_length_and_script_are_counted_one_by_one():
+    words = ["a", "eightlet", "nineletrs", "sixteen_letters_", "seventeen_letters", "z" * 80, "naïve", "мир", "日本"]
+    texts = [" ".join(words[:k]).upper() for k in range(len(words) + 1)] + ["a-b,c_d", "a\0b", "\u212a x", "it's"] * 2
+    for some, cuts in ((texts, ()), (texts, (3, 12)), ([text for text in texts if text.isascii()], ())):
+        expected = Counter(word[:64] for text in some for word in re.findall(r"\w+", text.lower()))
+        counts = counted(some, cuts)
+        assert dict(counts.most(100)) == expected
+        assert counts.words == sum(expected.values())
+        assert counts.distinct == pytest.approx(len(expected))
+
+
+def test_a_column_without_a_text_for_a_while_has_no_words_there():
+    rows = ["one two", "three"] * 3000 + [None] * 5000
+    part = scan(open_source({"x": rows, "y": np.arange(11_000) % 2}, "x")).part
+    assert part.words["x"].words == 9000
+    assert part.spreads["x"].missing.tolist() == [5000] * 3
 
 
 def test_texts_are_told_of_and_short_lists_of_names_are_not():

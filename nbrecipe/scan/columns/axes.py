@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..counts.letters import BEYOND, BROKEN, SPACE, SYMBOL, letters
+from ..counts.letters import BEYOND, BROKEN, SYMBOL, Texts, texts_of
 from .block import PIECE, Values, size_of, stretches
 from .kinds import COLOURS, Kind
 from .steps import steps_of, time_axis
@@ -16,9 +16,12 @@ from .steps import steps_of, time_axis
 Table = tuple[tuple[str, ...], np.ndarray[Any, Any]]
 
 
-def axes_of(name: str, kind: Kind, values: Values) -> Table:
-    """The axes of one column: its name where it is one number, `name: axis` where it is more."""
-    names, table = _little_by_little(kind, values)
+def axes_of(name: str, kind: Kind, values: Values, texts: Texts | None = None) -> Table:
+    """The axes of one column: its name where it is one number, `name: axis` where it is more.
+
+    `texts` are those of the column where they were read before.
+    """
+    names, table = _little_by_little(kind, values) if texts is None else _of_texts(texts)
     if kind is Kind.TABLE:
         return tuple(f"{name}[{i}]" for i in range(table.shape[1])), table
     return tuple(f"{name}: {axis}" if axis else name for axis in names), table
@@ -38,8 +41,6 @@ def _measured(kind: Kind, values: Values) -> Table:
     if isinstance(values, np.ndarray) or kind not in _FITS:
         return measure(values)
     fits = _FITS[kind]
-    if kind is Kind.TEXT and set(map(type, values)) == {str}:
-        return measure(values)
     there = [i for i, value in enumerate(values) if fits(value)]
     if len(there) == len(values):
         return measure(values)
@@ -47,10 +48,6 @@ def _measured(kind: Kind, values: Values) -> Table:
     table = np.full((len(values), len(names)), np.nan)
     table[there] = some
     return names, table
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
 
 
 def _is_numbers(value: Any) -> bool:
@@ -64,7 +61,6 @@ def _is_boxes(value: Any) -> bool:
 
 
 _FITS: dict[Kind, Callable[[Any], bool]] = {
-    Kind.TEXT: _is_text,
     Kind.IMAGE: _is_numbers,
     Kind.TOKENS: _is_numbers,
     Kind.SEQUENCE: _is_numbers,
@@ -135,11 +131,19 @@ def sides(image: np.ndarray[Any, Any]) -> tuple[int, int]:
 
 
 def _text(values: Values) -> Table:
-    """Letters, words, and the share of letters that are no ASCII letter, digit or space."""
-    seen = letters(list(values))
-    words = np.where(seen.lengths > 0, seen.count(SPACE) + 1, 0)
+    return _of_texts(texts_of(list(values)))
+
+
+def _of_texts(texts: Texts) -> Table:
+    """Letters, words, and the share of letters that are no ASCII letter, digit or space; NaN where there is no text."""
+    seen = texts.seen
+    words = np.where(seen.lengths > 0, seen.spaces + 1, 0)
     odd = seen.count(SYMBOL | BEYOND | BROKEN) / np.maximum(seen.lengths, 1)
-    return ("characters", "words", "symbols"), np.stack([seen.lengths, words, odd], axis=1).astype(np.float64)
+    table = np.stack([seen.lengths, words, odd], axis=1).astype(np.float64)
+    if texts.places is not None:
+        some, table = table, np.full((texts.rows, 3), np.nan)
+        table[texts.places] = some
+    return ("characters", "words", "symbols"), table
 
 
 def _length(values: Values) -> Table:

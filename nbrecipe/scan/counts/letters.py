@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -34,6 +35,7 @@ def _sorts() -> Array:
 
 
 _SORTS = _sorts()
+_OF_ASCII = _SORTS[:256].tobytes()
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,32 @@ class Letters:
     #: where each text starts, and its letters
     starts: Array
     lengths: Array
+    #: the same letters as bytes where all of them are ASCII, else nothing
+    plain: bytes = b""
 
     def count(self, sort: int) -> Array:
         """Letters of this sort in each text."""
-        if not len(self.starts):
-            return np.zeros(0, np.int64)
-        return np.asarray(np.add.reduceat((self.sorts & sort) != 0, self.starts, dtype=np.int64))
+        if not len(self.starts) or not self._there & sort:
+            return np.zeros(len(self.starts), np.int64)
+        least = np.int32 if len(self.sorts) < 1 << 31 else np.int64
+        return np.add.reduceat((self.sorts & sort) != 0, self.starts, dtype=least).astype(np.int64)
 
-    def rows_of(self, places: Sequence[int]) -> Array:
+    @functools.cached_property
+    def spaces(self) -> Array:
+        """Spaces in each text."""
+        return self.count(SPACE)
+
+    @functools.cached_property
+    def lower(self) -> str:
+        """All of it in small letters."""
+        return self.joined.lower()
+
+    @functools.cached_property
+    def _there(self) -> int:
+        """Which sorts there are at all."""
+        return int(np.bitwise_or.reduce(self.sorts)) if len(self.sorts) else 0
+
+    def rows_of(self, places: Sequence[int] | Array) -> Array:
         """The texts in which these places lie, each once."""
         if not len(places):
             return np.zeros(0, np.int64)
@@ -63,12 +83,36 @@ def letters(texts: Sequence[str]) -> Letters:
     """The letters of some texts."""
     lengths = np.fromiter(map(len, texts), np.int64, count=len(texts))
     joined = "\0".join(texts) + "\0" if len(texts) else ""
-    if joined.isascii():
-        codes = np.frombuffer(joined.encode("ascii"), np.uint8)
+    starts = np.cumsum(lengths + 1) - lengths - 1
+    plain = joined.encode("ascii") if joined.isascii() else b""
+    if plain:
+        sorts = np.frombuffer(bytearray(plain).translate(_OF_ASCII), np.uint8)
     else:
         wide = np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), np.uint32)
-        codes = np.minimum(wide, 0xFFFE)
-    starts = np.cumsum(lengths + 1) - lengths - 1
-    sorts = _SORTS[codes]
+        sorts = _SORTS[np.minimum(wide, 0xFFFE)]
     sorts[starts + lengths] = 0
-    return Letters(joined, sorts, starts, lengths)
+    return Letters(joined, sorts, starts, lengths, plain)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The texts of a column, read once for all that is counted of them."""
+
+    seen: Letters
+    #: rows of the column, and at which of them a text stands; None where one stands at all
+    rows: int
+    places: Array | None = None
+
+    def along(self, rows: Array) -> Array:
+        """What belongs to each row, for the texts alone."""
+        return rows if self.places is None else rows[self.places]
+
+
+def texts_of(values: Sequence[Any]) -> Texts:
+    """The texts of a column; what is none is left out."""
+    if set(map(type, values)) <= {str}:
+        return Texts(letters(values), len(values))
+    places = [i for i, value in enumerate(values) if isinstance(value, str)]
+    if len(places) == len(values):
+        return Texts(letters(values), len(values))
+    return Texts(letters([values[i] for i in places]), len(values), np.array(places, np.int64))

@@ -1,8 +1,8 @@
 """What the texts of a column are written in: words, the most frequent ones, and what one may want to take out first.
 
 Distinct words are counted by HyperLogLog (standard error 0.8 %), frequent ones by the frequent-items sketch of Apache
-DataSketches. Parts have sketches of their own, which are merged in the order of the rows; the numbers are therefore the
-same whoever has read which part.
+DataSketches, once there are more different words than wait; until then each has its own count. Parts are merged in the
+order of the rows; the numbers are therefore the same whoever has read which part.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from ..columns.block import Values
-from .letters import BEYOND, BROKEN, LOWER, SPACE, UPPER, Letters, letters
+from .letters import BEYOND, BROKEN, LOWER, SPACE, UPPER, Letters, Texts
 from .sketches import frequent_items, frequent_merged, library
+from .waiting import Waiting
 
 #: log2 of the registers, and of the words that are followed
 REGISTERS, FOLLOWED = 14, 15
-#: words that wait to be counted in, rows that are named, letters from which on capitals are shouting
-WAITING, NAMED, SHOUTED = 1 << 17, 5, 8
+#: different words that wait to be counted in, rows that are named, letters from which on capitals are shouting
+WAITING, NAMED, SHOUTED = 1 << 16, 5, 8
 #: letters of a word that are kept
 LONGEST = 64
 #: tags of HTML by name: <unk> and <s> are tokens, a <b and c> d is none
@@ -32,8 +32,6 @@ _NAMES = (
 )
 _TAG = re.compile(rf"<(?:/?(?:{_NAMES})\s*/?|(?:{_NAMES})\s[^<>\0]*=[^<>\0]*|!--[^<>\0]*--)>", re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,7});")
-_WORD = re.compile(r"\w+")
-_APART = str.maketrans({chr(c): " " for c in range(128) if not (chr(c).isalnum() or chr(c) == "_")})
 Array = np.ndarray[Any, Any]
 
 
@@ -46,42 +44,36 @@ class Words:
     #: rows by habit ("URLs", "capitals only", ...), and the first of them
     habits: Counter[str] = field(default_factory=Counter)
     named: dict[str, list[int]] = field(default_factory=dict)
-    _waiting: Counter[str] = field(default_factory=Counter)
+    _waiting: Waiting = field(default_factory=Waiting)
     #: sketches as bytes, so that they can be sent, and so that all are merged alike
     _distinct: bytes = b""
     _frequent: bytes = b""
 
-    def add(self, values: Values, rows: Array) -> None:
-        """Count in the texts of these rows; what is no text is left out."""
-        if set(map(type, values)) != {str}:
-            there = [i for i, value in enumerate(values) if isinstance(value, str)]
-            values, rows = [values[i] for i in there], rows[there]
-        if not len(values):
+    def add(self, texts: Texts, rows: Array) -> None:
+        """Count in the texts of these rows."""
+        seen, rows = texts.seen, texts.along(rows)
+        if not len(rows):
             return
-        self.rows += len(values)
-        seen = letters(list(values))
+        self.rows += len(rows)
         for habit, found in _habits(seen).items():
             self._note(habit, rows[found])
-        found_words = _words(seen.joined)
-        self.words += len(found_words)
-        self._waiting.update(found_words)
-        if len(self._waiting) > WAITING:
+        self.words += self._waiting.add(seen)
+        if self._waiting.over(WAITING):
             self._settle()
 
     def merge(self, later: Words) -> None:
         """Count in the words of later rows."""
-        self._settle()
-        later._settle()
         self.rows, self.words = self.rows + later.rows, self.words + later.words
         self.habits.update(later.habits)
         for habit, rows in later.named.items():
             self.named[habit] = (self.named.get(habit, []) + rows)[:NAMED]
-        self._distinct = _united(self._distinct, later._distinct)
-        self._frequent = frequent_merged(self._frequent, later._frequent)
-
-    def __getstate__(self) -> dict[str, Any]:
-        self._settle()
-        return dict(self.__dict__)
+        if later._distinct:
+            self._settle()
+            self._distinct = _united(self._distinct, later._distinct)
+            self._frequent = frequent_merged(self._frequent, later._frequent)
+        self._waiting.merge(later._waiting)
+        if self._waiting.over(WAITING):
+            self._settle()
 
     @property
     def distinct(self) -> float:
@@ -111,42 +103,46 @@ class Words:
             plain = word.encode("utf-8", "replace").decode()[:LONGEST]
             distinct.update(plain)
             frequent.update(plain, count)
-        self._waiting = Counter()
+        self._waiting = Waiting()
         self._distinct = _united(self._distinct, distinct.serialize_compact())
         self._frequent = frequent_merged(self._frequent, frequent.serialize())
 
 
 def _habits(seen: Letters) -> dict[str, Array]:
     """Which texts have which habit."""
-    spaces, upper, lower = seen.count(SPACE), seen.count(UPPER), seen.count(LOWER)
-    full = np.flatnonzero((seen.lengths > 0) & (spaces < seen.lengths))
+    filled = seen.spaces < seen.lengths
+    full = np.flatnonzero(filled)
     starts, ends = seen.starts[full], seen.starts[full] + seen.lengths[full] - 1
     space = (seen.sorts & SPACE) != 0
+    doubled = seen.rows_of(np.flatnonzero(space[1:] & space[:-1]))
     beyond, broken = seen.count(BEYOND), seen.count(BROKEN)
     return {
-        "empty": np.flatnonzero(spaces == seen.lengths),
+        "empty": np.flatnonzero(~filled),
         "URLs": seen.rows_of([*_places(seen.joined, "://"), *_places(seen.joined, "www.")]),
         "HTML tags": seen.rows_of([found.start() for found in _TAG.finditer(seen.joined)]),
         "HTML entities": seen.rows_of([found.start() for found in _ENTITY.finditer(seen.joined)]),
-        "capitals only": np.flatnonzero((upper >= SHOUTED) & (lower == 0) & (beyond == 0)),
+        "capitals only": _shouted(seen, beyond),
         "space at an end": full[space[starts] | space[ends]],
-        "repeated spaces": np.intersect1d(seen.rows_of(np.flatnonzero(space[1:] & space[:-1]).tolist()), full),
+        "repeated spaces": doubled[filled[doubled]],
         "invisible or broken letters": np.flatnonzero(broken > 0),
         "letters beyond ASCII": np.flatnonzero(beyond > 0),
     }
 
 
+def _shouted(seen: Letters, beyond: Array) -> Array:
+    """The texts in capitals alone."""
+    loud = (seen.count(UPPER) >= SHOUTED) & (beyond == 0)
+    return np.flatnonzero(loud & (seen.count(LOWER) == 0)) if loud.any() else np.zeros(0, np.int64)
+
+
 def _places(text: str, sign: str) -> list[int]:
+    if sign.strip("/w") not in text:  # one letter is found faster than several
+        return []
     places, at = [], text.find(sign)
     while at >= 0:
         places.append(at)
         at = text.find(sign, at + len(sign))
     return places
-
-
-def _words(joined: str) -> list[str]:
-    lower = joined.lower()
-    return lower.translate(_APART).split() if lower.isascii() else _WORD.findall(lower)
 
 
 def _united(left: bytes, right: bytes) -> bytes:

@@ -7,7 +7,7 @@ half. Of an image also its outline, 64 bits that say where it grows brighter to 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..columns.axes import numbers
 from ..columns.block import Block, Values
 from ..columns.kinds import COLOURS, Kind
 from ..counts.copies import hashes
+from ..counts.letters import Texts
 from ..counts.sample import places
 from ..plan import Plan
 
@@ -48,12 +49,13 @@ class Near:
     limit: int = 1 << 64
     _parts: list[tuple[Array, Kept]] = field(default_factory=list)
 
-    def add(self, block: Block, plan: Plan, hashed: Array) -> None:
-        """Take the keys of a block; `hashed` are hashes of its inputs."""
+    def add(self, block: Block, plan: Plan, hashed: Array, texts: Mapping[str, Texts]) -> None:
+        """Take the keys of a block; `hashed` are hashes of its inputs, `texts` those of its columns."""
         names = columns_of(plan)
         if not names or not len(block) or not all(name in block.columns for name in names):
             return
-        keys = _KEYS.get(plan.kinds[names[0]], _of_rows)(values_of(block, names))
+        values, kind = values_of(block, names), plan.kinds[names[0]]
+        keys = _of_texts(values, texts[names[0]]) if kind is Kind.TEXT else _KEYS.get(kind, _of_rows)(values)
         self._parts.append(self._kept(block.rows, (*keys, hashed)))
         self._thin()
 
@@ -96,7 +98,7 @@ def picked_keys(rows: Array, keys: Kept, chosen: Array) -> tuple[Array, Kept]:
 
 def columns_of(plan: Plan) -> tuple[str, ...]:
     """What near copies are told by: an image, else a text, else a row of numbers, else all columns of one number."""
-    for kind in _KEYS:
+    for kind in (Kind.IMAGE, Kind.TEXT, Kind.TABLE):
         for name, theirs in plan.inputs.items():
             if theirs is kind:
                 return (name,)
@@ -182,8 +184,9 @@ def _of_rows(values: Values) -> Keys:
     return first, second, np.zeros(len(flat), np.uint64)
 
 
-def _of_texts(values: Values) -> Keys:
-    whole = "\0".join(map(str, values)).lower().encode("utf-8", "surrogatepass").translate(None, _SIGNS).split(b"\0")
+def _of_texts(values: Values, texts: Texts) -> Keys:
+    lower = texts.seen.lower if texts.places is None else ""
+    whole = lower.encode("utf-8", "surrogatepass").translate(None, _SIGNS).split(b"\0")[:-1]
     plain = whole if len(whole) == len(values) else [plain_text(text) for text in values]
     keys = np.fromiter(map(_ONE, plain), np.uint64, count=len(values))
     return keys, keys, np.zeros(len(values), np.uint64)
@@ -191,6 +194,5 @@ def _of_texts(values: Values) -> Keys:
 
 _KEYS: dict[Kind, Callable[[Values], Keys]] = {
     Kind.IMAGE: _of_images,
-    Kind.TEXT: _of_texts,
     Kind.TABLE: _of_rows,
 }

@@ -46,7 +46,7 @@ class Arrays(Source):
         else:
             part = values[int(rows[0]) : int(rows[-1]) + 1]
         if isinstance(part, list):
-            return part if type(part[0]) is str and all(type(value) is str for value in part) else packed(part)
+            return part if type(part[0]) is str and set(map(type, part)) == {str} else packed(part)
         return as_column(np.asarray(plain_value(part)))
 
     def picked(self, order: np.ndarray[Any, Any]) -> Arrays:

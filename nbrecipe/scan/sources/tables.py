@@ -87,7 +87,7 @@ def _of_pandas(column: Any, start: int, stop: int) -> Values:
 
 def _texts(values: list[Any]) -> list[Any]:
     """The values where they are texts, without a look at each of their kinds again; else nothing."""
-    return values if all(type(value) is str for value in values) else []
+    return values if set(map(type, values)) == {str} else []
 
 
 def _known(value: Any) -> Any:
