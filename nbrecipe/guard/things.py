@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import operator
 import random
 import types
 from collections.abc import Callable, Iterable, Iterator
@@ -153,7 +154,7 @@ class Keeper:
         kept = list(items)
 
         def undo() -> None:
-            if len(items) != len(kept) or any(a is not b for a, b in zip(items, kept, strict=True)):
+            if len(items) != len(kept) or not all(map(operator.is_, items, kept)):  # there may be millions
                 items[:] = kept
 
         self.undos.append(undo)

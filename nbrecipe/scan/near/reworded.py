@@ -29,12 +29,13 @@ def reworded(first: Block, second: Block | None, name: str) -> list[tuple[int, i
     asked = known if second is None else _triples(second, name)
     index = sketch.MinHashLSH(threshold=NEARLY, num_perm=HASHES)
     found = []
-    hashed = {row: _hashed(sketch, triples) for row, triples in known.items()}
+    empty = sketch.MinHash(num_perm=HASHES, seed=1)
+    hashed = {row: _hashed(empty, triples) for row, triples in known.items()}
     if second is not None:
         for row, value in hashed.items():
             index.insert(row, value)
     for row, triples in asked.items():
-        value = hashed[row] if second is None else _hashed(sketch, triples)
+        value = hashed[row] if second is None else _hashed(empty, triples)
         for other in index.query(value):
             share = len(triples & known[other]) / len(triples | known[other])
             if ALIKE <= share < 1:
@@ -44,8 +45,8 @@ def reworded(first: Block, second: Block | None, name: str) -> list[tuple[int, i
     return found
 
 
-def _hashed(sketch: Any, triples: Triples) -> Any:
-    value = sketch.MinHash(num_perm=HASHES, seed=1)
+def _hashed(empty: Any, triples: Triples) -> Any:
+    value = empty.copy()
     value.update_batch([" ".join(triple).encode("utf-8", "surrogatepass") for triple in triples])
     return value
 
