@@ -13,6 +13,7 @@ from ..pictures.inspection import Axis, Balance, Column, Inspection, Split
 from .columns.axes import axes_of
 from .columns.kinds import Kind
 from .columns.steps import told_axis
+from .counts.spilled import folder
 from .counts.spread import Spread
 from .plan import LISTED, ROWS
 from .reading import Scan
@@ -40,7 +41,7 @@ def inspection(scans: Sequence[Scan], names: Mapping[Any, str] | None = None) ->
         axes=tuple(axes),
         balance=_balance(scans, names or first.source.names),
         writings=writings(first),
-        notes=(*_late(scans), *_lacking(scans), *notes),
+        notes=(*_late(scans), *_lacking(scans), *notes, *_spilled(scans)),
     )
 
 
@@ -66,6 +67,15 @@ def _lacking(scans: Sequence[Scan]) -> tuple[str, ...]:
             told = ", ".join(alone[:LISTED]) + (", …" if len(alone) > LISTED else "")
             notes.append(f"`{one.name}` has {told}, and `{other.name}` has not")
     return tuple(notes)
+
+
+def _spilled(scans: Sequence[Scan]) -> tuple[str, ...]:
+    """What lies on the disk rather than in memory."""
+    sizes = [f"{scan.part.copies.spilled / 1e6:.0f} MB of `{scan.name}`" for scan in scans if scan.part.copies.spilled]
+    if not sizes:
+        return ()
+    told = "hashes by which copies are told lie in a temporary file without a name, which goes with this result"
+    return (f"{told}: {' and '.join(sizes)}, in {folder()}",)
 
 
 def _split(scan: Scan) -> Split:

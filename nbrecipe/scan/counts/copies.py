@@ -1,8 +1,8 @@
 """Which rows are equal: a hash of every input, kept with its row and a hash of its label.
 
 Two different rows get the same 64 bits with a chance of n^2 / 2^65 in all: one in a hundred million for a million rows.
-Beyond `MOST` rows only those with certain hashes are kept: every copy of a kept row is kept too, so that shares stay
-right.
+Beyond `SPILL` rows they lie in a file. Where that has no room, only those with certain hashes are kept: every copy of a
+kept row is kept too, so that shares stay right.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import xxhash
 
 from ..columns.block import Block, Values
 from .sample import places
+from .spilled import ENTRY, Again, Held, Spilled, again, columns, entries, thinned
 
-#: hashes that are kept, 24 bytes each; what is made of them takes three times that
-MOST = 1 << 22
+#: hashes that are kept in memory, 24 bytes each, where there is no file for them, and from which on there is one
+MOST, SPILL = 1 << 21, 1 << 20
 Array = np.ndarray[Any, Any]
 
 
@@ -31,6 +32,10 @@ class Copies:
     #: hashes are kept whose lowest `_thinned` bits are zero
     thinned: int = 0
     _parts: list[tuple[Array, Array, Array]] = field(default_factory=list)
+    #: all but the last of them, where they are many; None where there is no need or no room
+    _file: Spilled | None = None
+    _full: bool = False
+    _again: Again | None = None
 
     def add(self, block: Block, label: str | None) -> Array:
         """Take the hashes of a block; those of its inputs are given back."""
@@ -40,18 +45,21 @@ class Copies:
         keys = hashes(inputs[0]) if len(inputs) == 1 else combined([_keys(values) for values in inputs])
         labels = block.columns.get(label or "")
         told = np.zeros(len(block), np.uint64) if labels is None else hashes(labels)
-        self._parts.append(self._kept(keys, block.rows, told))
-        self._thin()
+        self._take([(keys, block.rows, told)])
         return keys
 
     def merge(self, other: Copies) -> None:
         """Take the hashes of other rows."""
         self.most, self.thinned = min(self.most, other.most), max(self.thinned, other.thinned)
-        self._parts = [self._kept(*part) for part in (*self._parts, *other._parts)]
-        self._thin()
+        self._parts = [self._kept(*part) for part in self._parts]
+        for batch in other._file.whole() if other._file is not None else ():
+            self._take([columns(batch)])
+        self._take(other._parts)
 
     def table(self) -> tuple[Array, Array, Array]:
-        """(keys, rows, labels), in the order of the rows."""
+        """(keys, rows, labels), in the order of the rows: all, of those in a file as many as memory should hold."""
+        if self._file is not None:
+            return columns(self._few()[0])
         if not self._parts:
             return np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.uint64)
         if len(self._parts) > 1:
@@ -64,24 +72,94 @@ class Copies:
         return self._parts[0]
 
     @property
+    def spilled(self) -> int:
+        """Bytes in a file; 0 where all are in memory."""
+        return self._file.rows * ENTRY.itemsize if self._file is not None else 0
+
+    def again(self, drawn: Array | None = None) -> Again:
+        """The rows whose input stands more than once, and how many stand once; `drawn` are those asked about."""
+        if drawn is not None:
+            return again([self.source()], self.thinned, [drawn])
+        if self._again is None:
+            self._again = again([self.source()], self.thinned, [None])
+        return self._again
+
+    def source(self) -> Held | Spilled:
+        """What `again` takes, also of several together."""
+        if self._file is None:
+            return Held(entries(*self.table()))
+        self._spill()
+        return Held(entries(*self.table())) if self._file is None else self._file
+
+    @property
     def repeated(self) -> int:
         """Rows whose input stands in an earlier row; those among which only some hashes are kept, by their share."""
-        keys = np.sort(self.table()[0])
-        return int(np.count_nonzero(keys[1:] == keys[:-1])) << self.thinned
+        keys = np.sort(self.several()[0])
+        bits = self.thinned if self._file is None else self.again().thinned
+        return int(np.count_nonzero(keys[1:] == keys[:-1])) << bits
 
     @property
     def rows(self) -> int:
         """Rows whose hashes are kept."""
-        return sum(len(part[0]) for part in self._parts)
+        return sum(len(part[0]) for part in self._parts) + (self._file.rows if self._file is not None else 0)
 
     def groups(self, most: int | None = None) -> list[Array]:
         """Rows of each input that stands more than once, the largest groups first, and at most so many of them."""
-        keys, rows, _ = self.table()
+        keys, rows, _ = self.several()
         order = by_key(keys)
         starts, sizes = runs(keys[order])
         several = np.flatnonzero(sizes > 1)
         several = several[np.argsort(-sizes[several], kind="stable")][:most]
         return [rows[order[starts[i] : starts[i] + sizes[i]]] for i in several]
+
+    def several(self) -> tuple[Array, Array, Array]:
+        """(keys, rows, labels) of all rows whose input stands more than once, at least, in the order of the rows."""
+        if self._file is None:
+            return self.table()
+        return columns(self.again().sides[0])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What another process takes: as many hashes as memory should hold, and no file."""
+        state = {**self.__dict__, "_file": None, "_again": None}
+        if self._file is not None:
+            some, state["thinned"] = self._few()
+            state["_parts"] = [columns(some)]
+        return state
+
+    def _take(self, parts: list[tuple[Array, Array, Array]]) -> None:
+        self._again = None
+        self._parts += [self._kept(*part) for part in parts]
+        if sum(len(part[0]) for part in self._parts) > SPILL and not self._full:
+            self._spill()
+        self._thin()
+
+    def _spill(self) -> None:
+        """Put all that is in memory into the file; where it has no room, keep as many as memory should hold."""
+        try:
+            self._file = self._file or Spilled(self.most)
+            self._file.add([entries(*part) for part in self._parts])
+        except OSError:
+            self._full = True
+            if self._file is not None:
+                some, self.thinned = self._few()
+                self._file, self._parts = None, [columns(some)]
+            return
+        self._parts = []
+        while self._file.rows > self._file.most:
+            self.thinned += 1
+            self._file.thin(self.thinned)
+
+    def _few(self) -> tuple[Array, int]:
+        """Entries of the file and of memory, few enough for memory, and how many bits of their hashes are zero."""
+        assert self._file is not None
+        bits, kept = self.thinned, []
+        for batch in (*self._file.whole(), *(entries(*part) for part in self._parts)):
+            kept.append(thinned(batch, bits))
+            while sum(map(len, kept)) > self.most:
+                bits += 1
+                kept = [thinned(some, bits) for some in kept]
+        whole = np.concatenate(kept)
+        return whole[np.argsort(whole["row"], kind="stable")], bits
 
     def _kept(self, keys: Array, rows: Array, labels: Array) -> tuple[Array, Array, Array]:
         if not self.thinned:
@@ -90,7 +168,7 @@ class Copies:
         return keys[chosen], rows[chosen], labels[chosen]
 
     def _thin(self) -> None:
-        while self.rows > self.most:
+        while self._file is None and self.rows > self.most:
             self.thinned += 1
             self._parts = [self._kept(*part) for part in self._parts]
 

@@ -11,7 +11,7 @@ from ...bench import Bench
 from ..counts.copies import MOST
 from .chance import RARE, across_as_split, as_draws
 from .groups import MOSTLY, Groups, certain, grouped, times
-from .tables import Table, train_table, val_table
+from .tables import Table, together, train_table, val_table
 from .within import TOLD
 
 #: share of the values of both splits that stand once, from which on the rows come from no short list of values
@@ -60,8 +60,8 @@ class Overlap:
         """Whether the rows may come from a short list of values, each drawn again and again."""
         sizes = self.groups.sizes
         if self.unlike_draws:
-            return bool(times(self.groups)) and len(sizes) < SHORT * float(np.median(sizes))
-        return self.chance > LISTED and float((sizes == 1).mean()) < ONCE
+            return bool(times(self.groups)) and self.groups.values < SHORT * float(np.median(sizes))
+        return self.chance > LISTED and self.groups.once < ONCE
 
 
 def overlap(bench: Bench) -> Overlap:
@@ -73,7 +73,7 @@ def overlap(bench: Bench) -> Overlap:
 def shared(train: Table, val: Table) -> Overlap:
     """What two splits share."""
     train, val = _few(train, val)
-    groups = grouped(np.concatenate([train.whole, val.whole]))
+    groups = grouped(np.concatenate([train.whole, val.whole]), train.alone + val.alone)
     inside = np.isin(val.inputs, train.inputs)
     if not inside.any():
         return Overlap(train, val, groups)
@@ -89,7 +89,7 @@ def shared(train: Table, val: Table) -> Overlap:
         same=int(same.sum()),
         sure=share * int(same.sum()),
         expected=_expected(train, val),
-        chance=as_draws(groups.sizes),
+        chance=as_draws(groups.sizes, groups.alone),
         dealt=_dealt(train, val, groups),
         pairs=tuple((int(t), int(v)) for t, v in pairs[np.argsort(-sure, kind="stable")[:TOLD]]),
         offset=_offset(pairs),
@@ -98,6 +98,8 @@ def shared(train: Table, val: Table) -> Overlap:
 
 def _few(train: Table, val: Table) -> tuple[Table, Table]:
     """The rows of both whose hashes are of one kind, so many together as are kept of one split."""
+    if train.scan.part.copies.spilled or val.scan.part.copies.spilled:
+        return together(train, val)
     thin = max(train.thinned, val.thinned)
     train, val = train.thin(thin), val.thin(thin)
     while len(train) + len(val) > MOST:
@@ -118,7 +120,7 @@ def _sure(train: Table, val: Table, pairs: Array) -> Array:
     """1 for pairs that hold too many bits to meet by chance, 0 for those that do not, -1 where nobody looked."""
     at = np.searchsorted(train.rows, pairs[:, 0])
     seen = certain(train, np.unique(at), len(train) + len(val))
-    out = np.full(len(train), -1)
+    out = np.full(len(train.rows), -1)
     out[seen[:, 0]] = seen[:, 1]
     told: Array = out[at]
     return told
@@ -134,7 +136,7 @@ def _expected(train: Table, val: Table) -> float:
 def _dealt(train: Table, val: Table, groups: Groups) -> float:
     twos = np.flatnonzero(groups.sizes == 2)
     ends = np.stack([groups.order[groups.starts[twos]], groups.order[groups.starts[twos] + 1]], axis=1)
-    between = int(((ends < len(train)).sum(1) == 1).sum())
+    between = int(((ends < len(train.rows)).sum(1) == 1).sum())
     return across_as_split(len(twos), between, len(train), len(val))
 
 

@@ -23,14 +23,17 @@ MOST = 256
 Array = np.ndarray[Any, Any]
 
 
-def as_draws(sizes: Array) -> float:
+def as_draws(sizes: Array, alone: int = 0) -> float:
     """A bound on the chance that independent draws repeat like this; `sizes` says how often each value stands.
+
+    So many more values stand alone.
 
     The best rates that keep the inequality are F(k) - 2t, F(k - 1) + t and F(k + 1) + t with one t >= 0; what was
     seen is then at least exp(D) times less likely than under the best rates of all, and the bound is exp(-D), times
     the number of k that were tried. Source: Chernoff's bound for Poisson counts.
     """
     counts = np.bincount(np.minimum(sizes, MOST + 1), minlength=MOST + 2).astype(float)
+    counts[1] += alone
     tried = [k for k in range(2, MOST) if counts[k] > 0]
     gaps = [_gap(k, *counts[k - 1 : k + 2].tolist()) for k in tried]
     return min(1.0, len(tried) * math.exp(-max(gaps))) if gaps else 1.0

@@ -52,9 +52,9 @@ def train_conflicts(bench: Bench) -> Conflicts:
 
 def conflicts(table: Table) -> Conflicts:
     """Inputs of a table that have more than one label."""
-    every = grouped(table.inputs)
+    every = grouped(table.inputs, table.alone)
     again = np.sort(every.order[np.repeat(every.sizes > 1, every.sizes)])
-    several, once = len(every.several), float((every.sizes == 1).mean())
+    several, once = len(every.several), every.once
     del every
     if not several:
         return Conflicts(table)

@@ -26,6 +26,18 @@ class Groups:
     order: Array
     starts: Array
     sizes: Array
+    #: values that stand once and are left out above
+    alone: int = 0
+
+    @property
+    def values(self) -> int:
+        """How many different values there are."""
+        return len(self.sizes) + self.alone
+
+    @property
+    def once(self) -> float:
+        """The share of the values that stand once."""
+        return (int((self.sizes == 1).sum()) + self.alone) / max(self.values, 1)
 
     @property
     def extra(self) -> int:
@@ -49,10 +61,10 @@ class Groups:
         return out
 
 
-def grouped(keys: Array) -> Groups:
-    """Equal keys together, in the order of their positions."""
+def grouped(keys: Array, alone: int = 0) -> Groups:
+    """Equal keys together, in the order of their positions; so many more stand alone."""
     order = by_key(keys)
-    return Groups(order, *runs(keys[order]))
+    return Groups(order, *runs(keys[order]), alone)
 
 
 def certain(table: Table, positions: Array, rows: int) -> Array:
@@ -68,7 +80,7 @@ def certain(table: Table, positions: Array, rows: int) -> Array:
 def by_chance(table: Table, rows: int) -> float:
     """Rows of a table that meet another of so many by chance, at most: those that hold few bits, by what they hold."""
     sample = table.scan.part.sample.block()
-    inside = np.flatnonzero(np.isin(sample.rows, table.rows))
+    inside = table.among(sample.rows)
     chosen = inside[some(sample.rows[inside], few_of(table.scan, GROUPS))]
     if not len(chosen):
         return 0.0
@@ -92,6 +104,8 @@ def step_of(groups: Groups, rows: Array) -> int:
 
 def times(groups: Groups) -> int:
     """k where (nearly) every value stands k or k + 1 times; 0 where some stand once."""
-    low = int(np.quantile(groups.sizes, 0.01)) if len(groups.sizes) else 0
-    high = int(np.quantile(groups.sizes, 0.99)) if len(groups.sizes) else 0
+    if groups.alone >= 0.01 * groups.values:
+        return 0
+    sizes = np.concatenate([groups.sizes, np.ones(groups.alone, np.int32)])
+    low, high = (int(end) for end in np.quantile(sizes, (0.01, 0.99)))
     return low if low > 1 and high <= low + 1 else 0

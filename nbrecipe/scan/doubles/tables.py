@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ...batches import BadInput
 from ...bench import Bench
 from ..columns.block import Block, packed, size_of
 from ..counts.sample import end_to_end, places, taken
+from ..counts.spilled import Again, again, columns
 from ..held import given_data, train_scan, val_scan
 from ..reading import Scan
 from ..sources.arrays import Arrays
@@ -25,7 +27,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Table:
-    """Hashes of the rows of one split, in the order of the rows."""
+    """Hashes of the rows of one split, in the order of the rows; of very many rows those that have an equal one."""
 
     scan: Scan
     #: of the inputs alone, and of the inputs with the label
@@ -38,9 +40,12 @@ class Table:
     thinned: int = 0
     #: numbers of the rows that a loader can draw; None for all
     drawn: Array | None = None
+    #: rows that are left out, as none equals them, and how many have a label, by its hash, where labels are few
+    alone: int = 0
+    classes: Mapping[int, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.rows) + self.alone
 
     @property
     def name(self) -> str:
@@ -65,7 +70,13 @@ class Table:
     def only(self, chosen: Array) -> Table:
         """Some of the rows."""
         inputs, whole, labels, rows = (part[chosen] for part in (self.inputs, self.whole, self.labels, self.rows))
-        return replace(self, inputs=inputs, whole=whole, labels=labels, rows=rows)
+        return replace(self, inputs=inputs, whole=whole, labels=labels, rows=rows, alone=0, classes={})
+
+    def among(self, rows: Array) -> Array:
+        """Positions of those of some rows that are the table's."""
+        if self.alone:
+            return np.arange(len(rows)) if self.drawn is None else np.flatnonzero(np.isin(rows, self.drawn))
+        return np.flatnonzero(np.isin(rows, self.rows))
 
     def thin(self, bits: int) -> Table:
         """The rows that a table with so many zero bits keeps."""
@@ -87,11 +98,30 @@ def val_table(bench: Bench) -> Table:
 def table_of(scan: Scan, chosen: Array | None = None) -> Table:
     """The rows of a scan, or those of them with these numbers."""
     copies = scan.part.copies
-    inputs, rows, labels = copies.table()
+    if copies.spilled:
+        seen = copies.again(chosen)
+        return _repeated(scan, chosen, seen, 0)
+    table = _whole(scan, *copies.table(), copies.thinned, chosen)
+    return table if chosen is None else table.only(np.isin(table.rows, chosen))
+
+
+def together(train: Table, val: Table) -> tuple[Table, Table]:
+    """Two splits, the rows of which one is too many for memory: those of both that equal another row of either."""
+    sides = [table.scan.part.copies for table in (train, val)]
+    bits = max(train.thinned, val.thinned)
+    seen = again([side.source() for side in sides], bits, [train.drawn, val.drawn])
+    return _repeated(train.scan, train.drawn, seen, 0), _repeated(val.scan, val.drawn, seen, 1)
+
+
+def _repeated(scan: Scan, chosen: Array | None, seen: Again, side: int) -> Table:
+    table = _whole(scan, *columns(seen.sides[side]), seen.thinned, chosen)
+    return replace(table, alone=seen.alone[side], classes=seen.labels[side])
+
+
+def _whole(scan: Scan, inputs: Array, rows: Array, labels: Array, bits: int, chosen: Array | None) -> Table:
     with np.errstate(over="ignore"):
         whole = inputs ^ places(labels.view(np.int64)) if scan.plan.label is not None else inputs
-    table = Table(scan, inputs, whole, labels, rows, copies.thinned, chosen)
-    return table if chosen is None else table.only(np.isin(rows, chosen))
+    return Table(scan, inputs, whole, labels, rows, bits, chosen)
 
 
 def drawn(bench: Bench, split: str) -> Array | None:

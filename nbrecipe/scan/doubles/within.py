@@ -81,7 +81,7 @@ SPLITS: tuple[Callable[[Bench], Doubles], ...] = (train_doubles, val_doubles)
 
 def doubles(table: Table) -> Doubles:
     """What stands in a table more than once."""
-    groups = grouped(table.whole)
+    groups = grouped(table.whole, table.alone)
     if not groups.extra:
         return Doubles(table, groups)
     sure, first = _sure(table, groups)
@@ -91,7 +91,7 @@ def doubles(table: Table) -> Doubles:
     return Doubles(
         table,
         groups,
-        chance=as_draws(groups.sizes),
+        chance=as_draws(groups.sizes, groups.alone),
         sure=sure,
         expected=by_chance(table, len(table)),
         pairs=_pairs(table, groups, first),
@@ -130,18 +130,28 @@ def _raised(table: Table, groups: Groups) -> tuple[Any, ...]:
     if plan.label is None or plan.kinds[plan.label] is not Kind.CLASS:
         return ()
     classes, first, rows = np.unique(table.labels, return_index=True, return_counts=True)
-    if not 2 <= len(classes) <= 1000:
+    once = np.array([*table.classes], np.uint64)
+    every = np.union1d(classes, once)
+    if not 2 <= len(every) <= 1000 or sum(table.classes.values()) < table.alone:
         return ()
-    known, distinct = np.unique(table.labels[groups.firsts], return_counts=True)
-    distinct = distinct[np.searchsorted(known, classes)]
+    rows = _counted(every, classes, rows, table)
+    distinct = _counted(every, *np.unique(table.labels[groups.firsts], return_counts=True), table)
     share = 1 - distinct / rows
     more, left = share > RAISED, share < LEFT
     if not more.any() or not left.any() or (rows - distinct)[more].sum() < 0.9 * groups.extra:
         return ()
     if distinct[more].max() >= distinct[left].max() or rows[more].max() > 1.1 * rows[left].max():
         return ()
-    labels = read_rows(table.scan, table.rows[first[more]]).columns.get(plan.label, [])
+    first = first[np.searchsorted(classes, every[more])]
+    labels = read_rows(table.scan, table.rows[first]).columns.get(plan.label, [])
     return tuple(plain_label(label) for label in labels)
+
+
+def _counted(every: Array, classes: Array, counts: Array, table: Table) -> Array:
+    """So many rows of each class, those that are left out of the table counted in."""
+    out = np.array([table.classes.get(label, 0) for label in every.tolist()], np.int64)
+    out[np.searchsorted(every, classes)] += counts
+    return out
 
 
 def plain_label(label: Any) -> Any:

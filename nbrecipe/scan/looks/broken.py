@@ -9,6 +9,7 @@ import numpy as np
 
 from ..columns.block import Values
 from ..columns.kinds import Kind
+from ..counts.copies import hashes
 from ..reading import Scan
 from ..sources.datasets import Examples
 
@@ -82,12 +83,13 @@ def _infinite(scan: Scan) -> tuple[Broken, ...]:
 def _blank(scan: Scan) -> tuple[Broken, ...]:
     """Images of one value and texts of nothing, where they are all that goes in."""
     inputs = scan.plan.inputs
-    if len(inputs) != 1 or scan.part.copies.thinned:
+    copies = scan.part.copies
+    if len(inputs) != 1 or copies.thinned or (copies.spilled and copies.again().thinned):
         return ()
     ((name, kind),) = inputs.items()
     if kind not in (Kind.IMAGE, Kind.TEXT):
         return ()
-    groups = [group for group in scan.part.copies.groups(GROUPS) if _told(_value(scan, int(group[0]), name), kind)]
+    groups = [group for group in copies.groups(GROUPS) if _told(_value(scan, int(group[0]), name), kind)]
     seen = {int(row) for group in groups for row in group}
     groups += [np.array([row]) for row in _alone(scan, name, kind) if row not in seen]
     by_words: dict[str, list[Array]] = {}
@@ -126,9 +128,11 @@ def _told(value: Values | Any, kind: Kind) -> str:
 
 
 def _group(scan: Scan, name: str, told: str, rows: Array) -> Broken:
-    keys, numbers, labels = scan.part.copies.table()
-    there = labels[np.isin(numbers, rows)] if len(keys) else labels
-    differ = scan.plan.label is not None and len(np.unique(there)) > 1
+    _, numbers, labels = scan.part.copies.several()
+    rest = np.setdiff1d(rows, numbers)  # of very many rows, those that none equals
+    there = set(labels[np.isin(numbers, rows)].tolist())
+    there |= {int(hashes([_value(scan, int(row), scan.plan.label or "")])[0]) for row in rest}
+    differ = scan.plan.label is not None and len(there) > 1
     own = None
     counted = scan.part.labels
     if counted is not None and counted.kind is Kind.CLASS and not differ and len(rows) > 1:

@@ -136,7 +136,7 @@ def _with_words(copies: Copies, one: Table, other: Table) -> Copies:
 def _kept(table: Table) -> Block:
     """The rows of the sample that the table has."""
     sample = table.scan.part.sample.block()
-    return taken(sample, np.flatnonzero(np.isin(sample.rows, table.rows)))
+    return taken(sample, table.among(sample.rows))
 
 
 def _keys(table: Table) -> tuple[Array, Kept]:
