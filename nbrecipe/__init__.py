@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .twins.data.inspect_data import inspect_data as inspect_data
     from .twins.data.show_augment import show_augment as show_augment
     from .twins.runs.watch import watch as watch
+    from .twins.scores.human_baseline import human_baseline as human_baseline
     from .twins.texts.show_tokens import show_tokens as show_tokens
     from .verbs import bind as bind
     from .verbs import check_init as check_init
@@ -48,6 +49,7 @@ TWINS = {
     "show_batch": ".twins.batch.show_batch",
     "show_tokens": ".twins.texts.show_tokens",
     "watch": ".twins.runs.watch",
+    "human_baseline": ".twins.scores.human_baseline",
 }
 __all__ = [
     "activations",
@@ -59,6 +61,7 @@ __all__ = [
     "explain",
     "filters",
     "freeze",
+    "human_baseline",
     "inspect_data",
     "overfit_batch",
     "recipe",

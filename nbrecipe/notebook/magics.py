@@ -13,6 +13,7 @@ from IPython.core.magic import (
 )
 from IPython.core.magic_arguments import argument, magic_arguments
 
+from .answering import AnsweringMagics
 from .augmenting import AugmentMagics
 from .browsing import BrowseMagics
 from .charting import ChartMagics
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 @family
 class RecipeMagics(
+    AnsweringMagics,
     AugmentMagics,
     BatchMagics,
     BrowseMagics,

@@ -1,0 +1,149 @@
+"""What a person's answers are worth, in sentences and on one axis, and the cards to look at again."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...batches import BadInput
+from ...bench import Bench
+from ...evaluation.answers import Answers
+from ...evaluation.person import standing
+from ...evaluation.person.sheet import read
+from ...finding import number
+from ...pictures.asking import Apart, Outcome
+from ...pictures.scores import Standing, Standings
+from ...render.scores import asking as drawn
+from ...scan.columns.kinds import Kind
+from ...statistics.digits import against, told
+from ...statistics.means import mean_interval
+from ...statistics.paired import Paired, means_against, right_against
+from ...statistics.proportions import wilson
+from ...verbs import Shown
+from .asking import Asking
+
+Array = np.ndarray[Any, Any]
+#: cards that are shown again, and rows that are listed
+CARDS, LISTED = 24, 40
+
+
+def outcome(asking: Asking, bench: Bench, others: Sequence[Answers] = ()) -> Outcome | None:
+    """What the answers so far are worth, beside others' answers to the same rows; None before the first."""
+    given = standing.answers_of(asking.deck, asking.sheet)
+    if given is None:
+        return None
+    rows = [_standing(given, judged=True)]
+    for other in others:
+        shared = other.among(given.rows)
+        if shared is not None and len(shared) == len(given):
+            rows.append(replace(_standing(shared), beside=_against(given, shared)))
+    numbers = asking.deck.kind is Kind.NUMBER
+    caption = "mean absolute error" if numbers else "share of cards answered right"
+    caption += f" on {len(given)} card{'' if len(given) == 1 else 's'}; the lines are 95 % intervals"
+    standings = Standings(caption, tuple(rows), 0.0, None if numbers else 1.0)
+    apart, count = ([], 0) if numbers else _apart(asking)
+    return Outcome(tuple(_told(asking, given)), standings, tuple(apart), count)
+
+
+class Compared(Shown):
+    """Two people's answers to the same rows."""
+
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return drawn.people_text(self, self.lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return drawn.people_html(self, self.lines)
+
+
+def compared(one: str | Path, other: str | Path) -> Compared:
+    """How often two people agree; raises BadInput where they answered other data, or no row in common."""
+    first, second = read(one), read(other)
+    if first.head.get("fingerprint") != second.head.get("fingerprint"):
+        raise BadInput(f"`{first.path}` holds answers to `{first.head.get('data')}` and `{second.path}` to other data "
+                       f"(`{second.head.get('data')}`)")  # fmt: skip
+    found = standing.between(first, second)
+    if found is None:
+        raise BadInput(f"`{first.path}` and `{second.path}` share no row: draw the same cards, with one `--seed`")
+    answer = Compared(f"`{first.path.name}` beside `{second.path.name}`")
+    answer.lines = tuple(_agreed(found, "both answered", "They"))
+    return answer
+
+
+def _told(asking: Asking, given: Answers) -> list[str]:
+    lines = []
+    if given.right is not None:
+        right, cards = int(given.right.sum()), len(given)
+        share = told(right / cards, wilson(right, cards))
+        lines.append(f"**{right}** of {cards} cards answered as their label says: **{share}**")
+    else:
+        lines.append(f"mean absolute error **{_standing(given).told}** on {len(given)} cards")
+    left = len(asking.deck.questions) - asking.done
+    if left:
+        lines.append(f"{left} cards have no answer yet")
+    timed = [one.seconds for one in asking.sheet.given if one.seconds is not None]
+    if timed:
+        lines.append(f"{number(statistics.median(timed), 2)} seconds a card (median)")
+    found = standing.again(asking.deck, asking.sheet)
+    return lines + (_agreed(found, "came twice", "You") if found is not None else [])
+
+
+def _agreed(found: standing.Agreement, what: str, who: str) -> list[str]:
+    cards = f"{len(found.rows)} card{'' if len(found.rows) == 1 else 's'}"
+    if found.interval is None:
+        return [f"{cards} {what}: the answers lie {number(found.share)} apart in the mean"]
+    same = len(found.rows) - len(found.apart)
+    lines = [f"{cards} {what}: {who} gave the same answer to **{same}**, {told(found.share, found.interval)}".replace(
+        f": {who}", f": {who.lower()}")]  # fmt: skip
+    if found.kappa is not None and found.kappa_interval is not None and np.isfinite(found.kappa):
+        lines.append(f"Cohen's kappa, agreement beyond chance: **{told(found.kappa, found.kappa_interval)}**")
+    if found.apart:
+        listed = ", ".join(map(str, found.apart[:LISTED])) + (", …" if len(found.apart) > LISTED else "")
+        lines.append(f"two answers to row{'' if len(found.apart) == 1 else 's'} {listed}")
+    return lines
+
+
+def _standing(given: Answers, judged: bool = False) -> Standing:
+    if given.right is not None:
+        right = float(given.right.sum())
+        value, interval = right / len(given), wilson(right, len(given))
+    else:
+        away = _away(given)
+        value, interval = float(away.mean()), mean_interval(away)
+    return Standing(given.name, value, interval.low, interval.high, told(value, interval), judged=judged)
+
+
+def _against(yours: Answers, other: Answers) -> str:
+    """Whether the other does better on these cards than the person."""
+    if yours.right is not None and other.right is not None:
+        found: Paired = right_against(other.right > 0, yours.right > 0)
+        first, second = float(other.right.mean()), float(yours.right.mean())
+    else:
+        found = means_against(_away(other), _away(yours))
+        first, second = float(_away(other).mean()), float(_away(yours).mean())
+    return against(first, second, found).partition(": ")[2]
+
+
+def _away(given: Answers) -> Array:
+    assert given.answer is not None
+    assert given.target is not None
+    away: Array = np.abs(given.answer.astype(float) - given.target.astype(float)).reshape(len(given), -1).mean(1)
+    return away
+
+
+def _apart(asking: Asking) -> tuple[list[Apart], int]:
+    """The first cards whose answer is not their label, in the order in which they were asked, and how many are."""
+    deck = asking.deck
+    said = {one.question.row: one.answer for one in asking.sheet.given if one.question.turn == 0}
+    rows = [row for row in deck.truth if row in said and said[row] != deck.truth[row]]
+    cards = [asking.card_of(row) for row in rows[:CARDS]]
+    words = {row: f"you: {deck.told(said[row])}, label: {deck.told(deck.truth[row])}" for row in rows}
+    return [Apart(card, words[card.row]) for card in cards], len(rows)
