@@ -193,7 +193,7 @@ def test_rows_of_ids_are_told_in_plain_words():
         "nothing to learn": "in 20 rows (row 1, row 3, row 5, …)",
         "end token": "the last of 40 rows, learned from in 20 of them",
         "vocabulary": "4 of 8 ids occur",
-        "most frequent": "`b` 60, `</s>` 40, `a` 40, `c` 20",
+        "most frequent": "`b` 60×, `</s>` 40×, `a` 40×, `c` 20×",
         "embedding": "4 of 7 rows of `net.0` (57 %) are never looked up",
         "ids without a row": "1 (7); 7 stands in row 1",
         "failed": "1 of 41 rows: row 40: is missing",
@@ -259,8 +259,8 @@ def test_one_of_something_is_told_as_one():
 def test_the_most_frequent_are_told_by_their_text():
     tokenizer = open_tokenizer(fast("byte_level"))
     ids = [tokenizer.encode(text).ids.tolist()[0] for text in (" the", "\n", "\t", "é")]
-    assert most_told(tokenizer, [(i, 2) for i in ids]) == "`·the` 2, `⏎` 2, `⇥` 2, `<0xC3>` 2"
-    assert most_told(None, [(7, 1)]) == "`7` 1"
+    assert most_told(tokenizer, [(i, 2) for i in ids]) == "`·the` 2×, `⏎` 2×, `⇥` 2×, `<0xC3>` 2×"
+    assert most_told(None, [(7, 1)]) == "`7` 1×"
 
 
 def test_conversations_are_no_texts_and_what_to_do_is_said():

@@ -53,7 +53,7 @@ def run(bench: Bench) -> Finding:
         return ok(f"none of {len(rows)} rows looked at is written in a chat template")
     found = [(text, hit) for text in turns if (hit := _hit(text, own)) is not None]
     if not found:
-        return ok(f"in none of {len(turns)} conversations does a turn open twice", rows=len(turns))
+        return ok(f"in none of **{len(turns)}** conversations does a turn open twice", rows=len(turns))
     share = len(found) / len(turns)
     claim = bad if share >= MOST and len(found) >= FEWEST else hint
     said = " ".join(found[0][1].split())

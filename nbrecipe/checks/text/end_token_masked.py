@@ -66,7 +66,7 @@ def run(bench: Bench) -> Finding:
         )
     if seen.learned:
         return ok(
-            f"the end token is a target in {seen.learned} of the {seen.rows} rows that end with it", rows=seen.rows
+            f"the end token is a target in **{seen.learned}** of the {seen.rows} rows that end with it", rows=seen.rows
         )
     told = f"in **none** of the {seen.rows} rows looked at that end with the end token (id {end}) it is a target"
     masked = bool(scan.mask)

@@ -42,7 +42,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         return skipped(seen.why)
     if seen.ahead is None:
         return ok(
-            f"no output looks ahead: {seen.cuts} of {seen.length - 1} cuts tried in {seen.passes} backward passes",
+            f"no output looks ahead: **{seen.cuts}** of {seen.length - 1} cuts tried in {seen.passes} backward passes",
             length=seen.length,
             cuts=seen.cuts,
         )

@@ -106,9 +106,11 @@ def _of_form(scan: TextScan, trips: list[RoundTrip]) -> Finding:
             changed=len(changed),
         )
     exact = kinds["exact"] + kinds["declared"]
-    return ok(
-        f"{exact} of {len(trips)} texts come back as they were, and the others but for white space", texts=len(trips)
-    )
+    if exact == len(trips):
+        told = f"all **{exact}** texts tried come back as they were"
+    else:
+        told = f"**{exact}** of {len(trips)} texts tried come back as they were, and the others but for white space"
+    return ok(told, texts=len(trips))
 
 
 def _folded(text: str) -> str:

@@ -86,7 +86,7 @@ def _as_usual(rows: Rows, tokenizer: Tokenizer) -> Finding:
             f"{rows.count} rows of one length begin and end anywhere: they are cut from longer texts", rows=rows.count
         )
     told = [_most(values, tokenizer) for values in (rows.first[:, 0], rows.last[:, 0])]
-    return ok(f"of {rows.count} rows {told[0]} begin, and {told[1]} end, with it", rows=rows.count)
+    return ok(f"of **{rows.count}** rows {told[0]} begin, and {told[1]} end, with it", rows=rows.count)
 
 
 def _most(values: np.ndarray[Any, Any], tokenizer: Tokenizer) -> str:

@@ -59,7 +59,7 @@ def _of_targets(scan: IdScan) -> Finding:
     assert scan.part.supervised is not None
     empty = scan.part.supervised.counts[0]
     if not empty:
-        return ok(f"each of the {scan.rows} rows has a target", rows=scan.rows)
+        return ok(f"each of the **{scan.rows}** rows has a target", rows=scan.rows)
     greatest = scan.part.lengths.greatest
     block = scan.part.sample.block().columns
     lengths = np.array([int(real.sum()) for real in block["real"]])
@@ -87,7 +87,7 @@ def _of_texts(texts: Kept) -> Finding:
     told = f"**{number(100 * share, 3)} %** of the texts of `{texts.name}` are cut at {texts.limit} tokens"
     seen: dict[str, Any] = {"cut": share, "limit": texts.limit, "rows": len(cut)}
     if share < CUT:
-        return ok(f"{number(100 * share, 2)} % of the {len(cut)} texts looked at are cut", **seen)
+        return ok(f"**{number(100 * share, 2)} %** of the {len(cut)} texts looked at are cut", **seen)
     lost = sum(len(whole) - len(kept) for whole, kept in zip(texts.whole, texts.kept, strict=True))
     lost_share = lost / max(sum(map(len, texts.whole)), 1)
     told += f", and {number(100 * lost_share, 2)} % of all tokens with them"

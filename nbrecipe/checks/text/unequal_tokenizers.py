@@ -71,7 +71,7 @@ def _judged(bench: Bench) -> Finding:
     if one and train is not None:
         return ok(f"both splits are encoded with one vocabulary, `{train.name}`")
     if compared:
-        return ok(f"{compared} words have the same id in both vocabularies", words=compared)
+        return ok(f"**{compared}** words have the same id in both vocabularies", words=compared)
     return _of_texts(bench) or _of_ids(bench)
 
 
@@ -144,7 +144,7 @@ def _of_texts(bench: Bench) -> Finding | None:
             val=val,
         )
     if min(train, val) >= MOST:
-        return ok(f"in {rows} rows of either split the ids are what `{bench.name('tokenizer')}` makes of the text")
+        return ok(f"in **{rows}** rows of either split the ids are what `{bench.name('tokenizer')}` makes of the text")
     return None
 
 

@@ -104,7 +104,9 @@ def _judged(seen: Share, val: Share | None, texts: TextScan | None, tokenizer: T
             why="nothing is lost, but a character takes two to four tokens",
             bytes=fallen,
         )
-    return ok(f"{number(100 * seen.share, 3)} % of the {seen.tokens} tokens of `{seen.name}` are unknown", **numbers)
+    of = f"of the {seen.tokens} tokens of `{seen.name}`"
+    told = f"**{number(100 * seen.share, 3)} %** {of} are unknown" if seen.unknown else f"**none** {of} is unknown"
+    return ok(told, **numbers)
 
 
 def _of_validation(train: Share, val: Share) -> Finding | None:

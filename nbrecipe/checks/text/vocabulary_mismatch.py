@@ -44,7 +44,7 @@ def run(model: nn.Module, batch: object, bench: Bench) -> Finding:
         return found
     greatest = max([table.greatest, *(s.part.ids.greatest[0] for s in scans if s.part.ids.greatest is not None)])
     return ok(
-        f"ids up to {greatest} are looked up in `{_named(bench, table)}`, which has {table.rows} rows",
+        f"ids up to **{greatest}** are looked up in `{_named(bench, table)}`, which has {table.rows} rows",
         rows=table.rows,
         greatest=greatest,
     )

@@ -9,7 +9,7 @@ from ...finding import Result, Verdict
 from ...report import Report, State
 from ..pieces import figure
 from ..pieces.fragment import code, fragment, heading, image, mark, rich
-from ..pieces.words import READING, counted, lacking, lead, seconds, sentence, silence
+from ..pieces.words import READING, counted, lacking, seconds, sentence, silence, telling
 from ..runs import film
 
 
@@ -82,9 +82,8 @@ def _place(result: Result) -> str:
 def _held(held: list[Result], *, alone: bool) -> str:
     if len(held) < 2:
         return "".join(map(finding, held))
-    first = lead(held)
-    others = [result for result in held if result is not first]
-    ids = _ids(result.id for result in (first, *others))
+    first, *others = held = telling(held)
+    ids = _ids(result.id for result in held)
     body = f'<div class="nbr-say">{rich(sentence(first.finding.message))}</div>'
     body += f'<div class="nbr-place">{ids} <span class="nbr-open">show all {len(held)}</span></div>'
     lines = [row("nbr-row nbr-line", "ok", rich(sentence(r.finding.message)), _soft(_id(r.id))) for r in others]

@@ -6,7 +6,7 @@ import textwrap
 
 from ...finding import Result, Verdict, plain
 from ...report import Report
-from ..pieces.words import MARKS, READING, counted, lacking, lead, seconds, sentence, silence
+from ..pieces.words import MARKS, READING, counted, lacking, seconds, sentence, silence, telling
 
 WIDTH = 88
 
@@ -60,15 +60,14 @@ def wrap(line: str, indent: str = "") -> str:
 
 
 def _held(held: list[Result]) -> str:
-    first = lead(held)
-    ids = [first.id, *(result.id for result in held if result is not first)]
-    told = wrap(f"{MARKS['ok']} {sentence(plain(first.finding.message))}", "  ")
-    return told + "\n" + wrap(f"  held: {', '.join(dict.fromkeys(ids))}", "  ")
+    held = telling(held)
+    told = wrap(f"{MARKS['ok']} {sentence(plain(held[0].finding.message))}", "  ")
+    return told + "\n" + wrap(f"  held: {', '.join(dict.fromkeys(result.id for result in held))}", "  ")
 
 
 def _each(held: list[Result]) -> str:
     """Nothing but what held: every sentence."""
-    said = (f"{MARKS['ok']} {sentence(plain(result.finding.message))} · {result.id}" for result in held)
+    said = (f"{MARKS['ok']} {sentence(plain(result.finding.message))} · {result.id}" for result in telling(held))
     return "\n".join(wrap(line, "  ") for line in said)
 
 

@@ -88,9 +88,9 @@ def silence(*results: Result) -> str:
     return f"# nbrecipe: ignore {', '.join(result.id for result in results)}"
 
 
-def lead(held: list[Result]) -> Result:
-    """Of what held, the first result that gives a number."""
-    return next((result for result in held if "**" in result.finding.message), held[0])
+def telling(held: list[Result]) -> list[Result]:
+    """What held, those first that give a number."""
+    return sorted(held, key=lambda result: "**" not in result.finding.message)
 
 
 def lacking(skipped: Iterable[Result]) -> list[tuple[str, str, list[str]]]:

@@ -70,7 +70,7 @@ def occurring(count: int, size: int | None, mark: str = "") -> str:
 def most_told(tokenizer: Tokenizer | None, common: Sequence[tuple[int, int]]) -> str:
     """Ids by what they stand for, each with how often it stands."""
     named = pieces(tokenizer, [i for i, _ in common]) if tokenizer is not None else [str(i) for i, _ in common]
-    return ", ".join(f"`{quoted(piece)}` {count:,}" for piece, (_, count) in zip(named, common, strict=True))
+    return ", ".join(f"`{quoted(piece)}` {count:,}×" for piece, (_, count) in zip(named, common, strict=True))
 
 
 def table_told(

@@ -49,6 +49,24 @@ def test_a_picture_goes_beneath_its_words_where_the_output_is_narrow(browser, tm
     window.close()
 
 
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "beside"), [(900, True), (700, True), (560, False), (420, False), (300, False)])
+def test_lines_to_paste_go_beneath_what_is_missing_where_the_output_is_narrow(browser, tmp_path, width, beside):
+    place = tmp_path / "page.html"
+    place.write_text(page.document("Narrow", f'<div style="width: {width}px">{html.findings(reports.init())}</div>'))
+    window = browser.new_page(viewport={"width": 1200, "height": 800})
+    window.goto(place.as_uri())
+    rows = [row for row in window.locator(".nbr-lack").all() if row.locator("pre").count()]
+    assert rows
+    for row in rows:
+        words, code = (row.locator(name).bounding_box() for name in (".nbr-body", "pre"))
+        right, below = words["x"] + words["width"], words["y"] + words["height"]
+        assert (code["x"] >= right) == beside
+        assert (code["y"] >= below) != beside
+        assert code["x"] + code["width"] <= row.bounding_box()["x"] + width
+    window.close()
+
+
 def test_a_page_asks_no_network():
     told = page.page(reports.init())
     assert not re.search(r"(?:src|href)=\"?https?:|@import|url\(", told)

@@ -2,7 +2,7 @@ import pytest
 import reports
 
 from nbrecipe.finding import Result, ok, skipped
-from nbrecipe.render.pieces.words import MARKS, counted, lacking, lead, seconds, sentence, silence, spans
+from nbrecipe.render.pieces.words import MARKS, counted, lacking, seconds, sentence, silence, spans, telling
 
 
 def test_stars_are_bold_backticks_are_code_and_one_may_hold_the_other():
@@ -46,8 +46,8 @@ def test_durations_have_two_digits(value, told):
 
 def test_the_sentence_that_leads_what_held_has_a_number():
     plain, numbered = Result("a", "", ok("no tanh layer")), Result("b", "", ok("**3** of 3"))
-    assert lead([plain, numbered]) is numbered
-    assert lead([plain]) is plain
+    assert telling([plain, numbered, plain]) == [numbered, plain, plain]
+    assert telling([plain]) == [plain]
 
 
 def test_what_was_skipped_for_one_reason_is_told_once():
