@@ -41,8 +41,19 @@ def writings(scan: Scan) -> tuple[Writing, ...]:
             Habit(habit, count, count / words.rows, tuple(words.named[habit]), ADVICE[habit])
             for habit, count in words.habits.most_common()
         )
-        told.append(Writing(name, _vocabulary(words), habits))
+        told.append(Writing(name, _vocabulary(words), (*_misread(scan, name, words.rows), *habits)))
     return tuple(told)
+
+
+def _misread(scan: Scan, name: str, rows: int) -> tuple[Habit, ...]:
+    """The rows that were decoded wrongly, with the first of them as it was meant."""
+    one = scan.part.garbled.get(name)
+    if one is None or not one.count:
+        return ()
+    first = tuple(row for row, _, _ in one.first)
+    _, raw, meant = one.first[0]
+    advice = f"{raw!r} is {meant!r}: read the file as UTF-8, or turn them back: `ftfy.fix_text`"
+    return (Habit("UTF-8 read as Latin-1", one.count, one.count / rows, first, advice),)
 
 
 def _vocabulary(words: Words) -> str:

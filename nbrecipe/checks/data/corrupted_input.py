@@ -29,6 +29,7 @@ from ...probes.batch.filled import filled
 from ...scan import held
 from ...scan.looks.broken import Broken, broken
 from ...scan.looks.filled import as_hint
+from ...scan.looks.garbling import misread
 from ...scan.reading import Scan
 from ...scan.table.selection import line_for
 
@@ -49,7 +50,7 @@ def run(bench: Bench) -> Finding:
     if "train" not in scans:
         return _of_batch(bench)
     found = [_of_rows(bench, split, scan, some) for split, scan in scans.items() for some in broken(scan)]
-    found += [told for scan in scans.values() if (told := as_hint(scan)) is not None]
+    found += [told for scan in scans.values() for look in (misread, as_hint) if (told := look(scan)) is not None]
     if bench.model is not None and bench.find("batch") is not None:
         with suppress(BadInput):
             found.append(_of_batch(bench))
