@@ -117,7 +117,7 @@ class Reader:
         return Seen(size, call, found, output if output is not None else call.input, fed.target)
 
     def _run(self, fed: Feed, asked: TorchFunctionMode) -> Tensor | None:
-        """Model and loss; the model by itself where it can be, for some layers run otherwise where calls are watched."""
+        """Model and loss; the model by itself where it can be: some layers run otherwise under a watch."""
         loss_fn = self._loss_fn
         if loss_fn is None or batches.takes_model(loss_fn):
             with asked:

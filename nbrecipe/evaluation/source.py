@@ -130,9 +130,9 @@ def _loader(given: Any, bench: Bench, name: str) -> Any:
         return DataLoader(TensorDataset(*map(_tensor, given)), batch_size=SIZE)
     if isinstance(given, Dataset) or (hasattr(given, "__getitem__") and _gives_examples(given)):
         train = bench.train_loader
-        known = {"collate_fn": train.collate_fn} if isinstance(train, DataLoader) else {}
-        size = train.batch_size if isinstance(train, DataLoader) else None
-        return DataLoader(given, batch_size=size or SIZE, **known)
+        if isinstance(train, DataLoader):  # it knows how batches of such examples are made
+            return DataLoader(given, batch_size=train.batch_size or SIZE, collate_fn=train.collate_fn)
+        return DataLoader(given, batch_size=SIZE)
     if hasattr(given, "__iter__") and not isinstance(given, (str, bytes, dict)) and not hasattr(given, "columns"):
         return given
     raise BadInput(

@@ -23,9 +23,10 @@ LossOf = Callable[[Tensor], Tensor]
 def read_task(model: nn.Module, fed: Feed, loss_fn: LossFn | None, *, as_is: bool = False) -> Task:
     """Run one batch without gradients, as the training loop would (see `as_in_training`), and read off what is learned.
 
-    With `as_is` the modules stay in the modes that they are in. Runs inside `bench.untouched()`: batch norm counts this batch in. Raises BadInput, in one sentence, when NaN in the
-    inputs reaches the loss, when the forward pass or the loss fails on this batch, when a class index lies outside the
-    outputs, when the targets' dtype is not what the loss takes, or when there is no loss.
+    With `as_is` the modules stay in the modes that they are in. Runs inside `bench.untouched()`: batch norm counts this
+    batch in. Raises BadInput, in one sentence, when NaN in the inputs reaches the loss, when the forward pass or the
+    loss fails on this batch, when a class index lies outside the outputs, when the targets' dtype is not what the loss
+    takes, or when there is no loss.
     """
     refuse_lazy(model)
     if loss_fn is not None:

@@ -1,0 +1,163 @@
+"""Metrics in closed form, of the rows with given numbers, drawn once or in many draws at the same time.
+
+Each takes (draws, rows) numbers of rows, or (rows,), and gives (draws,) values, as `bootstrap(many=True)` wants them.
+They equal scikit-learn's of the same name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+Measure = Callable[[Array], Any]
+
+
+def counted(drawn: Array, n: int) -> Array:
+    """(draws, n) how often each row was drawn."""
+    table = np.atleast_2d(drawn)
+    flat = (table + n * np.arange(len(table))[:, None]).reshape(-1)
+    return np.bincount(flat, minlength=n * len(table)).reshape(len(table), n).astype(np.float64)
+
+
+class Confusion:
+    """How often each class was answered where each is right, of any rows; an answer that is no class has a column."""
+
+    def __init__(self, target: Array, answer: Array) -> None:
+        self.classes = np.unique(np.concatenate([target, answer[answer >= 0]]))
+        self._size = len(self.classes) + 1
+        told = np.where(answer >= 0, np.searchsorted(self.classes, np.maximum(answer, 0)), self._size - 1)
+        self._codes = np.searchsorted(self.classes, target) * self._size + told
+
+    def table(self, rows: Array) -> Array:
+        """(draws, classes, classes + 1)."""
+        size = self._size * self._size
+        drawn = self._codes[np.atleast_2d(rows)]
+        flat = (drawn + size * np.arange(len(drawn))[:, None]).reshape(-1)
+        table = np.bincount(flat, minlength=size * len(drawn)).reshape(-1, self._size, self._size)
+        return table[:, :-1].astype(np.float64)
+
+    def balanced(self, rows: Array) -> Any:
+        """The mean over the classes of the share that is found."""
+        table = self.table(rows)
+        there = table.sum(2)
+        with np.errstate(invalid="ignore"):
+            found = np.diagonal(table, axis1=1, axis2=2) / there
+        return _like(rows, np.nanmean(np.where(there > 0, found, np.nan), 1))
+
+    def f1(self, rows: Array) -> Any:
+        """The mean over the classes of F1."""
+        table = self.table(rows)
+        hits = np.diagonal(table, axis1=1, axis2=2)
+        size = table.sum(2) + table[:, :, :-1].sum(1)
+        with np.errstate(invalid="ignore"):
+            return _like(rows, np.nanmean(np.where(size > 0, 2 * hits / size, np.nan), 1))
+
+
+class Ranked:
+    """Yes and no, in the order of their scores."""
+
+    def __init__(self, target: Array, score: Array) -> None:
+        self._n = len(score)
+        self._order = np.argsort(-score, kind="stable")
+        ordered = score[self._order]
+        self._yes = target[self._order] > 0.5
+        self._starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
+
+    def _steps(self, rows: Array) -> tuple[Array, Array]:
+        """(draws, scores) of yes and of no at each score that occurs, the highest first."""
+        weights = counted(rows, self._n)[:, self._order]
+        yes = np.add.reduceat(weights * self._yes, self._starts, 1)
+        return yes, np.add.reduceat(weights * ~self._yes, self._starts, 1)
+
+    def auc(self, rows: Array) -> Any:
+        """The chance that a yes has a higher score than a no."""
+        yes, no = self._steps(rows)
+        above = np.cumsum(yes, 1) - yes / 2
+        with np.errstate(invalid="ignore"):
+            return _like(rows, (no * above).sum(1) / (yes.sum(1) * no.sum(1)))
+
+    def precision(self, rows: Array) -> Any:
+        """Average precision: the mean of the precision at every yes."""
+        yes, no = self._steps(rows)
+        hits, size = np.cumsum(yes, 1), np.cumsum(yes + no, 1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            precision = np.where(size > 0, hits / size, 0)
+            return _like(rows, (yes * precision).sum(1) / yes.sum(1))
+
+
+class Labels:
+    """Several yes or no for each row."""
+
+    def __init__(self, target: Array, answer: Array, score: Array | None) -> None:
+        yes, said = target > 0.5, answer > 0.5
+        #: (n, 3, labels): found, said, there
+        self._counts = np.stack([yes & said, said, yes], 1).astype(np.float64).reshape(len(yes), -1)
+        self._labels = yes.shape[1]
+        self._ranked = [] if score is None else [Ranked(yes[:, k], score[:, k]) for k in range(yes.shape[1])]
+
+    def _sums(self, rows: Array) -> Array:
+        return (counted(rows, len(self._counts)) @ self._counts).reshape(-1, 3, self._labels)
+
+    def micro(self, rows: Array) -> Any:
+        """F1 of all labels together."""
+        hits, said, there = self._sums(rows).sum(2).T
+        return _like(rows, np.divide(2 * hits, said + there, out=np.zeros_like(hits), where=said + there > 0))
+
+    def macro(self, rows: Array) -> Any:
+        """The mean over the labels of F1; 0 of a label that is neither there nor said, as in scikit-learn."""
+        hits, said, there = self._sums(rows).transpose(1, 0, 2)
+        each = np.divide(2 * hits, said + there, out=np.zeros_like(hits), where=said + there > 0)
+        return _like(rows, each.mean(1))
+
+    def precision(self, rows: Array) -> Any:
+        """The mean over the labels that occur of average precision."""
+        each = np.stack([np.atleast_1d(one.precision(rows)) for one in self._ranked])
+        return _like(rows, np.nanmean(each, 0))
+
+
+class Pixels:
+    """What of each class is found in images: (n, 3, classes) pixels in both, in the answer, in the target."""
+
+    def __init__(self, pixels: Array) -> None:
+        self._shape, self._flat = pixels.shape[1:], pixels.reshape(len(pixels), -1).astype(np.float64)
+
+    def _sums(self, rows: Array) -> Array:
+        return (counted(rows, len(self._flat)) @ self._flat).reshape(-1, *self._shape)
+
+    def iou(self, rows: Array) -> Any:
+        """The mean over the classes of intersection over union; classes in neither are left out."""
+        both, said, there = self._sums(rows).transpose(1, 0, 2)
+        with np.errstate(invalid="ignore"):
+            return _like(rows, np.nanmean(both / (said + there - both), 1))
+
+    def dice(self, rows: Array) -> Any:
+        """The mean over the classes of Dice, which is F1 of the pixels."""
+        both, said, there = self._sums(rows).transpose(1, 0, 2)
+        with np.errstate(invalid="ignore"):
+            return _like(rows, np.nanmean(2 * both / (said + there), 1))
+
+
+class Determined:
+    """How much of the targets' variance is explained: R²; of several values the mean over them."""
+
+    def __init__(self, target: Array, answer: Array) -> None:
+        wanted, told = (values.reshape(len(values), -1).astype(np.float64) for values in (target, answer))
+        centred = wanted - wanted.mean(0)
+        parts = np.concatenate([np.square(wanted - told), centred, np.square(centred)], 1)
+        self._parts, self._count = parts, wanted.shape[1]
+
+    def r2(self, rows: Array) -> Any:
+        """One less the squared error over that of the mean of the targets."""
+        counts = counted(rows, len(self._parts))
+        sums = (counts @ self._parts).reshape(len(counts), 3, self._count)
+        spread = sums[:, 2] - np.square(sums[:, 1]) / counts.sum(1)[:, None]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return _like(rows, (1 - sums[:, 0] / np.where(spread > 0, spread, np.nan)).mean(1))
+
+
+def _like(rows: Array, values: Array) -> Any:
+    """(draws,) values, or the one of a single draw."""
+    return values if np.ndim(rows) > 1 else values[0]
