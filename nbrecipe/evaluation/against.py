@@ -1,0 +1,80 @@
+"""Two that answered the same rows: by how much the first is better, and whether that could be chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..batches import BadInput
+from ..statistics.digits import against as told_against
+from ..statistics.families import holm
+from ..statistics.paired import Paired, means_against, right_against
+from .answers import Answers, Array
+from .scores import counted_rows, mean_of, part_of
+from .slices import each, metric_of
+
+
+@dataclass(frozen=True)
+class Against:
+    """One metric of both."""
+
+    metric: str
+    first: float
+    second: float
+    paired: Paired
+    #: "0.912 against 0.905: could be chance, p = 0.31"
+    told: str
+
+
+def against(first: Answers, second: Answers) -> tuple[Against, ...]:
+    """The metric that people read first, and the loss; their p-values are corrected for each other (Holm 1979).
+
+    Raises BadInput where the two did not answer the same rows.
+    """
+    one, other = _aligned(first, second)
+    found = [_main(one, other)]
+    if one.loss is not None and other.loss is not None and found[0][0] != "loss":
+        found.append(_loss(one, other))
+    corrected = holm([paired.p for *_, paired in found])
+    made = []
+    for (metric, mine, theirs, paired), p in zip(found, corrected, strict=True):
+        fixed = replace(paired, p=float(p))
+        made.append(Against(metric, mine, theirs, fixed, told_against(mine, theirs, fixed)))
+    return tuple(made)
+
+
+def _main(one: Answers, other: Answers) -> tuple[str, float, float, Paired]:
+    metric, _ = metric_of(one)
+    (mine, weights), (theirs, other_weights) = each(one), each(other)
+    if metric == "accuracy":
+        paired = right_against(np.asarray(one.right).astype(bool), np.asarray(other.right).astype(bool))
+    else:
+        paired = means_against(mine, theirs, weights)
+    return metric, mean_of(mine, weights)[0], mean_of(theirs, other_weights)[0], paired
+
+
+def _loss(one: Answers, other: Answers) -> tuple[str, float, float, Paired]:
+    mine, theirs = mean_of(one.loss, one.weight)[0], mean_of(other.loss, other.weight)[0]
+    return "loss", mine, theirs, means_against(one.loss, other.loss, one.weight)
+
+
+def _aligned(first: Answers, second: Answers) -> tuple[Answers, Answers]:
+    """Both in the order of the rows, where a loader shuffles."""
+    one, other = _sorted(counted_rows(first)), _sorted(counted_rows(second))
+    if len(one) != len(other) or not np.array_equal(one.rows, other.rows):
+        shared = np.intersect1d(one.rows, other.rows)
+        if not len(shared) or len(np.unique(one.rows)) < len(one) or len(np.unique(other.rows)) < len(other):
+            raise BadInput(f"`{first.name}` and `{second.name}` did not answer the same rows, so no pairs can be made")
+        one, other = _only(one, shared), _only(other, shared)
+    if one.kind is not other.kind:
+        raise BadInput(f"`{first.name}` learned {one.kind} and `{second.name}` {other.kind}: they cannot be compared")
+    return one, other
+
+
+def _sorted(answers: Answers) -> Answers:
+    return part_of(answers, np.argsort(answers.rows, kind="stable"))
+
+
+def _only(answers: Answers, rows: Array) -> Answers:
+    return part_of(answers, np.flatnonzero(np.isin(answers.rows, rows)))

@@ -1,0 +1,68 @@
+"""Which class is answered where another is right, and which pairs are confused most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..statistics.interval import Interval
+from ..statistics.proportions import wilson
+from ..task import Kind
+from .answers import Answers, Array
+from .scores import counted_rows
+
+#: pairs that are told, and classes up to which the whole table is
+PAIRS, CLASSES = 10, 40
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A class and what it is taken for."""
+
+    target: str
+    answer: str
+    count: int
+    #: share of the rows of the target's class, and its interval
+    share: float
+    interval: Interval
+
+
+@dataclass(frozen=True)
+class Confused:
+    """How often each class is taken for each."""
+
+    names: tuple[str, ...]
+    #: (classes, classes) rows: target, answer; None where the classes are too many to read
+    table: Array | None
+    pairs: tuple[Pair, ...]
+    #: pairs that are confused and not told
+    left: int = 0
+
+
+def confused(answers: Answers) -> Confused | None:
+    """The table and its largest entries off the diagonal; None where answers are no classes."""
+    if answers.kind not in (Kind.CLASSES, Kind.BINARY) or answers.target is None or answers.answer is None:
+        return None
+    answers = counted_rows(answers)
+    target = np.asarray(answers.target).astype(np.int64)
+    given = np.asarray(answers.answer)
+    answer = np.where(np.isfinite(given), given, -1).astype(np.int64)
+    known = answer >= 0
+    classes = np.unique(np.concatenate([target, answer[known]]))
+    rows, columns = np.searchsorted(classes, target[known]), np.searchsorted(classes, answer[known])
+    names = tuple(str(answers.classes[c]) if c < len(answers.classes) else str(c) for c in classes.tolist())
+    codes, counts = np.unique(rows * len(classes) + columns, return_counts=True)
+    apart = codes // max(1, len(classes)) != codes % max(1, len(classes))
+    order = np.argsort(-counts[apart], kind="stable")
+    totals = np.bincount(np.searchsorted(classes, target), minlength=len(classes))
+    pairs = []
+    for code, count in zip(codes[apart][order[:PAIRS]], counts[apart][order[:PAIRS]], strict=True):
+        i, j = divmod(int(code), len(classes))
+        share, interval = int(count) / int(totals[i]), wilson(int(count), int(totals[i]))
+        pairs.append(Pair(names[i], names[j], int(count), share, interval))
+    table = None
+    if len(classes) <= CLASSES:
+        table = np.zeros((len(classes), len(classes)), np.int64)
+        np.add.at(table, (rows, columns), 1)
+    return Confused(names, table, tuple(pairs), int(apart.sum()) - len(pairs))

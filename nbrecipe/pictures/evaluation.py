@@ -1,0 +1,132 @@
+"""A model over a whole data set: its metrics, its classes and slices, what it confuses, and its worst examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .browse import Card
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One metric."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    #: "0.91 (0.89 to 0.93)"
+    told: str
+    #: how the interval was found
+    method: str
+    unit: str = ""
+    #: +1 where more is better, -1 where less is, 0 where that is not known
+    better: int = 1
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the rows: a class, or those that share a value."""
+
+    name: str
+    rows: int
+    value: float
+    low: float
+    high: float
+    told: str
+    #: "worse, p = 0.003"; "" where chance may make as much
+    beside: str = ""
+    #: of a class: how often it is answered, and which share of these is right
+    answered: int | None = None
+    precision: float | None = None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All parts by one thing, the worst first."""
+
+    by: str
+    metric: str
+    rows: tuple[Part, ...]
+    #: which interval, and what was corrected
+    method: str = ""
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class Mistaken:
+    """A class and what it is taken for."""
+
+    target: str
+    answer: str
+    count: int
+    share: float
+    #: "12 of 40 rows, 0.30 (0.18 to 0.45)"
+    told: str
+
+
+@dataclass(frozen=True)
+class Confusions:
+    """Pairs of classes, the most confused first."""
+
+    names: tuple[str, ...]
+    pairs: tuple[Mistaken, ...]
+    #: (classes, classes) rows by target and answer; None where they are too many
+    table: np.ndarray | None = None
+    left: int = 0
+
+
+@dataclass(frozen=True)
+class Trusted:
+    """Rows of about the same probability, and which share of them is right."""
+
+    low: float
+    high: float
+    rows: int
+    confidence: float
+    share: float
+    share_low: float
+    share_high: float
+    #: whether the share is further from the probability than chance makes it
+    off: bool = False
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Probabilities against what came true."""
+
+    told: str
+    bins: tuple[Trusted, ...]
+    method: str = ""
+
+
+@dataclass(frozen=True)
+class Costly:
+    """One of the worst examples."""
+
+    row: int
+    told: str
+    loss: float
+    #: None where the row cannot be shown
+    card: Card | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that is shown of one pass."""
+
+    #: "`net` on 10,000 rows of `val_dl`, in eval mode"
+    place: str
+    scores: tuple[Scored, ...]
+    classes: Parts | None = None
+    slices: tuple[Parts, ...] = ()
+    confusions: Confusions | None = None
+    trust: Trust | None = None
+    worst: tuple[Costly, ...] = ()
+    #: how the worst examples are drawn: "image", "sequence", "text", "tokens", "cells"
+    kind: str = "cells"
+    #: "accuracy: `net` 0.912 against `other` 0.905: could be chance, p = 0.31"
+    against: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,193 @@
+"""`evaluate`, the Python twin of `%evaluate`: a model over a whole data set, and what its answers are worth."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import nn
+from torch.utils.data import DataLoader
+
+from ... import verbs
+from ...batches import BadInput
+from ...bench import Bench
+from ...evaluation.against import Against, against
+from ...evaluation.answers import Answers
+from ...evaluation.passing import Passed, Progress, passed
+from ...evaluation.scores import Score, metrics_for, score
+from ...finding import Result
+from ...pictures.evaluation import Evaluation
+from ...render.scores import evaluation as drawn
+from ...statistics.digits import worth
+from ...verbs import Shown
+from .evaluation import evaluation
+
+UNCHANGED = "your model and data are as they were"
+
+
+@dataclass
+class Evaluated(Shown):
+    """What a model's answers are worth; `answers` holds them row by row, `scores` every metric."""
+
+    shown: Evaluation = field(default_factory=lambda: Evaluation("", ()), repr=False)
+    scores: tuple[Score, ...] = field(default=(), repr=False, compare=False)
+    #: the answers of the model, and of the second one where there is one
+    answers: Answers | None = field(default=None, repr=False, compare=False)
+    other: Answers | None = field(default=None, repr=False, compare=False)
+    compared: tuple[Against, ...] = field(default=(), repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return drawn.text_of(self, self.shown)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return drawn.html_of(self, self.shown)
+
+    def score(self, name: str) -> Score:
+        """A metric by its name; LookupError where there is none."""
+        found = next((one for one in self.scores if one.name == name), None)
+        if found is None:
+            raise LookupError(f"no metric `{name}` here: there are {', '.join(one.name for one in self.scores)}")
+        return found
+
+
+def evaluate(
+    model: nn.Module | None = None,
+    val: Any = None,
+    *,
+    metrics: Any = (),
+    by: Any = None,
+    against: nn.Module | None = None,
+    names: Mapping[str, str] | None = None,
+    **given: Any,
+) -> Evaluated:
+    """Let the model answer every row once, in eval mode, without gradients, and say what the answers are worth.
+
+    `val` is a loader, a data set or a tuple (inputs, targets); without it, what is bound. `metrics` are asked for
+    beside the usual ones: names of scikit-learn's functions and scorers, functions f(y_true, y_pred), metrics of torchmetrics.
+    `by` tells slices apart: values row by row, or a mapping of several by name. `against` is a second model, compared by
+    paired tests. Takes loss= and what `bind` takes for the rest. Raises BadInput, in one sentence.
+    """
+    bench = verbs.bench_of(model=model, **given)
+    bench = bench.replace(names={**bench.names, **(names or {})})
+    return evaluate_of(bench, val, metrics=metrics, by=by, against=against)
+
+
+def evaluate_of(
+    bench: Bench,
+    val: Any = None,
+    *,
+    metrics: Any = (),
+    by: Any = None,
+    against: nn.Module | None = None,
+    seen: Progress = lambda rows, total: None,
+) -> Evaluated:
+    """The same for a bench; `seen` is told the rows that were answered and how many there are."""
+    start = time.perf_counter()
+    bench = _with(bench, val)
+    found = passed(bench, seen=seen)
+    answers = found.answers
+    asked = (metrics,) if isinstance(metrics, str) or not isinstance(metrics, Sequence) else tuple(metrics)
+    scores = tuple(score(one, answers) for one in metrics_for(answers, asked, limits=found.limits))
+    data = bench.val_loader if bench.val_loader is not None else bench.val_data
+    slices = _slices(by, found)
+    other, pairs = _second(bench, found, against, seen)
+    name = bench.name("against") if against is not None else ""
+    notes = [*_passes(found, data), *_losses(found, scores)]
+    with bench.untouched():
+        shown = evaluation(bench, found, scores, slices, pairs, name, notes, data)
+    results: dict[str, Result] = {}
+    note = "; ".join(filter(None, [f"{found.stopped}: {found.extent}" if found.stopped else "", UNCHANGED]))
+    seconds = time.perf_counter() - start
+    return Evaluated(f"Evaluate `{answers.name}`", results, note=note, seconds=seconds, shown=shown, scores=scores,
+                     answers=answers, other=other, compared=pairs)  # fmt: skip
+
+
+def _with(bench: Bench, val: Any) -> Bench:
+    """The bench with what was given as its validation data; BadInput where model or data are missing."""
+    if bench.model is None:
+        raise BadInput("no model here: name it (`%evaluate net`), or bind it (`%bind model=net`)")
+    if val is not None:
+        loads = isinstance(val, DataLoader) or (not hasattr(val, "__getitem__") and hasattr(val, "__iter__"))
+        changes = {"val_loader": val, "val_data": None} if loads else {"val_loader": None, "val_data": val}
+        names = dict(bench.names)
+        name = names.get("val", names.get("val_loader", names.get("val_data", "val")))
+        return bench.replace(**changes, names={**names, "val_loader": name, "val_data": name})
+    if bench.val_loader is None and bench.val_data is None:
+        raise BadInput("no validation data here: name them (`%evaluate net val_loader`), or `%bind val=val_loader`")
+    return bench
+
+
+def _second(
+    bench: Bench, found: Passed, other: nn.Module | None, seen: Progress
+) -> tuple[Answers | None, tuple[Against, ...]]:
+    """The answers of a second model to the same rows, and both compared."""
+    if other is None:
+        return None, ()
+    if not isinstance(other, nn.Module):
+        raise BadInput(f"a second model is an nn.Module; a {type(other).__name__} was given")
+    names = {**bench.names, "model": bench.name("against")}
+    theirs = passed(bench.replace(model=other, names=names), seen=seen).answers
+    return theirs, against(found.answers, theirs)
+
+
+def _slices(by: Any, found: Passed) -> dict[str, Any]:
+    """Values of each answer by name. Raises BadInput where they are not one for each row."""
+    if by is None:
+        return {}
+    given = dict(by) if isinstance(by, Mapping) else {getattr(by, "name", None) or "by": by}
+    made = {}
+    for name, values in given.items():
+        array = np.asarray(values)
+        rows = found.answers.rows
+        whole = found.length if found.length is not None else len(rows)
+        if array.ndim != 1 or len(array) not in (whole, len(rows)):
+            shape = " × ".join(map(str, array.shape)) or "a single value"
+            raise BadInput(f"slices need one value for each of the {whole:,} rows; `{name}` is {shape}")
+        made[str(name)] = array[rows] if found.numbered and len(array) == whole else array
+    return made
+
+
+def _passes(found: Passed, data: Any) -> list[str]:
+    """What the loader does with rows, and answers that are none."""
+    notes = []
+    rows, length = found.answers.rows, found.length
+    if found.numbered and length is not None and not found.stopped:
+        distinct = len(np.unique(rows))
+        if distinct < length:
+            why = " (`drop_last=True`)" if getattr(data, "drop_last", False) else ""
+            notes.append(f"`{found.name}` leaves out **{length - distinct:,}** of {length:,} rows{why}")
+        if distinct < len(rows):
+            notes.append(
+                f"`{found.name}` gives **{len(rows) - distinct:,}** rows more than once; each time counts here"
+            )
+    if found.none:
+        rest = "they count as wrong" if found.answers.right is not None else "metrics are of the others"
+        notes.append(f"**{found.none:,}** of {len(rows):,} rows are answered with NaN: {rest}")
+    target = found.answers.target
+    if target is not None and target.dtype.kind in "iu" and len(np.unique(target[target >= 0])) == 1:
+        notes.append("all rows have **one class**: accuracy is all that can be told of them")
+    if found.answers.loss is None and found.batch_losses is not None:
+        weights = np.asarray(found.sizes, np.float64)
+        mean = float((found.batch_losses * weights).sum() / weights.sum())
+        notes.append(
+            f"the loss has no value for single rows; of batches, weighted by their rows, its mean is {mean:.4g}"
+        )
+    return notes
+
+
+def _losses(found: Passed, scores: Sequence[Score]) -> list[str]:
+    """The mean of batch means, where it is another number than the mean over rows."""
+    loss, means = next((one for one in scores if one.name == "loss"), None), found.means
+    if loss is None or means is None or len(means) < 2 or not np.isfinite(means).all():
+        return []
+    by_batch = float(means.mean())
+    if worth(by_batch, loss.interval) == worth(loss.value, loss.interval):
+        return []
+    last, usual = found.sizes[-1], found.sizes[0]
+    why = f": the last batch has {last} rows and the others {usual}" if last != usual else ""
+    return [f"the mean of batch means is **{worth(by_batch, loss.interval)}**, not the mean over rows{why}"]

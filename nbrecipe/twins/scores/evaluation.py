@@ -1,0 +1,137 @@
+"""What is shown of a pass: its scores and tables as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...batches import BadInput
+from ...bench import Bench
+from ...decoding.normalisation import scale_of
+from ...decoding.spelled import Speller
+from ...decoding.worded import class_names
+from ...evaluation.against import Against
+from ...evaluation.calibrated import calibrated
+from ...evaluation.confusion import confused
+from ...evaluation.passing import Passed
+from ...evaluation.scores import Score
+from ...evaluation.slices import Slices, by_class, by_value
+from ...evaluation.worst import Worst, worst
+from ...finding import percent
+from ...guard import Untouched
+from ...pictures.evaluation import Confusions, Costly, Evaluation, Mistaken, Part, Parts, Scored, Trust, Trusted
+from ...probes.data.cards import Cards
+from ...scan.plan import plan_of
+from ...scan.sources.opening import open_source
+from ...statistics.calibration import Calibration
+from ...statistics.digits import chance, told
+
+#: rows by whose values pixels are coloured
+LIKE = 32
+#: p-value below which a part is told to be unlike the others
+SURE = 0.05
+
+
+def evaluation(
+    bench: Bench,
+    passed: Passed,
+    scores: Sequence[Score],
+    slices: Mapping[str, Any],
+    pairs: Sequence[Against],
+    other: str,
+    notes: Sequence[str],
+    data: Any,
+) -> Evaluation:
+    """All of it, of one pass; `slices` are values of each answer by name, `data` what holds the rows."""
+    answers = passed.answers
+    classes, trust = by_class(answers), calibrated(answers)
+    by = (by_value(answers, values, name) for name, values in slices.items())
+    bad = worst(answers)
+    costly, kind = _costly(bench, passed, bad, data)
+    return Evaluation(
+        f"`{answers.name}` on {passed.extent} of `{passed.name}`, in eval mode",
+        tuple(map(_scored, scores)),
+        None if classes is None else _parts(classes),
+        tuple(_parts(one) for one in by if one is not None),
+        _confusions(passed),
+        None if trust is None else _trust(trust),
+        costly,
+        kind,
+        tuple(
+            f"{one.metric}: `{answers.name}` against `{other}`, **{one.told}** ({one.paired.method})" for one in pairs
+        ),
+        tuple(notes),
+    )
+
+
+def _scored(one: Score) -> Scored:
+    interval = one.interval
+    return Scored(one.name, one.value, interval.low, interval.high, one.told, interval.method, one.unit, one.better)
+
+
+def _parts(slices: Slices) -> Parts:
+    rows = []
+    total = sum(one.rows for one in slices.rows)
+    for one in slices.rows:
+        beside = f"unlike the others, {chance(one.p)}" if one.p < SURE else ""
+        interval = one.interval
+        rows.append(Part(one.name, one.rows, one.value, interval.low, interval.high, told(one.value, interval), beside,
+                         one.answered, one.precision))  # fmt: skip
+    methods = " and ".join(dict.fromkeys(one.interval.method for one in slices.rows))
+    kind = "Fisher's exact test" if slices.metric == "accuracy" else "Welch's t-test"
+    method = f"intervals: {methods}; each against all others of {total:,} rows by {kind}, corrected after Holm"
+    return Parts(slices.by, slices.metric, tuple(rows), method, slices.left)
+
+
+def _confusions(passed: Passed) -> Confusions | None:
+    found = confused(passed.answers)
+    if found is None or not found.pairs:
+        return None
+    pairs = []
+    for one in found.pairs:
+        of = round(one.count / one.share)
+        pairs.append(Mistaken(one.target, one.answer, one.count, one.share,
+                              f"{one.count} of {of} rows, {told(one.share, one.interval)}"))  # fmt: skip
+    return Confusions(found.names, tuple(pairs), found.table, found.left)
+
+
+def _trust(found: Calibration) -> Trust:
+    bins = tuple(
+        Trusted(b.low, b.high, b.rows, b.confidence, b.share, b.interval.low, b.interval.high, bool(b.p < SURE))
+        for b in found.bins
+    )
+    sure = found.too_sure_interval
+    way = "too sure" if found.too_sure > 0 else "too modest"
+    lean = "" if 0.0 in sure else f"; {way} by {percent(abs(found.too_sure))} in the mean"
+    verdict = "could be chance" if found.p >= SURE else "no chance"
+    line = (
+        f"probabilities miss the shares that come true by **{percent(found.error)}** in the mean, where right ones "
+        f"miss them by {percent(found.by_chance)}: {verdict}, {chance(found.p)}{lean}; Brier score {found.brier:.3g}"
+    )
+    return Trust(line, bins, found.method)
+
+
+def _costly(bench: Bench, passed: Passed, bad: Sequence[Worst], data: Any) -> tuple[tuple[Costly, ...], str]:
+    """The worst examples, decoded where the rows of the data can be read by number."""
+    plain = tuple(Costly(one.row, one.told, one.loss) for one in bad)
+    if not passed.numbered or not bad:
+        return plain, "cells"
+    try:
+        with Untouched([data]):
+            return _decoded(bench, passed, bad, data)
+    except BadInput:
+        return plain, "cells"
+
+
+def _decoded(bench: Bench, passed: Passed, bad: Sequence[Worst], data: Any) -> tuple[tuple[Costly, ...], str]:
+    source = open_source(data, passed.name)
+    plan = plan_of(source)
+    length = source.length or 0
+    like = [source.example(row) for row in np.unique(np.linspace(0, length - 1, LIKE).astype(int)).tolist()]
+    kinds = {name: str(kind) for name, kind in plan.kinds.items()}
+    known: dict[str, Any] = {"names": class_names(bench), "scale": scale_of(bench), "speller": Speller.of(bench)}
+    cards = Cards(kinds, plan.label, like=like, **known)
+    made = [Costly(one.row, one.told, one.loss, cards.card(one.row, source.example(one.row))) for one in bad]
+    return tuple(made), cards.kind
