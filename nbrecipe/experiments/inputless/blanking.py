@@ -1,0 +1,65 @@
+"""A batch whose inputs say nothing of its targets: zeroed, or those of other rows; lengths and masks stay."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...batches import BadInput, Feed, apply, leaves
+from ...batches.structure import fields_of
+
+#: parts of a batch that say how long a row is or where its tokens stand, by name
+SHAPES = re.compile(r"mask|length|len$|position|type_ids|padding|pos$", re.I)
+Blank = Callable[[Any, Feed], Any]
+
+
+def zeroed(batch: Any, fed: Feed) -> Any:
+    """Every input is 0, every id the same one."""
+    return _changed(batch, fed, torch.zeros_like)
+
+
+def shuffled(batch: Any, fed: Feed) -> Any:
+    """Every row has the inputs of another one, all its inputs those of one row; drawn by torch's own generator."""
+    size = fed.size
+    order = torch.randperm(size)
+    moved = (order == torch.arange(size)).nonzero().flatten()
+    if len(moved) and size > 1:  # a row that kept its own inputs takes those of its neighbour
+        order = order.roll(1) if len(moved) == size else _apart(order)
+
+    def mixed(item: Tensor) -> Tensor:
+        return item[order.to(item.device)] if item.ndim and len(item) == size else item
+
+    return _changed(batch, fed, mixed)
+
+
+def _apart(order: Tensor) -> Tensor:
+    """The same permutation without a row that stays where it is."""
+    found = order.clone()
+    for row in range(len(found)):
+        if int(found[row]) == row:
+            other = (row + 1) % len(found)
+            found[row], found[other] = found[other].clone(), found[row].clone()
+    return found
+
+
+def _changed(batch: Any, fed: Feed, change: Callable[[Tensor], Tensor]) -> Any:
+    """The batch with its inputs changed. Raises BadInput where none can be told from the target."""
+    kept = {id(item) for item in leaves(fed.target) if isinstance(item, Tensor)} | _shapes(batch)
+    inputs = [item for item in leaves(batch) if isinstance(item, Tensor) and item.ndim and id(item) not in kept]
+    if not inputs:
+        raise BadInput("no input of the batch is another tensor than the target, so none can be taken away alone")
+    chosen = {id(item) for item in inputs}
+    return apply(batch, lambda item: change(item) if id(item) in chosen else item)
+
+
+def _shapes(batch: Any) -> set[int]:
+    """Lengths, masks and positions, by their names."""
+    fields = fields_of(batch)
+    if fields is None:
+        return set()
+    named = [value for name, value in fields.items() if SHAPES.search(str(name))]
+    return {id(item) for value in named for item in leaves(value) if isinstance(item, Tensor)}
