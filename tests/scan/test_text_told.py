@@ -139,7 +139,7 @@ def test_what_was_counted_is_told_in_plain_words():
     assert told["lengths by label"].endswith("of the pairs (p < 0.001)")
     assert told["failed"] == "1 of 123 rows: row 120: is missing"
     assert told["empty"] == "1 text (row 121)"
-    assert told["unknown letters"] == "`の` 1×, `日` 1×, `本` 1×, `語` 1×"
+    assert told["unknown letters"] == "`の`\u00a01×, `日`\u00a01×, `本`\u00a01×, `語`\u00a01×"
     assert "of its tokens never stand in `mails`;" in told["new in `val`"]
     assert told["unknown in `val`"].startswith("in 0.")
 
@@ -193,7 +193,7 @@ def test_rows_of_ids_are_told_in_plain_words():
         "nothing to learn": "in 20 rows (row 1, row 3, row 5, …)",
         "end token": "the last of 40 rows, learned from in 20 of them",
         "vocabulary": "4 of 8 ids occur",
-        "most frequent": "`b` 60×, `</s>` 40×, `a` 40×, `c` 20×",
+        "most frequent": "`b`\u00a060×, `</s>`\u00a040×, `a`\u00a040×, `c`\u00a020×",
         "embedding": "4 of 7 rows of `net.0` (57 %) are never looked up",
         "ids without a row": "1 (7); 7 stands in row 1",
         "failed": "1 of 41 rows: row 40: is missing",
@@ -259,8 +259,8 @@ def test_one_of_something_is_told_as_one():
 def test_the_most_frequent_are_told_by_their_text():
     tokenizer = open_tokenizer(fast("byte_level"))
     ids = [tokenizer.encode(text).ids.tolist()[0] for text in (" the", "\n", "\t", "é")]
-    assert most_told(tokenizer, [(i, 2) for i in ids]) == "`·the` 2×, `⏎` 2×, `⇥` 2×, `<0xC3>` 2×"
-    assert most_told(None, [(7, 1)]) == "`7` 1×"
+    assert most_told(tokenizer, [(i, 2) for i in ids]) == "`·the`\u00a02×, `⏎`\u00a02×, `⇥`\u00a02×, `<0xC3>`\u00a02×"
+    assert most_told(None, [(7, 1)]) == "`7`\u00a01×"
 
 
 def test_conversations_are_no_texts_and_what_to_do_is_said():

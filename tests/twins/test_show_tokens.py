@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import nbrecipe
 from nbrecipe.batches import BadInput
+from nbrecipe.finding import number
 from nbrecipe.pictures.tokens import COUNTED, CUT, IGNORED, MISSING, PADDING, UNSEEN
 from nbrecipe.tokens import open_tokenizer
 from tests.tokens import trained
@@ -115,6 +116,27 @@ def test_two_tokenizers_stand_side_by_side():
     assert [voice.name for voice in answer.shown.voices] == ["tokenizer", "other"]
     assert all(len({reading.text for reading in line.readings}) == 1 for line in answer.shown.lines)
     assert "nbr-abreast" in answer._repr_html_()
+    told = numbers(answer)
+    alone = nbrecipe.show_tokens(trained.byte_level(), TEXTS[:5]).scan
+    assert told["read"].endswith(" tokens with `tokenizer`")
+    assert told["with `other`"].startswith(
+        f"**{alone.tokens} tokens**, **{number(alone.per_word, 3)}** a word, median "
+    )
+    assert "<th>with <code>other</code></th>" in answer._repr_html_()
+    assert "with `other`: " in str(answer)
+
+
+def test_texts_that_stream_are_compared_where_they_are_shown():
+    class Stream(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            yield from TEXTS[:4]
+
+    answer = nbrecipe.show_tokens(TOK, Stream(), against=trained.byte_level(), names={"against": "other"})
+    assert len(answer.shown.lines) == 4
+    once = nbrecipe.show_tokens(LATIN, ["ab", "é", "☃"], against=TOK, names={"tokenizer": "one", "against": "two"})
+    assert "2 of 3 rows" in numbers(once)["failed"]
+    swapped = nbrecipe.show_tokens(TOK, ["ab", "é", "☃"], against=LATIN, names={"against": "two"})
+    assert numbers(swapped)["with `two`"].endswith("2 of 3 rows failed")
 
 
 def test_one_text_of_one_token_is_told_as_one():

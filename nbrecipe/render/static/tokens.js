@@ -184,6 +184,7 @@ export async function snapshot(root, packed) {
     return button;
   });
   const bar = h("div", { class: "nbr-leaf", role: "group", "aria-label": "which are shown" }, ...(choices.length > 1 ? buttons : []), said);
+  bar.hidden = choices.length < 2;
   root.replaceChildren(bar, legend(all, head), view, tip);
   lay(FILTERS.all);
   let width = view.clientWidth;

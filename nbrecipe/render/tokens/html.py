@@ -50,7 +50,7 @@ def _left(shown: Tokens, count: int) -> list[str]:
 
 def _counted(shown: Tokens, drawn: bytes | None) -> str:
     """What was counted over all texts, and how long they are."""
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{rich(told)}</td></tr>" for name, told in shown.numbers)
+    rows = "".join(f"<tr><th>{rich(name)}</th><td>{rich(told)}</td></tr>" for name, told in shown.numbers)
     table = f'<div><table class="nbr-numbers">{rows}</table></div>' if rows else ""
     picture = image(drawn, words_of_lengths(shown)) if drawn is not None else ""
     return f'<div class="nbr-counted-over">{table}{picture}</div>' if table or picture else ""

@@ -18,7 +18,7 @@ LINES, LETTERS = 10, 240
 
 def text_of(report: Report, shown: Tokens) -> str:
     """Everything as plain text that stands alone."""
-    numbers = [text.wrap(f"  {name}: {plain(told)}", "    ") for name, told in shown.numbers]
+    numbers = [text.wrap(f"  {plain(name)}: {plain(told)}", "    ") for name, told in shown.numbers]
     parts = [text.header(report), "\n".join(numbers), *text.rows(report, fold=True)]
     parts += ["\n".join(_line(line, shown.voices, shown.kind == "row")) for line in shown.lines[:LINES]]
     left = len(shown.lines) - LINES

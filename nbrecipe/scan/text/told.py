@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...tokens import Tokenizer
 from .ends import Text
@@ -67,10 +67,15 @@ def occurring(count: int, size: int | None, mark: str = "") -> str:
     return f"{told} {'occurs' if count == 1 else 'occur'}"
 
 
+def counts_told(counts: Iterable[tuple[str, int]]) -> str:
+    """Pieces, each with how often it stands, which no line break parts from it."""
+    return ", ".join(f"`{quoted(piece)}`\u00a0{count:,}×" for piece, count in counts)
+
+
 def most_told(tokenizer: Tokenizer | None, common: Sequence[tuple[int, int]]) -> str:
     """Ids by what they stand for, each with how often it stands."""
     named = pieces(tokenizer, [i for i, _ in common]) if tokenizer is not None else [str(i) for i, _ in common]
-    return ", ".join(f"`{quoted(piece)}` {count:,}×" for piece, (_, count) in zip(named, common, strict=True))
+    return counts_told(zip(named, (count for _, count in common), strict=True))
 
 
 def table_told(
@@ -128,7 +133,7 @@ def _letters(scan: TextScan) -> Iterator[tuple[str, str]]:
     found = scan.part.unknown_letters.most(LETTERS)
     if found:
         more = "" if scan.part.unknown_letters.exact else ", at least"
-        yield "unknown letters", ", ".join(f"`{quoted(letter)}` {count:,}×" for letter, count in found) + more
+        yield "unknown letters", counts_told(found) + more
 
 
 def _scripts(scan: TextScan) -> Iterator[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +124,9 @@ def show_tokens_of(
         bench.know(held.train_text, scan)
         other = None if val is None else _val(bench, scan, val, max_length)
         shown = _of_texts(bench, scan, [tokenizer, *others], answer, rows, max_length is not None, other)
+        if others:
+            again = _again(scan, others[0], max_length, seen)
+            shown = replace(shown, numbers=token_numbers.beside(shown.numbers, scan, again))
     checks = [check for check in all_checks().values() if check.chapter == "text"]
     results = {result.id: result for result in verbs.SESSION.run(checks, bench)}
     title = f"Tokens of `{tokenizer.name}`" + (f" and `{bench.name('against')}`" if against is not None else "")
@@ -199,6 +202,14 @@ def _in_tensors(bench: Bench) -> Bench:
     if not isinstance(given, (list, tuple)) or not all(isinstance(one, int) for one in given):
         return bench
     return bench.replace(batch=torch.tensor([given], dtype=torch.int64))
+
+
+def _again(scan: TextScan, other: Tokenizer, limit: int | None, seen: Callable[[int], None]) -> TextScan | None:
+    """The same texts as another tokenizer reads them; None for those that are read only once."""
+    try:
+        return text_scan(scan.source, other, column=scan.column, limit=limit, most=scan.rows, seen=seen)
+    except BadInput:
+        return None
 
 
 def _val(bench: Bench, scan: TextScan, val: Any, limit: int | None) -> TextScan:

@@ -14,7 +14,16 @@ from ...scan.text.id_reading import IdScan
 from ...scan.text.lengths import Lengths as Counted
 from ...scan.text.reading import TextScan
 from ...scan.text.table import Embedding, embedding_of
-from ...scan.text.told import most_told, occurring, percent, quantiles, quoted, rows_told, several, table_told
+from ...scan.text.told import (
+    counts_told,
+    most_told,
+    occurring,
+    percent,
+    quantiles,
+    rows_told,
+    several,
+    table_told,
+)
 from ...scan.text.told_ids import ids_told
 from ...tokens import Tokenizer
 
@@ -53,7 +62,7 @@ def _long(scan: TextScan) -> Iterator[tuple[str, str]]:
 def _lost(scan: TextScan) -> Iterator[tuple[str, str]]:
     if scan.unknown:
         words = scan.part.unknown_words.most(WORDS)
-        named = ": " + ", ".join(f"`{quoted(word)}` {count:,}×" for word, count in words) if words else ""
+        named = f": {counts_told(words)}" if words else ""
         share = percent(scan.unknown / max(scan.tokens, 1))
         yield "unknown", f"**{share}** of the tokens, in {several(scan.unknown_texts, 'text')}{named}"
     if scan.fallen:
@@ -76,6 +85,23 @@ def _table(model: nn.Module | None, name: str) -> Embedding | None:
         return embedding_of(model, name) if model is not None else None
     except BadInput:  # a model without one
         return None
+
+
+def beside(numbers: Rows, scan: TextScan, again: TextScan | None) -> Rows:
+    """The numbers, saying whose they are, and below them what the other tokenizer makes of the same texts."""
+    (name, told), *rest = numbers
+    own = (name, f"{told} with `{scan.tokenizer.name}`"), *rest
+    return own if again is None else (*own, (f"with `{again.tokenizer.name}`", _other(again)))
+
+
+def _other(scan: TextScan) -> str:
+    told = [f"**{several(scan.tokens, 'token')}**"]
+    told += [f"**{number(scan.per_word, 3)}** a word"] if scan.per_word else []
+    told += [quantiles(scan.lengths, "text")] if scan.lengths.rows > 1 else []
+    for count, what in ((scan.unknown, "unknown"), (scan.fallen, "lone bytes")):
+        told += [f"{percent(count / max(scan.tokens, 1))} {what}"] if count else []
+    told += [f"{scan.part.failed:,} of {several(scan.rows, 'row')} failed"] if scan.part.failed else []
+    return ", ".join(told)
 
 
 def bars(lengths: Counted, limit: int | None = None) -> Lengths | None:

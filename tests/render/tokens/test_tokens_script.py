@@ -78,6 +78,15 @@ def test_what_one_of_two_cannot_read_is_told_in_its_column(opened):
     assert "token" in tip(view)
 
 
+@pytest.mark.parametrize("width", [300, 420, 700])
+def test_no_column_is_wider_than_a_narrow_page(opened, width):
+    view = opened(shown_texts.texts(["the plot is not good"] * 3, shown_texts.words(), shown_texts.raw()), width=width)
+    room = view.locator(".nbr-texts").bounding_box()
+    for column in view.locator(".nbr-column").all():
+        box = column.bounding_box()
+        assert box["x"] + box["width"] <= room["x"] + room["width"] + 0.5
+
+
 def test_the_letters_in_the_page_are_the_texts_own(opened):
     given = [*shown_texts.HARD.values()]
     for make in (shown_texts.words, shown_texts.raw):
