@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from .interval import Interval
-from .paired import Paired
+from .paired import CHANCE, Paired
 
 #: digits where no interval says how many
 PLAIN = 3
@@ -27,10 +27,14 @@ def told(value: float, interval: Interval) -> str:
 
 
 def chance(p: float) -> str:
-    """A p-value: "p = 0.31", "p = 0.0042", "p < 0.0001"."""
+    """A p-value: "p = 0.31", "p = 0.0042", "p < 0.0001"; as many digits as show on which side of 5 % it lies."""
     if p < 0.0001:
         return "p < 0.0001"
-    return f"p = {p:.2f}" if p >= 0.095 else f"p = {p:.2g}"
+    said = f"{p:.2f}" if p >= 0.095 else f"{p:.2g}"
+    digits = 3
+    while p < CHANCE <= float(said) and digits < 17:
+        said, digits = f"{p:.{digits}g}", digits + 1
+    return f"p = {said}"
 
 
 def against(first: float, second: float, paired: Paired) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .interval import LEVEL, Interval
-from .student import NORMAL
+from .student import NORMAL, quantile
 
 Array = np.ndarray[Any, Any]
 
@@ -51,7 +51,9 @@ def share_interval(right: Any, entries: Any = None, level: float = LEVEL) -> Int
     if n == 1:
         return wilson(float(right[0] / entries[0]), 1, level)
     share = float(right.sum()) / total
-    variance = float(np.square(right - share * entries).sum()) * n / (n - 1) / total**2
+    # as the jackknife has it, which does not think too well of examples that weigh much
+    away = (right - share * entries) / np.maximum(1 - entries / total, 1 / n)
+    variance = float(np.square(away).sum()) / total**2 * (quantile(level, n - 1) / NORMAL.inv_cdf((1 + level) / 2)) ** 2
     independent = min(total, share * (1 - share) / variance) if variance > 0 else float(n)
     found = wilson(share * independent, independent, level)
     return Interval(found.low, found.high, f"Wilson, for the spread over {n} examples", level)
