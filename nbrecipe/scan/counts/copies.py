@@ -223,13 +223,12 @@ def combined(columns: list[Array]) -> Array:
 def as_bits(values: Array) -> Array:
     """Single numbers as 64 bits, the same for equal ones of whatever type; NaN is equal to NaN."""
     if values.dtype.kind in "biu" and values.dtype.itemsize < 8:
-        values = values.astype(np.float64)
-    elif values.dtype.kind in "iu":
+        return values.astype(np.float64).view(np.uint64)
+    if values.dtype.kind in "iu":
         near = (values <= _EXACT) & (values >= -_EXACT) if values.dtype.kind == "i" else values <= _EXACT
         return np.where(near, values.astype(np.float64).view(np.uint64), values.view(np.uint64))
-    plain = values.astype(np.float64) + 0.0
-    bits = plain.view(np.uint64)
-    nan = np.isnan(plain)
+    bits = np.add(values, 0.0, dtype=np.float64).view(np.uint64)  # -0.0 becomes 0.0
+    nan = np.isnan(values)
     return np.where(nan, _NAN, bits) if nan.any() else bits
 
 
