@@ -64,6 +64,81 @@ def test_a_copy_of_the_target_is_named(name):
     assert finding.code == f"X = np.delete(X, [{', '.join(w[6:-1] for w in wanted)}], axis=1)"
 
 
+def noise(scale, rows=300):
+    return scale * torch.randn(rows, generator=toys.seeded(9)).double()
+
+
+def with_double(column):
+    return torch.cat([X[:, :2].double(), column.double()[:, None], X[:, 2:].double()], 1)
+
+
+NOISY = {
+    "class": (with_double(2 * (Y > 0) + noise(1e-6)), (Y > 0).long()),
+    "three classes": (with_double(CLASSES + noise(1e-6)), CLASSES),
+    "classes in another order": (with_double(torch.tensor([7.0, -1.0, 2.5])[CLASSES] + noise(1e-6)), CLASSES),
+    "number": (with_double(3 * Y + 1 + noise(1e-6)), Y),
+}
+
+
+@pytest.mark.parametrize("name", NOISY)
+def test_noise_of_a_millionth_does_not_hide_a_copy(name):
+    finding = found(given(*NOISY[name]))
+    assert finding.verdict is Verdict.BAD, finding.message
+    assert finding.seen["exact"] == ["input[2]"]
+    how = "a straight line, to the last digit" if name == "number" else "one value for each class, and noise"
+    assert f"({how})" in finding.message
+
+
+VAGUE = {
+    "class with noise of a hundredth": (with_double(2 * (Y > 0) + noise(0.01)), (Y > 0).long()),
+    "class with noise of a tenth": (with_double(CLASSES + noise(0.1)), CLASSES),
+    "volts of a switch": (with_double(5 * (Y > 0) + noise(0.001)), (Y > 0).long()),
+    "number with noise of a thousandth": (with_double(Y + noise(0.001)), Y),
+    "cube": (with_double(Y.double() ** 3), Y),
+    "squashed, with noise": (with_double(torch.tanh(Y.double() / 2) + noise(1e-6)), Y),
+    "ranks": (with_double(Y.argsort().argsort()), Y),
+    "bent, with noise": (with_double(torch.sinh(Y.double()) + noise(1e-6)), Y),
+}
+
+
+@pytest.mark.parametrize("name", VAGUE)
+def test_what_may_be_a_measurement_or_a_rule_is_worth_a_look(name):
+    finding = found(given(*VAGUE[name]))
+    assert finding.verdict is Verdict.HINT, finding.message
+    assert finding.seen["best"] == "input[2]"
+
+
+def test_what_is_left_of_ranks_is_called_so():
+    assert found(given(*VAGUE["cube"])).message.startswith(
+        "`input[2]` alone leaves **0** of the variance of the target's ranks, the other 6 columns together 0."
+    )
+
+
+def rules(seed):
+    """Targets that were made from columns that know of each other, several readings of one quantity, a switch."""
+    random = np.random.default_rng(seed)
+    rows = int(random.integers(60, 900))
+    own = random.normal(size=(rows, 6))
+    mixed = own @ random.normal(size=(6, 6))
+    quantity, on = random.normal(size=rows), random.integers(0, 2, rows)
+    readings = quantity[:, None] + random.normal(size=(rows, 5)) * 10.0 ** random.uniform(-5, 0, 5)
+    yield own, (own[:, 0] > 0.2).astype(int)
+    yield mixed, (mixed[:, 0] > 0).astype(int)
+    yield mixed, mixed[:, 0] ** 3
+    yield readings, quantity + random.normal(size=rows) * 0.01
+    yield readings, (quantity > 0).astype(int)
+    yield np.c_[own + 0.7 * on[:, None], np.where(on, 5, 0) + random.normal(size=rows) * 0.01], on
+    yield known.make_blobs(rows, 6, centers=3, cluster_std=random.uniform(0.01, 4), random_state=seed)
+    yield known.make_regression(rows, 10, n_informative=4, noise=random.uniform(0, 20), random_state=seed)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rules_readings_and_switches_are_no_fault(seed):
+    for x, y in rules(seed):
+        finding = found(given(x, y))
+        assert finding.verdict is not Verdict.BAD, finding.message
+
+
 def test_the_message_says_what_was_seen_and_what_the_others_leave():
     message = found(given(*LEAKS["equal"])).message
     assert message.startswith(

@@ -51,14 +51,14 @@ def run(bench: Bench) -> Finding:
         return _exact(seen, measured)
     if seen.left <= GOOD and seen.others - seen.margin >= max(WEAK, TIMES * seen.left):
         return hint(
-            f"`{seen.best}` alone leaves **{number(seen.left, 3)}** of the {_unit(seen)}, the other "
-            f"{seen.columns - 1} columns together {number(seen.others, 3)}",
+            f"`{seen.best}` alone leaves **{number(seen.left, 3)}** of the {_ranks(seen)}, the other "
+            f"{seen.columns - 1} columns together {number(seen.others, 3)}{_of_variance(seen)}",
             fix=FIX,
             **measured,
         )
     return ok(
-        f"the best of {seen.columns} columns, `{seen.best}`, leaves {number(seen.left, 3)} of the {_unit(seen)}, "
-        f"the others together {number(seen.others, 3)}",
+        f"the best of {seen.columns} columns, `{seen.best}`, leaves {number(seen.left, 3)} of the {_ranks(seen)}, "
+        f"the others together {number(seen.others, 3)}{_of_variance(seen)}",
         **measured,
     )
 
@@ -101,6 +101,15 @@ def _unit(seen: Single) -> str:
     return "rows wrong" if seen.classes else "target's variance"
 
 
+def _ranks(seen: Single) -> str:
+    """What the best column leaves a share of."""
+    return "variance of the target's ranks" if seen.ranked else _unit(seen)
+
+
+def _of_variance(seen: Single) -> str:
+    return f" of the {_unit(seen)}" if seen.ranked else ""
+
+
 def _code(seen: Single) -> str:
     """How to leave the columns out, where they are those of one table or of a frame."""
     first = seen.exact[0]
@@ -125,6 +134,16 @@ def target_among_the_inputs() -> Bench:
     given = toys.regress()
     x, y = given.train_data.tensors
     return toys.bench(toys.mlp((11, 8, 1)), torch.cat([x, (y - 3) / 7], 1), y * 2 + 5, torch.nn.MSELoss())
+
+
+@check.breaks
+def class_with_noise() -> Bench:
+    """The last column is twice the class, and noise of a millionth."""
+    given = toys.classify()
+    x, y = given.train_data.tensors
+    noise = 1e-6 * torch.randn(len(y), generator=toys.seeded(1), dtype=torch.float64)
+    column = (2 * y + noise)[:, None]
+    return toys.bench(toys.mlp((21, 8, 5)), torch.cat([x.double(), column], 1), y, torch.nn.CrossEntropyLoss())
 
 
 @check.breaks
