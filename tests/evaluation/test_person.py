@@ -264,3 +264,23 @@ def test_a_question_that_was_not_asked_is_refused():
     assert me.asking.answer({"ask": "what"}) is None
     assert "refused" in me.asking.answer({"ask": "answer", "row": "x"})
     assert Question(79000) not in me.asking.sheet.answers
+
+
+def test_the_model_answers_the_same_cards():
+    images = torch.as_tensor(IMAGES).float().flatten(1)
+    known = {row.tobytes(): int(label) for row, label in zip(images.numpy(), LABELS, strict=True)}
+
+    class Oracle(torch.nn.Module):
+        def forward(self, x):
+            right = torch.tensor([known[row.tobytes()] for row in x.numpy()])
+            return torch.nn.functional.one_hot(torch.where(x[:, 0] > 200, (right + 1) % 4, right), 4) * 9.0
+
+    data = TensorDataset(images, torch.as_tensor(LABELS))
+    me = asked(data, model=Oracle(), loss=torch.nn.CrossEntropyLoss())
+    assert "model" not in str(me), "who sees the model's answers first answers by them"
+    rows = [question.row for question in me.asking.deck.questions]
+    answer_all(me, wrong=rows[:2])
+    wrong = sum(int(images[row, 0]) > 200 for row in rows)
+    line = next(line for line in str(me).splitlines() if line.strip().startswith("model"))
+    assert f"{1 - wrong / 20:.1f}" in line
+    assert "p = " in line

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ... import verbs
 from ...batches import BadInput
 from ...bench import Bench
@@ -20,6 +22,7 @@ from ...evaluation.person import standing
 from ...evaluation.person.deck import Question, deck_of
 from ...evaluation.person.sheet import Sheet
 from ...guard import Untouched
+from ...pictures.asking import Outcome
 from ...probes.data.cards import Cards
 from ...render.scores import asking as drawn
 from ...scan import held
@@ -29,6 +32,7 @@ from ...scan.sources.opening import open_source
 from ...scan.sources.source import Source
 from ...verbs import Shown
 from .asking import Asking
+from .others import model_on
 from .outcome import compared, outcome
 
 UNCHANGED = "your data are as they were"
@@ -46,14 +50,16 @@ class HumanBaseline(Shown):
     bench: Bench = field(default_factory=Bench, repr=False, compare=False)
     #: by what name a page that a kernel stands behind asks, "" where it cannot
     wire: str = field(default="", repr=False)
+    data: Any = field(default=None, repr=False, compare=False)
+    _others: tuple[Answers, ...] | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
-        return drawn.text_of(self, self._open.asked(), outcome(self._open, self.bench))
+        return drawn.text_of(self, self._open.asked(), self._outcome())
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        shown = None if self.wire else outcome(self._open, self.bench)
+        shown = None if self.wire else self._outcome()
         return drawn.html_of(self, self._open.asked(), shown, self.wire)
 
     @property
@@ -86,8 +92,16 @@ class HumanBaseline(Shown):
     def outcome_bundle(self) -> dict[str, str]:
         """What the answers are worth once all are given, as text and as HTML: who sees it earlier answers by it."""
         done = self._open.done == len(self._open.deck.questions)
-        shown = outcome(self._open, self.bench) if done else None
+        shown = self._outcome() if done else None
         return {"text/plain": drawn.outcome_text(shown), "text/html": drawn.outcome_html(shown, self.wire)}
+
+    def _outcome(self) -> Outcome | None:
+        """What the answers are worth; the model and the baselines are asked once, when the person has answered all."""
+        if self._others is None and self._open.done == len(self._open.deck.questions):
+            rows = np.array(sorted(self._open.deck.truth), np.int64)
+            model = model_on(self.bench, self.data, rows)
+            self._others = () if model is None else (model,)
+        return outcome(self._open, self._others or ())
 
     @property
     def _open(self) -> Asking:
@@ -152,6 +166,7 @@ def human_baseline_of(
         seconds=time.perf_counter() - start,
         asking=asking,
         bench=bench,
+        data=data,
         wire=wired(asking) if wired is not None and asking.done < len(deck.questions) else "",
     )
     asking.outcome = lambda: found.outcome_bundle()["text/html"]

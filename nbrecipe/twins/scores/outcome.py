@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
-from ...bench import Bench
 from ...evaluation.answers import Answers
 from ...evaluation.person import standing
 from ...evaluation.person.sheet import read
@@ -32,7 +31,7 @@ Array = np.ndarray[Any, Any]
 CARDS, LISTED = 24, 40
 
 
-def outcome(asking: Asking, bench: Bench, others: Sequence[Answers] = ()) -> Outcome | None:
+def outcome(asking: Asking, others: Sequence[Answers] = ()) -> Outcome | None:
     """What the answers so far are worth, beside others' answers to the same rows; None before the first."""
     given = standing.answers_of(asking.deck, asking.sheet)
     if given is None:
@@ -43,7 +42,7 @@ def outcome(asking: Asking, bench: Bench, others: Sequence[Answers] = ()) -> Out
         if shared is not None and len(shared) == len(given):
             rows.append(replace(_standing(shared), beside=_against(given, shared)))
     numbers = asking.deck.kind is Kind.NUMBER
-    caption = "mean absolute error" if numbers else "share of cards answered right"
+    caption = "Mean absolute error" if numbers else "Share of cards answered right"
     caption += f" on {len(given)} card{'' if len(given) == 1 else 's'}; the lines are 95 % intervals"
     standings = Standings(caption, tuple(rows), 0.0, None if numbers else 1.0)
     apart, count = ([], 0) if numbers else _apart(asking)
