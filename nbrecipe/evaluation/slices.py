@@ -99,7 +99,7 @@ def _keys(values: Array) -> tuple[Array, list[str]]:
 
 def _spelled(value: Any) -> str:
     if isinstance(value, float):
-        return "missing" if math.isnan(value) else number(value)
+        return "missing" if math.isnan(value) else f"{value:.0f}" if value.is_integer() else number(value)
     return str(value)
 
 

@@ -23,7 +23,7 @@ from ...pictures.evaluation import Evaluation
 from ...render.scores import evaluation as drawn
 from ...statistics.digits import worth
 from ...verbs import Shown
-from .evaluation import evaluation
+from .evaluation import column_of, evaluation
 
 UNCHANGED = "your model and data are as they were"
 
@@ -68,9 +68,10 @@ def evaluate(
     """Let the model answer every row once, in eval mode, without gradients, and say what the answers are worth.
 
     `val` is a loader, a data set or a tuple (inputs, targets); without it, what is bound. `metrics` are asked for
-    beside the usual ones: names of scikit-learn's functions and scorers, functions f(y_true, y_pred), metrics of torchmetrics.
-    `by` tells slices apart: values row by row, or a mapping of several by name. `against` is a second model, compared by
-    paired tests. Takes loss= and what `bind` takes for the rest. Raises BadInput, in one sentence.
+    beside the usual ones: names of scikit-learn's functions and scorers, functions f(y_true, y_pred), metrics of
+    torchmetrics. `by` tells slices apart: values row by row, the name of a column of the data, or a mapping of several
+    by name. `against` is a second model, compared by paired tests. Takes loss= and what `bind` takes for the rest.
+    Raises BadInput, in one sentence.
     """
     bench = verbs.bench_of(model=model, **given)
     bench = bench.replace(names={**bench.names, **(names or {})})
@@ -94,7 +95,7 @@ def evaluate_of(
     asked = (metrics,) if isinstance(metrics, str) or not isinstance(metrics, Sequence) else tuple(metrics)
     scores = tuple(score(one, answers) for one in metrics_for(answers, asked, limits=found.limits))
     data = bench.val_loader if bench.val_loader is not None else bench.val_data
-    slices = _slices(by, found)
+    slices = _slices(by, found, data)
     other, pairs = _second(bench, found, against, seen)
     name = bench.name("against") if against is not None else ""
     notes = [*_passes(found, data), *_losses(found, scores)]
@@ -135,14 +136,14 @@ def _second(
     return theirs, against(found.answers, theirs)
 
 
-def _slices(by: Any, found: Passed) -> dict[str, Any]:
+def _slices(by: Any, found: Passed, data: Any) -> dict[str, Any]:
     """Values of each answer by name. Raises BadInput where they are not one for each row."""
     if by is None:
         return {}
-    given = dict(by) if isinstance(by, Mapping) else {getattr(by, "name", None) or "by": by}
+    given = dict(by) if isinstance(by, Mapping) else {getattr(by, "name", None) or str(by if _named(by) else "by"): by}
     made = {}
     for name, values in given.items():
-        array = np.asarray(values)
+        array = np.asarray(column_of(data, found.name, values) if _named(values) else values)
         rows = found.answers.rows
         whole = found.length if found.length is not None else len(rows)
         if array.ndim != 1 or len(array) not in (whole, len(rows)):
@@ -150,6 +151,10 @@ def _slices(by: Any, found: Passed) -> dict[str, Any]:
             raise BadInput(f"slices need one value for each of the {whole:,} rows; `{name}` is {shape}")
         made[str(name)] = array[rows] if found.numbered and len(array) == whole else array
     return made
+
+
+def _named(by: Any) -> bool:
+    return isinstance(by, str)
 
 
 def _passes(found: Passed, data: Any) -> list[str]:

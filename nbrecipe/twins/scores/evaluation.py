@@ -135,3 +135,16 @@ def _decoded(bench: Bench, passed: Passed, bad: Sequence[Worst], data: Any) -> t
     cards = Cards(kinds, plan.label, like=like, **known)
     made = [Costly(one.row, one.told, one.loss, cards.card(one.row, source.example(one.row))) for one in bad]
     return tuple(made), cards.kind
+
+
+def column_of(data: Any, name: str, column: str) -> list[Any]:
+    """The values of a column of the data, row by row. Raises BadInput where there is none of this name."""
+    with Untouched([data]):
+        source = open_source(data, name)
+        found: list[Any] = []
+        for block in source.blocks(0, source.length or 0):
+            if column not in block.columns:
+                known = ", ".join(f"`{one}`" for one in block.columns)
+                raise BadInput(f"`{name}` has no column `{column}`; it has {known}")
+            found += list(block.columns[column])
+    return found
