@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .twins.data.inspect_data import inspect_data as inspect_data
     from .twins.data.show_augment import show_augment as show_augment
     from .twins.runs.watch import watch as watch
+    from .twins.scores.evaluate import evaluate as evaluate
     from .twins.scores.human_baseline import human_baseline as human_baseline
     from .twins.texts.show_tokens import show_tokens as show_tokens
     from .verbs import bind as bind
@@ -42,6 +43,7 @@ TWINS = {
     "check_grad": ".twins.batch.check_grad",
     "activations": ".twins.batch.activations",
     "filters": ".twins.batch.filters",
+    "evaluate": ".twins.scores.evaluate",
     "inspect_data": ".twins.data.inspect_data",
     "same_as": ".twins.batch.same_as",
     "chart_dependencies": ".twins.batch.chart_dependencies",
@@ -58,6 +60,7 @@ __all__ = [
     "chart_dependencies",
     "check_grad",
     "check_init",
+    "evaluate",
     "explain",
     "filters",
     "freeze",

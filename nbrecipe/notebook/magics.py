@@ -18,6 +18,7 @@ from .augmenting import AugmentMagics
 from .browsing import BrowseMagics
 from .charting import ChartMagics
 from .delivery import deliver, plainly
+from .evaluating import EvaluatingMagics
 from .front import EXPRESSIONS, Locals, expressions, family, shown
 from .inside import InsideMagics
 from .inspection import InspectionMagics
@@ -37,6 +38,7 @@ class RecipeMagics(
     BatchMagics,
     BrowseMagics,
     ChartMagics,
+    EvaluatingMagics,
     InsideMagics,
     InspectionMagics,
     RewriteMagics,
