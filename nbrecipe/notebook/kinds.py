@@ -15,6 +15,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from ..tokens.telling import could_be_tokenizer, is_tokenizer
+
 #: parameters that a loss never has; a function with one of them evaluates or trains
 NO_LOSS = ["loader", "dataloader", "epoch", "epochs", "optimizer", "opt", "steps", "dataset"]
 #: first words of functions that do something else with a loss
@@ -93,18 +95,6 @@ def could_be_loader(value: Any) -> bool:
     if of(value, str, bytes, Tensor, Mapping, nn.Module, Dataset) and not of(value, IterableDataset):
         return False
     return hasattr(kind, "__iter__") and not hasattr(kind, "__next__") and not hasattr(kind, "__array__")
-
-
-def could_be_tokenizer(value: Any) -> bool:
-    """Something that encodes and decodes text."""
-    return not of(value, type) and all(hasattr(type(value), name) for name in ("encode", "decode"))
-
-
-def could_read_ids(value: Any) -> bool:
-    """The same, a table of pieces, a pair of functions, or one from a text to ids."""
-    if could_be_tokenizer(value) or of(value, Mapping, list, tuple):
-        return True
-    return callable(value) and not of(value, type, nn.Module)  # asks the type: nothing of the user's runs
 
 
 def could_be_batch(value: Any) -> bool:
@@ -195,7 +185,7 @@ VAL_DATA = Kind(
 )  # fmt: skip
 TOKENIZER = Kind(
     "tokenizer", "tokenizer", "tokenizers", "something with `encode` and `decode`, a table of pieces, or a function",
-    (("tokenizer", "tok", "tokeniser"),), could_read_ids, lambda name, value: could_be_tokenizer(value),
+    (("tokenizer", "tok", "tokeniser"),), could_be_tokenizer, lambda name, value: is_tokenizer(value),
 )  # fmt: skip
 PRETRAINED = Kind(
     "pretrained",

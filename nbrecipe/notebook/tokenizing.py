@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,44 +85,21 @@ def _sorted(
     args: argparse.Namespace, variables: Variables, line: str
 ) -> tuple[list[tuple[str, Any]], tuple[str, Any] | None]:
     """The tokenizers that were named, with their names, and the texts; what is which is told by what it can do."""
+    from ..tokens.telling import is_no_text
+
     if len(args.what) > 3:
         raise UsageError(f"%tokens takes two tokenizers and texts at most; {len(args.what)} words were given")
     given = [(word, _value(word, variables, line)) for word in args.what]
+    if len(given) == 2 and is_no_text(given[1][1]) and not is_no_text(given[0][1]):
+        given.reverse()  # the texts were named first
     texts = None
-    if len(given) == 3 or (len(given) == 2 and not _encodes(given[1][1])) or (given and _is_text(given[-1][1], given)):
+    if len(given) == 3 or (given and not is_no_text(given[-1][1])):
         *given, texts = given
     if args.against is not None:
         if len(given) > 1:
             raise UsageError(f"two tokenizers to compare with: `{given[1][0]}` and `--against {args.against}`")
         given.append((args.against, variables.value(args.against)))
     return given, texts
-
-
-def _is_text(value: Any, given: Sequence[Any]) -> bool:
-    """Whether the only word is texts: nothing that encodes, nor a table of pieces."""
-    return len(given) == 1 and not _encodes(value) and not isinstance(value, dict)
-
-
-def _encodes(value: Any) -> bool:
-    """Whether a value is a tokenizer rather than texts, which lists and data sets are."""
-    from ..tokens.kinds.table import Table
-
-    if isinstance(value, (str, bytes, Path, list)) or hasattr(type(value), "columns"):
-        return False
-    if isinstance(value, dict):
-        return Table.takes(value)
-    if isinstance(value, tuple):
-        return len(value) == 2 and all(callable(part) for part in value)
-    kind = type(value)
-    return hasattr(kind, "encode") or hasattr(kind, "convert_ids_to_tokens") or _calls(value)
-
-
-def _calls(value: Any) -> bool:
-    """A function, or an object that is called and is no model, data set or loader."""
-    from torch import nn
-
-    kind = type(value)
-    return callable(value) and not isinstance(value, (type, nn.Module)) and not hasattr(kind, "__getitem__")
 
 
 def _value(word: str, variables: Variables, line: str) -> Any:
@@ -154,9 +130,9 @@ def _with(bench: Bench, given: list[tuple[str, Any]], variables: Variables) -> t
 
 
 def _several(variables: Variables) -> None:
-    from .kinds import could_be_tokenizer
+    from ..tokens.telling import is_tokenizer
 
-    names = [name for space in variables.visible() for name, value in space.items() if could_be_tokenizer(value)]
+    names = [name for space in variables.visible() for name, value in space.items() if is_tokenizer(value)]
     if len(names) > 1:
         listed = ", ".join(f"`{name}`" for name in names)
         raise UsageError(f"{len(names)} tokenizers here: {listed}; say which: %tokens {names[-1]}")

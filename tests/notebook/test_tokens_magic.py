@@ -24,6 +24,7 @@ texts = ["the loss at init", "one batch", "become one with the data"]
 stoi = {letter: i for i, letter in enumerate("abcdefghijklmnopqrstuvwxyz ")}
 rows = [{"input_ids": torch.tensor([ord(c) for c in text[:9]]), "labels": torch.tensor([-100] * 4 + [97] * 5)} for text in texts]
 dl = DataLoader(rows, batch_size=3)
+whole = next(iter(dl))
 """  # noqa: E501
 
 
@@ -50,7 +51,8 @@ def test_alone_it_finds_the_texts_where_there_is_no_loader(notebook):
 @pytest.mark.parametrize(
     ("line", "voices"),
     [
-        ("tok texts", ["tok"]), ("texts", ["tok"]), ("stoi texts", ["stoi"]), ("tok.encode texts", ["tok.encode"]),
+        ("tok texts", ["tok"]), ("texts", ["tok"]), ("texts tok", ["tok"]),
+        ("stoi texts", ["stoi"]), ("tok.encode texts", ["tok.encode"]),
         ("tok stoi texts", ["tok", "stoi"]), ("tok texts --against stoi", ["tok", "stoi"]),
         ("Letters(3) texts[:9]", ["Letters(3)"]), ("(lambda t:[len(t)]) texts", ["(lambda t:[len(t)])"]),
     ],
@@ -71,7 +73,19 @@ def test_a_file_is_read_by_its_path(notebook, tmp_path):
     assert names(do(notebook, f"%tokens tok {tmp_path}/some.txt -q")[0]) == (["tok"], ["a", "b"])
 
 
-@pytest.mark.parametrize("line", ["tok dl", "dl", "tok --train dl", "tok --batch next(iter(dl))", "tok next(iter(dl))"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "tok dl",
+        "dl",
+        "dl tok",
+        "whole",
+        "tok whole",
+        "tok --train dl",
+        "tok --batch next(iter(dl))",
+        "tok next(iter(dl))",
+    ],
+)
 def test_a_loader_or_a_batch_is_shown_as_its_ids(notebook, line):
     answer, _ = do(notebook, f"%tokens {line} -q")
     assert names(answer)[0] == ["input_ids", "labels"]
@@ -113,6 +127,15 @@ def test_two_tokenizers_are_not_chosen_between(notebook):
     notebook.run_cell("del tok\nfirst, second = Letters(0), Letters(1)")
     told = refused(notebook, "%tokens texts")
     assert told == "2 tokenizers here: `first`, `second`; say which: %tokens second"
+
+
+def test_an_autoencoder_encodes_and_is_no_tokenizer(notebook):
+    notebook.run_cell(
+        "class Vae(nn.Module):\n    def encode(self, x):\n        return x\n    decode = encode\n"
+        "del tok, dl, rows, whole\nnet = Vae()"
+    )
+    assert refused(notebook, "%tokens texts").startswith("no tokenizer here: name it")
+    assert names(do(notebook, "%tokens stoi texts -q")[0]) == (["stoi"], texts(notebook))
 
 
 def test_without_anything_it_says_what_to_name(ip):
