@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 #: where a verb lies that has a file of its own
 TWINS = {
+    "baseline": ".twins.scores.baseline",
     "browse": ".twins.data.browse",
     "freeze": ".twins.batch.freeze",
     "check_grad": ".twins.batch.check_grad",
@@ -55,6 +56,7 @@ TWINS = {
 }
 __all__ = [
     "activations",
+    "baseline",
     "bind",
     "browse",
     "chart_dependencies",

@@ -22,6 +22,7 @@ from .evaluating import EvaluatingMagics
 from .front import EXPRESSIONS, Locals, expressions, family, shown
 from .inside import InsideMagics
 from .inspection import InspectionMagics
+from .laddering import LadderMagics
 from .line import parse
 from .one_batch import BatchMagics
 from .rewrites import RewriteMagics
@@ -41,6 +42,7 @@ class RecipeMagics(
     EvaluatingMagics,
     InsideMagics,
     InspectionMagics,
+    LadderMagics,
     RewriteMagics,
     TokenMagics,
 ):

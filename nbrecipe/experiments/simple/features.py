@@ -191,10 +191,10 @@ def _sequence(values: Values) -> Array:
     series = [np.asarray(value, dtype=np.float64) for value in values]
     if len({one.shape[1:] for one in series}) > 1:  # of many widths: the mean at every step
         series = [one.reshape(len(one), -1).mean(1) if one.size else one.reshape(-1) for one in series]
-    return _balanced(standardised(np.stack([_summary(one) for one in series])))
+    return _balanced(standardised(np.stack([summary(one) for one in series])))
 
 
-def _summary(series: Array) -> Array:
+def summary(series: Array) -> Array:
     """Level, spread, ends, roughness and spectrum of (T,) or (T, C), over all of it and by stretches."""
     series = np.nan_to_num(series.reshape(len(series), -1)) if series.size else np.zeros((1, 1))
     if 8 * series.shape[0] < series.shape[1]:  # channels come first
