@@ -75,12 +75,12 @@ def drawn(images: Tensor | Sequence[Tensor], count: int, scale: Scale | None) ->
     whole = [images] if isinstance(images, Tensor) else list(images)
     keep, told = colouring(whole, scale)
     channels = whole[0].shape[-3]
-    shown = [_array(image) for image in (images[:count] if isinstance(images, Tensor) else whole[:count])]
+    shown = images[:count] if isinstance(images, Tensor) else whole[:count]
     if channels not in COLOURS:
         told += f"; channel 1 of {channels}"
-    if isinstance(images, Tensor) and images.ndim == 5 and len(shown[0]) < images.shape[1]:
-        told += f"; {len(shown[0])} of {images.shape[1]} frames"
-    return [_strip(keep(image)) for image in shown], told
+    if isinstance(images, Tensor) and images.ndim == 5 and len(_array(shown[0])) < images.shape[1]:
+        told += f"; {len(_array(shown[0]))} of {images.shape[1]} frames"
+    return [_strip(keep(_array(image))) for image in shown], told  # one by one: large ones take much as doubles
 
 
 def colouring(whole: Sequence[Tensor], scale: Scale | None) -> tuple[Callable[[Any], Any], str]:
@@ -97,7 +97,7 @@ def painted(image: Tensor, colours: Callable[[Any], Any], side: int = SIDE) -> n
 def _ends(whole: Sequence[Tensor]) -> np.ndarray:
     """(2, C) least and greatest finite value of each channel."""
     lows, highs = [], []
-    for part in whole:
+    for part in (some for image in whole for some in (image if image.ndim > 3 else [image])):
         flat = part.detach().movedim(-3, 0).flatten(1)
         flat = flat.float() if not flat.is_floating_point() else flat
         lows.append(flat.nan_to_num(torch.inf, torch.inf, torch.inf).amin(1))

@@ -5,6 +5,6 @@ gathers the counts of some rows, and parts merge in the order of the rows. `read
 lets others do it. `looks`, `doubles` and `near` say what follows; `text` counts what a tokenizer makes of texts, and
 rows of ids. `held` is the way in for checks, `table` that of `%browse`, `seen` and `writing` that of a page.
 
-Bounded is what is kept: the hashes of four million rows and the keys of two million, of more rows those of a part
-whose copies are all kept; a sample of 128 MB; and of large rows as many as 16 MB hold are read at once.
+Bounded is what is kept: the hashes of a million rows, of more in a file without a name of 4 GB at most; the keys of two
+million rows; a sample of 128 MB; and of large rows as many as 16 MB hold are read at once.
 """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..batches import BadInput
 from ..guard import interrupts_wait
 from .columns.block import Block
+from .memory import give_back
 from .part import Part
 from .plan import Plan, plan_of
 from .sources.source import Source
@@ -82,6 +83,8 @@ def scan(
     except KeyboardInterrupt:
         done.stopped = "interrupted"
     done.part.merge(current)
+    del current
+    give_back()
     met = done.rows + done.part.unread
     if not met:
         raise BadInput(f"`{source.name}` gives its rows only once: a second reading finds none; make its iterator anew")

@@ -22,6 +22,7 @@ from ...decoding import pixels
 from ...finding import Finding, bad, hint, number, ok, skipped
 from ...probes.batch.fed import fed
 from ...scan import held
+from ...scan.columns.block import PIECE
 from ...scan.columns.kinds import Kind
 from ...scan.reading import Scan
 
@@ -122,7 +123,12 @@ def _noise_or_fine(bench: Bench, name: str, before: Tensor) -> Finding:
 
 
 def _alike(images: Tensor) -> Tensor:
-    """(N, 2) the correlation of each image's values with the next one across and down."""
+    """(N, 2) the correlation of each image's values with the next one across and down; few images at a time."""
+    step = max(1, PIECE // max(4 * images[:1].numel(), 1))
+    return torch.cat([_correlated(images[low : low + step]) for low in range(0, len(images), step)])
+
+
+def _correlated(images: Tensor) -> Tensor:
     values = images.float().nan_to_num().contiguous()
     centred = values - values.mean((-2, -1), keepdim=True)
     power = centred.square().mean((1, 2, 3)).clamp(min=1e-12)
@@ -132,8 +138,12 @@ def _alike(images: Tensor) -> Tensor:
 
 
 def _ways_back(bench: Bench, image: Tensor) -> Iterator[tuple[Tensor, str, str, str]]:
-    """The same values cut as they may have been meant: (images, in words, fix, line)."""
+    """The same values cut as they may have been meant: (images, in words, fix, line).
+
+    Channels are without their means: noise of one colour, cut anew, would have neighbours alike as stripes have.
+    """
     count, channels, height, width = image.shape
+    whole, image = _stored(bench, image), image.float() - image.float().mean((-2, -1), keepdim=True)
     if channels > 1:
         yield (
             image.reshape(count, height, width, channels).permute(0, 3, 1, 2),
@@ -155,7 +165,6 @@ def _ways_back(bench: Bench, image: Tensor) -> Iterator[tuple[Tensor, str, str, 
                 "Move the axes with `permute`, not with `view` or `reshape`.",
                 "x = x.permute(0, 3, 2, 1)",
             )
-    whole = _stored(bench, image)
     if whole is not None:
         yield (
             whole.reshape(height, width, channels, len(whole)).permute(3, 2, 0, 1)[: len(image)],

@@ -13,6 +13,7 @@ from ...libraries import library
 from ...scan import held
 from ...scan.columns.block import Block
 from ...scan.counts.sample import end_to_end
+from .features import without_detail
 from .linear import indicators, predicted
 from .neighbours import nearest, votes
 from .rows import prepared, some
@@ -50,9 +51,9 @@ def across(bench: Bench) -> Across:
     train, val = bench.once(held.train_scan), bench.once(held.val_scan)
     if train.plan.kinds != val.plan.kinds or train.plan.label != val.plan.label:
         raise BadInput(f"`{train.name}` and `{val.name}` do not hold the same columns")
-    first, second = some(train), some(val)
+    first, second = (Block(b.rows, without_detail(b.columns, train.plan.inputs)) for b in (some(train), some(val)))
     count = len(first)
-    joined = end_to_end([first, Block(second.rows, second.columns)])
+    joined = end_to_end([first, second])
     numbered = Block(np.arange(len(joined)), joined.columns)
     rows = prepared(numbered, train.plan, train.rows)
     if not rows.classes:

@@ -11,17 +11,19 @@ import numpy as np
 from ...batches import BadInput
 from ...bench import Bench
 from ...scan import held
-from ...scan.columns.block import Block, Values
+from ...scan.columns.block import Block, Values, size_of
 from ...scan.columns.kinds import Kind
 from ...scan.counts.labels import as_classes
 from ...scan.counts.sample import places, taken
 from ...scan.plan import Plan
 from ...scan.reading import Scan
-from .features import features_of
+from .features import features_of, without_detail
 
 Array = np.ndarray[Any, Any]
 #: rows that are used; classes that a cheap model tells apart; rows of a class below which it is left out
 MOST, CLASSES, FEW = 4000, 100, 5
+#: bytes of rows from which on large images among them are made small before anything else
+LARGE = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ def some(scan: Scan) -> Block:
 
 def prepared(block: Block, plan: Plan, read: int) -> Rows:
     """A block as features and labels. Raises BadInput where there are no classes or numbers to predict."""
+    if sum(map(size_of, block.columns.values())) > LARGE:
+        block = Block(block.rows, without_detail(block.columns, plan.inputs))
     chosen, labels, classes = labelled(block, plan)
     return Rows(chosen.rows, features_of(chosen.columns, plan.inputs), labels, classes, plan.inputs, read)
 

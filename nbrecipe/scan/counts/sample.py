@@ -17,8 +17,6 @@ from ..columns.block import Block, Values
 
 #: rows and bytes of a sample, at most
 ROWS, BYTES = 20_000, 128 << 20
-#: rows that are kept of large ones, and bytes that they may take
-LEAST, MORE = 256, 192 << 20
 #: how far a sample of large rows grows beyond what it keeps before it is cut
 SLACK = 1.25
 Array = np.ndarray[Any, Any]
@@ -66,15 +64,15 @@ class Sample:
             for i, block in enumerate(self._blocks):  # one by one, so that what is left out goes at once
                 chosen = np.flatnonzero(places(block.rows) <= np.uint64(self._limit - 1))
                 self._blocks[i] = block if len(chosen) == len(block) else taken(block, chosen)
-        whole = end_to_end(self._blocks)
-        order = np.argsort(whole.rows, kind="stable")
-        self._blocks = [whole if (order == np.arange(len(order))).all() else taken(whole, order)]
+        if len(self._blocks) == 1 and (np.diff(self._blocks[0].rows) >= 0).all():
+            return
+        given, self._blocks = self._blocks, []
+        self._blocks = [in_order(given)]
 
 
 def rows_of(per_row: float) -> int:
     """How many rows of so many bytes are kept."""
-    few = min(LEAST, MORE // max(per_row, 1))
-    return int(max(1, few, min(ROWS, BYTES // max(per_row, 1))))
+    return int(max(1, min(ROWS, BYTES // max(per_row, 1))))
 
 
 def places(rows: Array) -> Array:
@@ -105,6 +103,35 @@ def end_to_end(blocks: list[Block]) -> Block:
     rows = np.concatenate([block.rows for block in blocks])
     names = [name for name in blocks[0].columns if all(name in block.columns for block in blocks)]
     return Block(rows, {name: joined([block.columns[name] for block in blocks]) for name in names})
+
+
+def in_order(blocks: list[Block]) -> Block:
+    """The rows of some blocks as one, by their number; the list is emptied, so that no column is there twice."""
+    rows = np.concatenate([block.rows for block in blocks])
+    order = np.argsort(rows, kind="stable")
+    names = [name for name in blocks[0].columns if all(name in block.columns for block in blocks)]
+    parts = {name: [block.columns[name] for block in blocks] for name in names}
+    blocks.clear()
+    return Block(rows[order], {name: _in_order(parts.pop(name), order) for name in names})
+
+
+def _in_order(parts: list[Values], order: Array) -> Values:
+    """Columns after one another in this order; the list is emptied, so that each goes once it is copied."""
+    first = parts[0]
+    if not isinstance(first, np.ndarray) or any(
+        not isinstance(part, np.ndarray) or part.shape[1:] != first.shape[1:] or part.dtype != first.dtype
+        for part in parts
+    ):
+        return picked(joined(parts), order)
+    place, low = np.argsort(order), 0
+    out = np.empty((len(order), *first.shape[1:]), first.dtype)
+    parts.reverse()
+    del first
+    while parts:
+        part = parts.pop()
+        out[place[low : low + len(part)]] = part
+        low += len(part)
+    return out
 
 
 def joined(parts: list[Values]) -> Values:

@@ -43,17 +43,28 @@ class Pixels:
 def pixels(values: Values) -> Pixels:
     """What the pixel values of some images, evenly over all of them, show."""
     places = np.unique(np.linspace(0, len(values) - 1, min(IMAGES, len(values))).astype(np.int64))
-    some = [np.asarray(values[i], dtype=np.float64) for i in places]
-    channels = [np.concatenate([_channel(image, c).ravel() for image in some]) for c in range(_channels(some[0]))]
-    spread = np.array([image.std() for image in some])
-    mean = np.array([image.mean() for image in some])
+    some = [np.asarray(values[i]) for i in places]
+    channels = [_thinned([_channel(image, c) for image in some]) for c in range(_channels(some[0]))]
+    mean, spread, least = np.array([_level(image) for image in some]).T  # one by one: large ones take much as doubles
     return Pixels(
         grids=tuple(grid(channel) for channel in channels),
         contrast=_three(spread),
         brightness=_three(mean),
-        negative=float(np.mean([image.min(initial=0) < 0 for image in some])),
+        negative=float(np.mean(least < 0)),
         images=len(some),
     )
+
+
+def _level(image: Array) -> tuple[float, float, float]:
+    """Mean, standard deviation and the least value, 0 at most."""
+    plain = np.asarray(image, dtype=np.float64)
+    return float(plain.mean()), float(plain.std()), float(plain.min(initial=0))
+
+
+def _thinned(channels: list[Array]) -> Array:
+    """Values of all of them end to end, evenly over each, so many as a grid is told by."""
+    step = max(1, sum(channel.size for channel in channels) // VALUES)
+    return np.concatenate([channel.ravel()[::step].astype(np.float64) for channel in channels])
 
 
 def grid(values: Array) -> Grid | None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..columns.block import Block, Values, as_column, label_among, packed, plain_value
+from ..memory import let_go
 from .source import ROWS, VALUES, Source
 
 
@@ -33,6 +34,8 @@ class Arrays(Source):
         for low in range(start, end, step):
             rows = np.arange(low, min(low + step, end))
             yield Block(rows, {name: self._taken(values, rows) for name, values in self._columns.items()})
+        for values in self._columns.values():
+            let_go(values)
 
     def _step(self) -> int:
         per_row = sum(int(np.prod(np.shape(values)[1:])) if not isinstance(values, list) else 64

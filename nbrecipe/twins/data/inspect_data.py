@@ -26,8 +26,9 @@ from ...registry import all_checks
 from ...render.data import inspection as drawn
 from ...scan import held
 from ...scan.cluster import connected, scan_on
-from ...scan.columns.block import packed
+from ...scan.columns.block import Values, packed
 from ...scan.counts.sample import places
+from ...scan.memory import give_back
 from ...scan.reading import ERRORS, Scan, scan
 from ...scan.seen import inspection
 from ...scan.sources.opening import open_source
@@ -37,6 +38,8 @@ from .behind import looks
 UNCHANGED = "your data are as they were"
 #: examples that are shown: drawn at random, and those furthest out
 DRAWN, OUTERMOST = 12, 8
+#: bytes of an image that is large
+LARGE = 1 << 20
 #: deviations from the mean from which on a row is shown as lying out; of a normal distribution 1 in 400 does
 FAR = 3.0
 #: what is called after each block with the split's name, the rows read and the rows in all, where that is known
@@ -122,6 +125,7 @@ def inspect_data_of(
         bench.once(given_rows)  # what is wrong with them is said at once
     with bench.untouched():
         shown = _seen(bench, scans)
+    give_back()
     data = [check for check in all_checks().values() if check.chapter == "data"]
     checks = [check for check in data if check.cost != "instant" or check.rows]
     found = {result.id: result for result in verbs.SESSION.run(checks, bench)}
@@ -184,7 +188,7 @@ def _resolution(read: Scan) -> tuple[str, ...]:
 def _drawn_at_random(bench: Bench, read: Scan) -> tuple[View, ...]:
     block = read.part.sample.block()
     chosen = np.sort(np.argsort(places(block.rows))[:DRAWN])
-    columns = {name: packed([values[i] for i in chosen]) for name, values in block.columns.items()}
+    columns = {name: _beside([values[i] for i in chosen]) for name, values in block.columns.items()}
     rows = [f"row {row}" for row in block.rows[chosen].tolist()]
     return _views(bench, read, columns, "drawn at random", rows)
 
@@ -203,8 +207,14 @@ def _outermost(bench: Bench, read: Scan, shown: Inspection) -> tuple[View, ...]:
         except Exception:  # a stream cannot go back, and what raises is told elsewhere
             continue
     names = [name for name in read.plan.kinds if examples and all(name in example for example in examples)]
-    columns = {name: packed([example[name] for example in examples]) for name in names}
+    columns = {name: _beside([example[name] for example in examples]) for name in names}
     return _views(bench, read, columns, "those that lie furthest out", told) if columns else ()
+
+
+def _beside(values: list[Any]) -> Values:
+    """Some values as a column; large images as they are, so that they stand in memory once."""
+    large = all(isinstance(value, np.ndarray) and value.ndim == 3 and value.nbytes > LARGE for value in values)
+    return values if large else packed(values)
 
 
 def _views(bench: Bench, read: Scan, columns: dict[str, Any], told: str, notes: list[str]) -> tuple[View, ...]:
