@@ -198,8 +198,8 @@ def hashes(values: Values) -> Array:
         return places(as_bits(values))
     if isinstance(values, np.ndarray) and values.dtype.kind in "biufc":
         return _of_rows(_plain(np.ascontiguousarray(values).reshape(len(values), int(np.prod(values.shape[1:])))))
-    if isinstance(values, list) and set(map(type, values)) == {str}:
-        with contextlib.suppress(UnicodeEncodeError):  # half a letter that stands alone
+    if isinstance(values, list) and values and isinstance(values[0], str):
+        with contextlib.suppress(UnicodeEncodeError, TypeError):  # half a letter that stands alone; what is no text
             return np.fromiter(map(_ONE, map(str.encode, values)), np.uint64, count=len(values))
     keys = np.fromiter(map(_key, values), np.uint64, count=len(values))
     single = np.fromiter(map(_is_number, values), np.bool_, count=len(values))

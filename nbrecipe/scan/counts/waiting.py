@@ -42,14 +42,16 @@ class Waiting:
         lower = seen.lower
         if lower.isascii():  # a letter beyond ASCII may have a small one within
             return self._add_plain(lower)
-        beyond = seen.count(BEYOND) > 0
-        rows = zip(seen.starts.tolist(), (seen.starts + seen.lengths).tolist(), beyond.tolist(), strict=True)
-        apart: tuple[list[str], list[str]] = ([], [])
-        for start, end, other in rows:
-            apart[other].append(seen.joined[start:end])
-        found = _WORD.findall("\0".join(apart[True]).lower())
+        odd = np.flatnonzero(seen.count(BEYOND))
+        others, rest, last = [], [], 0
+        for start, end in zip(seen.starts[odd].tolist(), (seen.starts + seen.lengths)[odd].tolist(), strict=True):
+            others.append(seen.joined[start:end])
+            rest.append(seen.joined[last:start])
+            last = end
+        rest.append(seen.joined[last:])
+        found = _WORD.findall("\0".join(others).lower())
         self._others.update(found)
-        return len(found) + self._add_plain("\0".join(apart[False]).lower())
+        return len(found) + self._add_plain("".join(rest).lower())
 
     def merge(self, later: Waiting) -> None:
         """Count in the words of later rows."""
