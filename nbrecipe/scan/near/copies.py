@@ -26,6 +26,7 @@ from .keys import MOST as KEPT
 from .keys import Kept, columns_of, picked_keys, values_of
 from .pairs import MOST, candidates
 from .reworded import TEXTS, reworded
+from .series import Waves
 
 #: pairs that are read again, at most: where rows are read one by one, and else as many as these bytes hold; bytes of
 #: the rows that are looked at at once, and seconds for all
@@ -175,6 +176,10 @@ class _Known:
         assert isinstance(known, np.ndarray)
         return Looks(known[:: max(1, len(known) // REFERENCES)], self.rows)
 
+    @functools.cached_property
+    def waves(self) -> Waves:
+        return Waves(list(self.sample.columns[columns_of(self.plan)[0]]), self.rows)
+
 
 def _look(known: _Known, one: Table, other: Table, first: Array, second: Array, met: dict[int, Alike]) -> int:
     """Read some pairs again, note the near copies among them, and tell how many could be read."""
@@ -215,6 +220,9 @@ def _told(seen: _Known, first: Block, second: Block) -> list[tuple[str, bool]]:
     if kind is Kind.IMAGE and isinstance(sample.columns.get(names[0]), list):
         return ragged.told(list(sample.columns[names[0]]), list(left), list(right), equal, rows,
                            lambda few: bits(alone, sample, _lined(first, first.rows[few], few)))  # fmt: skip
+    if kind is Kind.SEQUENCE:
+        near = seen.waves.told(list(left), list(right))
+        return [pair if same else ("", False) for pair, same in zip(near, equal.tolist(), strict=True)]
     if not (isinstance(left, np.ndarray) and isinstance(right, np.ndarray) and left.shape == right.shape):
         return [("", False)] * len(first)
     size = int(np.prod(left.shape[1:]))

@@ -21,6 +21,7 @@ from ..counts.copies import hashes
 from ..counts.letters import Texts
 from ..counts.sample import places
 from ..plan import Plan
+from .waves import courses
 
 #: rows whose keys are kept, 40 bytes each; of more rows a uniform part
 MOST = 1 << 21
@@ -192,7 +193,14 @@ def _of_texts(values: Values, texts: Texts) -> Keys:
     return keys, keys, np.zeros(len(values), np.uint64)
 
 
+def _of_series(values: Values) -> Keys:
+    each = [values] if isinstance(values, np.ndarray) else [value[None] for value in values]
+    first, second = (np.concatenate(half) for half in zip(*(_of_rows(some)[:2] for some in each), strict=True))
+    return first, second, courses(values)
+
+
 _KEYS: dict[Kind, Callable[[Values], Keys]] = {
     Kind.IMAGE: _of_images,
     Kind.TABLE: _of_rows,
+    Kind.SEQUENCE: _of_series,
 }
