@@ -2,7 +2,8 @@
 
 Of an image and of a row of numbers a hash of either half, numbers to three digits: what changes one value leaves a
 half. Of an image also its outline, 64 bits that say where it grows brighter to the right (difference hash, Krawetz
-2013), which compression and brightness leave. Of a text a hash of its letters and digits alone.
+2013), which compression and brightness leave; of a series that of its course. Of a text a hash of its letters and
+digits alone.
 """
 
 from __future__ import annotations
@@ -98,8 +99,8 @@ def picked_keys(rows: Array, keys: Kept, chosen: Array) -> tuple[Array, Kept]:
 
 
 def columns_of(plan: Plan) -> tuple[str, ...]:
-    """What near copies are told by: an image, else a text, else a row of numbers, else all columns of one number."""
-    for kind in (Kind.IMAGE, Kind.TEXT, Kind.TABLE):
+    """What near copies are told by: an image, a text, a series, a row of numbers, or all columns of one number."""
+    for kind in (Kind.IMAGE, Kind.TEXT, Kind.SEQUENCE, Kind.TABLE):
         for name, theirs in plan.inputs.items():
             if theirs is kind:
                 return (name,)
