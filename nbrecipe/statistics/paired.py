@@ -59,13 +59,16 @@ def right_against(first: Any, second: Any) -> Paired:
 
 def sign_test(gained: int, lost: int) -> float:
     """The chance of so uneven a split either way, were both sides as likely: exact."""
-    n, less = gained + lost, min(gained, lost)
-    if n == 0 or gained == lost:
-        return 1.0
-    logs = [math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(less + 1)]
+    return min(1.0, 2 * at_most(min(gained, lost), gained + lost))
+
+
+def at_most(count: int, n: int) -> float:
+    """The chance of no more than `count` heads of `n` tosses: exact."""
+    if count < 0 or count >= n:
+        return float(count >= n)
+    logs = [math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(count + 1)]
     top = max(logs)
-    tail = top + math.log(math.fsum(math.exp(one - top) for one in logs)) - n * math.log(2)
-    return min(1.0, 2 * math.exp(tail)) if tail > -700 else 0.0
+    return min(1.0, math.exp(top + math.log(math.fsum(math.exp(one - top) for one in logs)) - n * math.log(2)))
 
 
 def means_against(first: Any, second: Any, weights: Any = None) -> Paired:

@@ -28,6 +28,12 @@ def test_corrected_values_fall_at_every_level_as_the_procedure_has_it(count):
             assert set(np.flatnonzero(corrected <= alpha + 1e-15)) == stepped(p, alpha + 1e-15)
 
 
+def test_it_stops_at_the_first_that_stays():
+    assert (holm([0.04, 0.001, 0.0032, 0.2]) <= 0.01).tolist() == [False, True, True, False]
+    assert (holm([0.004, 0.004]) <= 0.01).tolist() == [True, True]
+    assert (holm([0.006, 0.0001, 0.006]) <= 0.01).tolist() == [False, True, False]
+
+
 def test_the_order_given_is_kept_and_a_test_not_made_does_not_count():
     assert holm([0.01, 0.04, 0.03, 0.005, float("nan")]) == pytest.approx([0.03, 0.06, 0.06, 0.02, np.nan], nan_ok=True)
     for order in itertools.permutations(range(4)):

@@ -18,6 +18,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, bad, hint, number, ok, skipped
+from ...statistics.paired import sign_test
 from ...trace import Trace
 from ...trace.record.data import Answers, LossSeen
 
@@ -25,6 +26,7 @@ check = Check(__name__, tip="simple baselines")
 
 #: standard errors beyond which a difference is no chance: one run in 30 000 of a normal estimate
 SURE = 4.0
+CHANCE = math.erfc(SURE / math.sqrt(2))
 #: steps and rows below which there is nothing to expect yet
 STEPS, ROWS = 100, 50
 #: share of answers that name a class no target has
@@ -72,14 +74,13 @@ def _classes(answers: Answers) -> Finding:
     share = sizes[common] / rows
     said = f"accuracy **{number(accuracy, 3)}** on {rows} rows; always answering {common} gives **{number(share, 3)}**"
     seen: dict[str, Any] = {"accuracy": accuracy, "baseline": share, "rows": rows, "majority": common}
-    # rows on which one is right and the other wrong: McNemar
+    # rows on which one is right and the other wrong
     better = sum(row.get(target, 0) for target, row in table.items() if target != common)
     worse = sizes[common] - table[common].get(common, 0)
-    z = (better - worse) / math.sqrt(max(better + worse, 1))
-    if z > 0 or _informed(table, sizes):
+    if better > worse or _informed(table, sizes):
         return ok(said, **seen)
     fix = "Look at what the evaluation feeds the model: labels, order of rows, normalisation."
-    return (bad if z < -SURE else hint)(said, fix=fix, where=str(answers.place), **seen)
+    return (bad if sign_test(better, worse) < CHANCE else hint)(said, fix=fix, where=str(answers.place), **seen)
 
 
 def _informed(table: dict[int, dict[int, int]], sizes: dict[int, int]) -> bool:

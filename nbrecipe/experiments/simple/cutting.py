@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ...libraries import library, sklearn
+from ...libraries import sklearn
+from ...statistics.paired import at_most
 
 #: parts of the rows, each judged by a model of the others
 FOLDS = 5
@@ -37,11 +38,10 @@ def cutting(
 
     Raises BadInput where scikit-learn is missing.
     """
-    stats: Any = library("scipy.stats", "scipy")
     classes = np.unique(np.array([str(label) for label in labels]), return_inverse=True)[1]
     right = [_answers(texts, classes) == classes for texts in (whole, kept)]
     gained, lost = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
-    chance = float(stats.binom.sf(gained - 1, gained + lost, 0.5)) if gained + lost else 1.0
+    chance = at_most(lost, gained + lost)
     return Cutting(len(classes), float(right[0].mean()), float(right[1].mean()), gained, lost, chance)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ...bench import Bench
 from ...libraries import library
+from ...statistics.proportions import wilson
 from .given import given_rows
 from .linear import FOLDS
 from .probabilities import OutOfFold, out_of_fold
@@ -101,20 +102,13 @@ def noise(rows: Rows, given: OutOfFold) -> Noise:
     wrong = table.argmax(1) != labels
     quarter = max(1, len(rows) // 4)
     half = sure[: 2 * quarter]
-    low, high = _bounds(int(wrong[half].sum()), len(half))
+    bounds = wilson(int(wrong[half].sum()), len(half), math.erf(SURE / math.sqrt(2)))
     counts = np.bincount(labels, minlength=len(rows.classes))
     return Noise(
         rows, np.argsort(quality, kind="stable"), quality, table, int(issues.sum()), float(wrong.mean()),
-        float(wrong[sure[:quarter]].mean()), float(wrong[half[quarter:]].mean()), low, high,
+        float(wrong[sure[:quarter]].mean()), float(wrong[half[quarter:]].mean()), bounds.low, bounds.high,
         float(1 - counts.max() / len(rows)), _evenness(table.argmax(1)[half], labels[half], counts), given.model,
     )  # fmt: skip
-
-
-def _bounds(count: int, rows: int) -> tuple[float, float]:
-    """Wilson 1927, at `SURE` standard errors."""
-    share, z = count / rows, SURE
-    middle, width = share + z * z / (2 * rows), z * math.sqrt(share * (1 - share) / rows + (z / (2 * rows)) ** 2)
-    return (middle - width) / (1 + z * z / rows), (middle + width) / (1 + z * z / rows)
 
 
 def _evenness(told: Array, labels: Array, counts: Array) -> float:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ...batches import BadInput
 from ...bench import Bench
 from ...pictures.filters import Filters, Form, Layer, Scores
+from ...statistics.families import holm
 from ...tokens.reading import names_of
 from ..passes.passage import TABLES
 from . import noise
@@ -81,7 +82,7 @@ def scores(layer: FirstLayer) -> Scores | None:
     seen = noise.moran(layer.weight)
     if seen is None or not bool(torch.isfinite(layer.weight).all()):
         return None
-    structured = noise.holm(seen.p).numpy()
+    structured = holm(seen.p.numpy()) <= noise.ALPHA
     told = Scores(seen.index.numpy(), seen.p.numpy(), structured, seen.expected)
     known = noise.power(layer.patches, len(layer.weight))
     alike = noise.moran(layer.patches[: noise.DRAWS])

@@ -84,16 +84,6 @@ def _variance(height: int, width: int, kurtosis: Tensor) -> Tensor:
     return (same - kurtosis * tails) / ((n - 1) * (n - 2) * (n - 3) * s0**2)
 
 
-def holm(p: Tensor, alpha: float = ALPHA) -> Tensor:
-    """(tests,) which null hypotheses fall when the chance of any false one is at most `alpha` (Holm 1979)."""
-    order = p.argsort()
-    limits = alpha / torch.arange(len(p), 0, -1, dtype=torch.float64)
-    below = (p[order] <= limits).long().cumprod(0).bool()
-    found = torch.zeros(len(p), dtype=torch.bool)
-    found[order[below]] = True
-    return found
-
-
 @dataclass(frozen=True)
 class Power:
     """What filters would score that are half noise and half learned from these inputs."""

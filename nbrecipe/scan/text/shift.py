@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ...statistics.families import holm
 from .lengths import Lengths
 from .reading import TextScan
 
@@ -126,9 +127,6 @@ def _shift(label: Hashable, lengths: Lengths, others: Lengths) -> Shift:
 
 def _corrected(shifts: list[Shift]) -> list[Shift]:
     """The same with p corrected by Holm; two labels alone are one test."""
-    tests = 1 if len(shifts) == 2 and shifts[0].texts == shifts[1].others else len(shifts)
-    out, greatest = [], 0.0
-    for place, shift in enumerate(sorted(shifts, key=lambda one: one.p)):
-        greatest = max(greatest, min(1.0, shift.p * max(tests - place, 1)))
-        out.append(replace(shift, p=greatest))
-    return out
+    if len(shifts) == 2 and shifts[0].texts == shifts[1].others:
+        return shifts
+    return [replace(shift, p=float(p)) for shift, p in zip(shifts, holm(shift.p for shift in shifts), strict=True)]
