@@ -82,6 +82,34 @@ def test_another_script_is_a_fault(kind):
     assert "unknown, most often `" in seen.message
 
 
+def letters(more: str = "") -> dict[str, int]:
+    return {letter: i for i, letter in enumerate("abcdefghijklmnopqrstuvwxyz " + more)}
+
+
+def test_texts_that_the_tokenizer_fails_on_are_a_hint():
+    said = [*texts(), "café", None, "naïve"]
+    seen = found(Bench(train_data=said, tokenizer=letters(".,'!?")))
+    assert seen.verdict is Verdict.HINT
+    assert seen.message == (
+        "the tokenizer fails on **2** of 203 rows of `train_data`, first on row 200: the table has no entry "
+        "'é', and none for what is unknown"
+    )
+    seen = found(Bench(train_data=["loss", "Rate"], tokenizer=letters()))
+    assert "fails on **1** of 2 rows" in seen.message
+
+
+@pytest.mark.parametrize(
+    ("said", "tokenizer"),
+    [
+        ([*texts(), None, 3.5], letters(".,'!?")), ([*texts(), "café"], letters(".,'!?") | {"<unk>": 90}),
+        ([*texts(), "a new word"], {word: i for i, word in enumerate(WORDS)}), ([*texts(), ""], letters(".,'!?")),
+    ],
+    ids=["missing", "unknown", "words", "empty"],
+)  # fmt: skip
+def test_texts_that_are_missing_or_may_be_cut_otherwise_are_not_accused(said, tokenizer):
+    assert found(Bench(train_data=said, tokenizer=tokenizer)).verdict in (Verdict.OK, Verdict.SKIPPED)
+
+
 def test_bytes_of_another_script_are_a_hint_and_lose_nothing():
     seen = found(Bench(train_data=["это был очень хороший номер"] * 100, tokenizer=trained("bytes")))
     assert seen.verdict is Verdict.HINT

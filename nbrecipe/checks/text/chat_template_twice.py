@@ -50,7 +50,8 @@ def run(bench: Bench) -> Finding:
         return skipped("neither texts nor ids with a tokenizer that reads them are at hand")
     turns = [text for text in rows if OPENING.search(text) or (own is not None and own.search(text))]
     if not turns:
-        return ok(f"none of {len(rows)} rows looked at is written in a chat template")
+        which = "the row looked at is not" if len(rows) == 1 else f"none of {len(rows)} rows looked at is"
+        return ok(f"{which} written in a chat template")
     found = [(text, hit) for text in turns if (hit := _hit(text, own)) is not None]
     if not found:
         return ok(f"in none of **{len(turns)}** conversations does a turn open twice", rows=len(turns))

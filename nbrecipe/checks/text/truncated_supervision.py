@@ -66,7 +66,8 @@ def _of_targets(scan: IdScan) -> Finding:
     without = np.array([not (labels != IGNORED).any() for labels in block["labels"]])
     there, longest = lengths[without], float((lengths[~without] == greatest).mean()) if (~without).any() else 1.0
     first = ", ".join(map(str, scan.part.unsupervised[:3]))
-    told = f"**{empty}** of {scan.rows} rows have no target left ({first}{', …' if empty > 3 else ''})"
+    have = "has" if empty == 1 else "have"
+    told = f"**{empty}** of {scan.rows} rows {have} no target left ({first}{', …' if empty > 3 else ''})"
     seen: dict[str, Any] = {"empty": empty, "rows": scan.rows, "greatest": greatest}
     if not len(there) or not bool((there == greatest).all()):
         return ok(f"{told}; they are not the longest ones, so no cut has taken it", **seen)

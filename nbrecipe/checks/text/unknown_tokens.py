@@ -68,6 +68,8 @@ def run(bench: Bench) -> Finding:
     train, val = shares
     if train is not None and val is not None and (found := _of_validation(train, val)) is not None:
         return found
+    if texts is not None and train is None and (found := _refused(texts)) is not None:
+        return found
     seen = train or (_of_texts(texts) if texts is not None else None)
     if seen is None:
         return _nothing(tokenizer, ids)
@@ -149,6 +151,23 @@ def _of_case(texts: TextScan, shares: list[Share | None]) -> Finding | None:
         why="" if reached else "unless what encodes them does so",
         before=before,
         after=after,
+    )
+
+
+def _refused(texts: TextScan) -> Finding | None:
+    """Texts that the tokenizer fails on, as one does that has no token for what it does not know."""
+    written = [one for one in texts.failed if one.text]
+    if not written or texts.tokenizer.kind == "a table of words":  # which nobody said how to cut texts into
+        return None
+    count = texts.part.failed if len(written) == len(texts.failed) else len(written)
+    least = "at least " if len(written) < len(texts.failed) < texts.part.failed else ""
+    return hint(
+        f"the tokenizer fails on {least}**{count}** of {texts.rows} rows of `{texts.name}`, first on row "
+        f"{written[0].row}: {written[0].why}",
+        fix="Give it a token for what is unknown, or make its vocabulary from these texts.",
+        why="unless they are left out, or changed before they are encoded",
+        failed=count,
+        rows=texts.rows,
     )
 
 

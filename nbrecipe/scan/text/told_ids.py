@@ -48,7 +48,8 @@ def _padding(scan: IdScan) -> Iterator[tuple[str, str]]:
     elif total:
         who = f"`{scan.mask}`" if scan.mask else f"id {scan.roles.padding} at an end"
         sides = ", ".join(f"{side} in {several(count, 'row')}" for side, count in scan.part.sides.most_common())
-        yield "padding", f"{percent(scan.padded / total)} of the ids ({who})" + (f": {sides}" if sides else "")
+        share = f"{percent(scan.padded / total)} of the ids" if scan.padded else "none"
+        yield "padding", f"{share} ({who})" + (f": {sides}" if sides else "")
 
 
 def _special(scan: IdScan, tokenizer: Tokenizer | None) -> Iterator[tuple[str, str]]:
