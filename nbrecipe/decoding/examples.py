@@ -21,6 +21,8 @@ from .worded import captions
 LETTERS = 280
 #: letters of a text on average up to which it is a word or two
 SHORT = 40
+#: what stands for a text that is not there
+MISSING = "missing"
 #: views of the same rows
 VIEWS = 3
 Columns = Mapping[str, Any]
@@ -46,7 +48,7 @@ def views(
     """
     inputs = {name: values for name, values in columns.items() if name != label}
     count = len(next(iter(columns.values()), ()))
-    words_of = {name: [_cut(str(value)) for value in inputs[name]] for name in words_among(inputs, kinds)}
+    words_of = {name: [_word(value) for value in inputs[name]] for name in words_among(inputs, kinds)}
     rest = {name: values for name, values in inputs.items() if name not in words_of}
     found = [view for name, values in rest.items() for view in _of(name, values, kinds.get(name, ""), scale, speller)]
     found = _marked(found, columns, Marks.among(kinds, label), names or {})
@@ -60,7 +62,7 @@ def views(
             view,
             total=max(total, count),
             told="; ".join(filter(None, [told if not i else "", view.told])),
-            captions=_beside(view, words) if not i else view.captions,
+            captions=_beside(view, words) if not i or isinstance(view, Table) else view.captions,
         )
         for i, view in enumerate(found[:VIEWS])
     )
@@ -92,7 +94,7 @@ def _of(name: str, values: Any, kind: str, scale: Scale | None, speller: Speller
             shown, told = pixels.drawn(images, len(images), scale)
             yield Images(name, tuple(shown), told, len(shown))
     elif kind == "text":
-        rows = tuple((Token(_cut(str(text)), "text"),) for text in values)
+        rows = tuple((Token(_word(text), "text"),) for text in values)
         yield Texts(name, rows, "", len(rows))
     elif kind == "tokens" and speller is not None:
         ids = [torch.as_tensor(np.require(row, requirements="W")).reshape(1, -1) for row in values]
@@ -164,6 +166,10 @@ def _beside(view: View, words: tuple[str, ...]) -> tuple[str, ...]:
     """As many as the view shows; beside the rows of a table there is room for the first words alone."""
     brief = tuple(word.partition(":")[0] for word in words) if isinstance(view, Table) else words
     return brief[: plotted.shown(view)]
+
+
+def _word(value: Any) -> str:
+    return MISSING if value is None else _cut(str(value))
 
 
 def _cut(text: str) -> str:

@@ -5,7 +5,10 @@ import pytest
 import torch
 
 import nbrecipe
+from nbrecipe.decoding.examples import views
 from nbrecipe.decoding.marked import Marks
+from nbrecipe.pictures.batch import Box, Images
+from nbrecipe.render.batches.samples import Detail, view
 
 IMAGE = torch.zeros(3, 40, 80)
 #: a box from (8, 4) to (40, 20), as shares of the image
@@ -118,4 +121,24 @@ def test_random_views_and_cards_show_what_lies_on_the_images(form):
     assert view.classes == ({} if form == "boxes" else {2: "mask"})
     html = answer._repr_html_()
     assert html.count('class="nbr-box"') >= (0 if form == "mask" else 12)
-    assert ('class="nbr-legend"' in html) == (form != "boxes")
+    legend = html.partition('<div class="nbr-legend">')[2].partition("</div>")[0]
+    assert all(name in legend for name in ((">1<", ">2<") if form == "boxes" else (">mask<",)))
+
+
+def test_the_label_of_a_box_stands_where_it_hides_nothing():
+    wide, narrow, low = Box(0, 0, 0.9, 0.9, "cat"), Box(0, 0, 0.1, 0.9, "cat"), Box(0, 0, 0.9, 0.1, "dog")
+    pixels = np.zeros((96, 96), np.uint8)
+    made = view(Images("x", (pixels,), "", 1, boxes=((wide, narrow, low),)), Detail(1, 96, 1))
+    assert made.count('class="nbr-box"') == 3
+    assert made.count("<b ") == 1
+    legend = made.partition('<div class="nbr-legend">')[2]
+    assert (legend.count("cat"), legend.count("dog")) == (1, 1)
+
+
+def test_a_text_that_is_not_there_is_called_missing_and_every_table_names_its_rows():
+    columns = {"text": ["a text that is long enough to be read as one"] * 2, "size": np.array([1.0, 2.0]), "y": [0, 1]}
+    kinds = {"text": "text", "size": "number", "y": "class"}
+    texts, table = views(columns, kinds, "y", notes=["row 3", "row 4"])
+    assert texts.captions == table.captions == ("0 · row 3", "1 · row 4")
+    (table,) = views({"city": [None, "Bern"], "size": np.array([1.0, 2.0])}, {"city": "text", "size": "number"})
+    assert [row[0] for row in table.rows] == ["missing", "Bern"]

@@ -14,6 +14,8 @@ from ..pieces.raster import encoded_image, tone
 
 #: width and height of the drawing of a sequence, four to a pixel
 _WIDTH, _HEIGHT = 640, 224
+#: pixels of a letter and of a line in a box's label; colours that are told of
+LETTER, LINE, LEGEND = 6, 13, 16
 #: how spaces and line ends are shown, those of tokenizers too
 _SEEN = str.maketrans({"Ġ": "·", "▁": "·", " ": "·", "Ċ": "⏎", "\n": "⏎", "\t": "⇥"})
 
@@ -60,27 +62,41 @@ def _images(view: Images, detail: Detail) -> str:
         data, width, height = encoded_image(pixels, mask, detail.side)
         label = view.captions[i] if i < len(view.captions) else ""
         told = escape(f"{view.name}, example {i}" + (f": {label}" if label else ""))
-        boxes = "".join(map(_box, view.boxes[i])) if i < len(view.boxes) else ""
+        boxes = "".join(_box(box, width, height) for box in view.boxes[i]) if i < len(view.boxes) else ""
         image = f'<img src="{data}" width="{width}" height="{height}" alt="{told}" title="{told}">'
         said = f'<span class="nbr-label">{escape(label)}</span>' if label else ""
         figures.append(
             f'<span class="nbr-shown" style="max-width:{max(width, 72)}px">'
             f'<span class="nbr-over">{image}{boxes}</span>{said}</span>'
         )
+    return f'<div class="nbr-gallery">{"".join(figures)}</div>{_legend(view, detail)}'
+
+
+def _legend(view: Images, detail: Detail) -> str:
+    """What the colours of masks and boxes stand for."""
+    boxes = (box.label for some in view.boxes[: detail.examples] for box in some if box.label)
+    named = {label: _colour(label) for label in sorted(set(boxes))}
+    named |= {name: tone(k) for k, name in view.classes.items()}
     chips = "".join(
-        f'<span class="nbr-chip"><i style="background:{tone(k)}"></i>{escape(name)}</span>'
-        for k, name in list(view.classes.items())[:16]
+        f'<span class="nbr-chip"><i style="background:{colour}"></i>{escape(name)}</span>'
+        for name, colour in list(named.items())[:LEGEND]
     )
-    legend = f'<div class="nbr-legend">{chips}</div>' if chips else ""
-    return f'<div class="nbr-gallery">{"".join(figures)}</div>{legend}'
+    return f'<div class="nbr-legend">{chips}</div>' if chips else ""
 
 
-def _box(box: Box) -> str:
+def _colour(label: str) -> str:
+    return tone(sum(label.encode()))
+
+
+def _box(box: Box, across: int, down: int) -> str:
+    """A box on an image of so many pixels; its label where it does not hide what is in the box."""
     left, top, right, bottom = (min(1.0, max(0.0, x)) for x in (box.left, box.top, box.right, box.bottom))
     place = {"left": left, "top": top, "width": right - left, "height": bottom - top}
-    colour = tone(sum(box.label.encode()))
+    colour = _colour(box.label)
+    room = across * (right - left) >= LETTER * len(box.label) + LETTER and down * (bottom - top) >= 2 * LINE
     style = "".join(f"{side}:{100 * share:.2f}%;" for side, share in place.items()) + f"border-color:{colour}"
-    return f'<span class="nbr-box" style="{style}"><b style="background:{colour}">{escape(box.label)}</b></span>'
+    told = f'<b style="background:{colour}">{escape(box.label)}</b>' if room else ""
+    return f'<span class="nbr-box" style="{style}" title="{escape(box.label)}">{told}</span>'
 
 
 def _texts(view: Texts, detail: Detail) -> str:
