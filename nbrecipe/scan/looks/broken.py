@@ -74,6 +74,9 @@ def _infinite(scan: Scan) -> tuple[Broken, ...]:
         rows = sorted({row for some in spread.odd.values() for row in some})
         more = any(len(some) >= NAMED for some in spread.odd.values())
         sure = len(spread.names) == 1  # of several axes the same row may be odd on each
+        if scan.plan.inputs[name] is Kind.TEXT and not infinite:  # what is no text is missing on all of them
+            found.append(Broken("infinite", tuple(rows[:NAMED]), int(spread.missing.max()), "no text", name))
+            continue
         told = " and ".join(word for word, some in (("NaN", nan), ("infinite values", infinite)) if some)
         count = nan + infinite if sure else len(rows)
         found.append(Broken("infinite", tuple(rows[:NAMED]), count, told, name, more=more and not sure))

@@ -25,7 +25,8 @@ def misread(scan: Scan) -> Finding | None:
     told, one = [], found[name]
     rows = [row for row, _, _ in one.first]
     if one.count:
-        words = ", ".join(f"`{_plain(raw)}` for `{_plain(meant)}`" for _, raw, meant in one.first[:TOLD])
+        pairs = list(dict.fromkeys((raw, meant) for _, raw, meant in one.first))[:TOLD]
+        words = ", ".join(f"`{_plain(raw)}` for `{_plain(meant)}`" for raw, meant in pairs)
         told.append(f"{_rows(one.count, rows)} UTF-8 that was read as Latin-1: {words}")
     if one.lost:
         told.append(f"{_rows(one.lost, one.lost_first)} `{LOST}` for a letter that was lost in decoding")
