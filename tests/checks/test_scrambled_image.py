@@ -54,6 +54,13 @@ def test_the_same_images_permuted_raise_no_alarm(seed):
     assert found(x).verdict is Verdict.OK
 
 
+@pytest.mark.parametrize("height", [16, 20])
+def test_noise_whose_channels_have_levels_of_their_own_is_no_fault(height):
+    levels = torch.rand(48, 3, 1, 1, generator=toys.seeded(1))
+    noise = torch.rand(48, 3, height, 16, generator=toys.seeded(2))
+    assert found(0.4 * noise + levels).verdict is Verdict.OK
+
+
 def test_a_view_inside_the_model_is_seen():
     class Views(nn.Module):
         def __init__(self):
