@@ -105,7 +105,8 @@ def passed(bench: Bench, split: str = "val", *, seen: Progress = lambda rows, to
 
 
 def _ended(tally: Tally, source: Source, task: Task, stopped: str, seconds: float) -> Passed:
-    answers, kept = tally.answers(), tally.joined()
+    kept = tally.joined()
+    answers = tally.answers(kept)
     limits = (float(kept["low"].min()), float(kept["high"].max())) if "low" in kept else None
     batch_losses: Any = kept.get("batch_loss")
     return Passed(answers, task, source.name, source.length, source.numbered, tuple(tally.sizes),

@@ -44,6 +44,8 @@ class Reader:
 
     def __init__(self, model: nn.Module, loss_fn: LossFn | None) -> None:
         self._model, self._loss_fn = model, loss_fn
+        #: whether model and loss cannot be run one after the other
+        self._joint = loss_fn is None or batches.takes_model(loss_fn)
         self.task: Task | None = None
         self._next: Callable[[Feed], Seen] = self._anew
         self._pair: torch.device | None = None
@@ -119,7 +121,7 @@ class Reader:
     def _run(self, fed: Feed, asked: TorchFunctionMode) -> Tensor | None:
         """Model and loss; the model by itself where it can be: some layers run otherwise under a watch."""
         loss_fn = self._loss_fn
-        if loss_fn is None or batches.takes_model(loss_fn):
+        if loss_fn is None or self._joint:
             with asked:
                 return batches.forward(self._model, fed, loss_fn).output
         raw = self._model(*fed.args, **fed.kwargs)
@@ -142,7 +144,7 @@ class Reader:
     def _by_row(self, output: Tensor | None, fed: Feed) -> Terms | None:
         """The loss of one example after the other, where it is a function of the output and the target."""
         task, size = self.task, fed.size
-        if output is None or len(output) != size or self._loss_fn is None or batches.takes_model(self._loss_fn):
+        if output is None or len(output) != size or self._loss_fn is None or self._joint:
             return None
         assert task is not None
         found = []

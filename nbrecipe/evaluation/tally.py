@@ -16,6 +16,7 @@ from torch import Tensor
 
 from ..task import Kind, Task
 from .answers import Answers, Array
+from .made import answers_from
 from .reader import Seen
 
 #: bytes of probabilities, and values of an example, that are kept
@@ -106,7 +107,7 @@ class Tally:
         scores, target, size = _scores(seen), _target(seen), seen.size
         assert scores is not None
         axis = 1 if scores.ndim == 2 or scores.shape[:1] + scores.shape[2:] == target.shape else -1
-        told = scores.argmax(axis).reshape(-1)
+        told = scores.max(axis).indices.reshape(-1)  # twice as fast as argmax
         wanted = target.reshape(-1)
         ignored = -100 if seen.call is None else seen.call.options.get("ignore_index", -100)
         counted = wanted != ignored
@@ -151,13 +152,11 @@ class Tally:
         """Examples of each batch, in order."""
         return [len(part["rows"]) for part in self._parts]
 
-    def answers(self) -> Answers:
+    def answers(self, kept: dict[str, Array]) -> Answers:
         """What was kept, as answers; of everything that was added until now."""
-        from .made import answers_from
-
         shares = _are_shares(None, self._task)
         names = tuple(self._names.get(i, i) for i in range(min(self._task.classes or 0, _LISTED)))
-        return answers_from(self._name, self._task, self.joined(), names, shares)
+        return answers_from(self._name, self._task, kept, names, shares)
 
 
 def _scores(seen: Seen) -> Tensor | None:

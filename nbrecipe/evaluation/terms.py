@@ -18,7 +18,7 @@ def terms(call: LossCall, rows: int) -> Terms | None:
     The weights are those that torch divides by: entries that are not ignored, or their class weights. A loss that is
     summed has entries for weights. None where entries cannot be told apart by example.
     """
-    each = call.again(call.input, reduction="none").detach()
+    each = call.each().detach()
     weights = _weights(call, each)
     if rows < 1 or each.numel() % rows or weights.numel() % rows:
         return None
@@ -43,5 +43,5 @@ def _weights(call: LossCall, each: Tensor) -> Tensor:
 def _of_classes(call: LossCall, each: Tensor, weight: Tensor | None) -> Tensor:
     counted: Tensor = call.target != call.options.get("ignore_index", -100)
     if weight is None or call.reduction == "sum":
-        return counted.to(each.dtype)
+        return counted
     return weight.to(each.dtype)[torch.where(counted, call.target, 0)] * counted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
@@ -47,6 +48,11 @@ class LossCall:
             result: Tensor = _FUNCTIONS[self.name](input, **given)
         return result
 
+    def each(self) -> Tensor:
+        """The single terms of this call, before any reduction."""
+        result: Tensor = _FUNCTIONS[self.name](self.input, target=self.target, **{**self.options, "reduction": "none"})
+        return result
+
     @property
     def reduction(self) -> str:
         """mean, sum or none (kl_div's batchmean too)."""
@@ -80,7 +86,7 @@ def catch_loss(compute: Callable[[], Any]) -> tuple[Any, list[LossCall]]:
 
 def call_of(func: Any, args: Any, kwargs: Mapping[str, Any]) -> LossCall:
     """What a call of one of these losses was given."""
-    bound = inspect.signature(func).bind(*args, **kwargs)
+    bound = _signature(func).bind(*args, **kwargs)
     bound.apply_defaults()
     given = dict(bound.arguments)
     old = [given.pop(key, None) for key in _OLD_REDUCTION]
@@ -89,3 +95,8 @@ def call_of(func: Any, args: Any, kwargs: Mapping[str, Any]) -> LossCall:
     elif old[1] is False:
         given["reduction"] = "none"
     return LossCall(KNOWN[func], given.pop("input"), given.pop("target"), given)
+
+
+@functools.lru_cache(len(KNOWN))
+def _signature(func: Any) -> inspect.Signature:
+    return inspect.signature(func)

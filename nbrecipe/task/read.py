@@ -37,7 +37,7 @@ def read_task(model: nn.Module, fed: Feed, loss_fn: LossFn | None, *, as_is: boo
         elif batches.takes_model(loss_fn):
             task = _of_model(model, fed, loss_fn)
         else:
-            task = _of_output(model, fed, loss_fn)
+            task = _of_output(model, fed, loss_fn, watched=not as_is)
     if task.loss is not None and not task.loss.isfinite():
         refuse_nonfinite(model, fed)  # models and losses that deal with gaps in the data give a finite loss
     return task
@@ -71,9 +71,9 @@ def _is_blank(module: nn.Module) -> bool:
     return (seen is None or int(seen) == 0) and bool((spread == 1).all())  # old checkpoints count no batches
 
 
-def _of_output(model: nn.Module, fed: Feed, loss_fn: LossFn) -> Task:
-    """The common case: loss_fn(model(x), y)."""
-    raw, _ = _forward(model, fed)
+def _of_output(model: nn.Module, fed: Feed, loss_fn: LossFn, *, watched: bool) -> Task:
+    """The common case: loss_fn(model(x), y); some layers run otherwise where calls inside the model are watched."""
+    raw, _ = _forward(model, fed, watched=watched)
     error: Exception = RuntimeError("the model returns nothing that the loss could take")
     given: Any = raw
     for given in batches.offered(loss_fn, raw):
@@ -165,8 +165,10 @@ def _the_one(calls: list[LossCall], loss: Tensor) -> LossCall | None:
     return None
 
 
-def _forward(model: nn.Module, fed: Feed) -> tuple[Any, list[LossCall]]:
+def _forward(model: nn.Module, fed: Feed, *, watched: bool = True) -> tuple[Any, list[LossCall]]:
     try:
+        if not watched:
+            return model(*fed.args, **fed.kwargs), []
         return catch_loss(lambda: model(*fed.args, **fed.kwargs))
     except BadInput:
         raise
