@@ -14,6 +14,7 @@ from .line import parse
 from .reading import Progress, data_of, labels_of
 
 if TYPE_CHECKING:
+    from ..bench import Bench
     from ..verbs import Answer
     from .names import Variables
 
@@ -54,12 +55,20 @@ class LadderMagics(Front):
             given = {"train_data": args.data, "val_data": args.others}
             bench = bench.replace(names={**bench.names, **{field: text for field, text in given.items() if text}})
             train, val = (None if text is None else data_of(text, variables) for text in (args.data, args.others))
+            if args.model is None and train is not None and not _theirs(train, bench):
+                bench = bench.replace(model=None, loss_fn=None)  # it has other data
             rule = None if args.rule is None else variables.value(args.rule)
             with Progress() as progress:
                 answer = baseline_of(bench, train, val, metric=_metric(args.metric, variables), rule=rule,
                                      labels=labels_of(args.labels, variables), seconds=args.seconds,
                                      progress=progress)  # fmt: skip
         return deliver(self, answer, args)
+
+
+def _theirs(train: Any, bench: Bench) -> bool:
+    """Whether these are the data that the model is known to train on."""
+    loader = bench.train_loader
+    return any(train is one for one in (loader, bench.train_data, getattr(loader, "dataset", None)) if one is not None)
 
 
 def _metric(text: str | None, variables: Variables) -> Any:

@@ -176,7 +176,7 @@ def _model(state: Climb) -> None:
     try:
         answers: Answers = answers_of(state.bench)
     except (BadInput, Missing) as error:
-        state.rungs.append(Rung(MODEL, f"{name} as it is now", shows, cannot, None, str(error)))
+        state.rungs.append(Rung(MODEL, "as it is now", shows, cannot, None, str(error)))
         return
     spent = time.perf_counter() - start
-    state.rungs.append(Rung(MODEL, f"{name} as it is now", shows, cannot, answers, seconds=spent))
+    state.rungs.append(Rung(MODEL, "as it is now", shows, cannot, answers, seconds=spent))

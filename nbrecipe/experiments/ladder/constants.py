@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...finding import percent
 from ...task import Kind
 from .fold import Fold, Given, Maker
 
@@ -66,7 +67,7 @@ def _prior(fold: Fold) -> Given:
 def _majority(fold: Fold) -> Given:
     best = int(fold.shares.argmax())
     answer = np.full(len(fold.ask), best)
-    how = f"always answers {_told(fold, best)}, {fold.shares[best]:.1%} of the training data"
+    how = f"always answers {_told(fold, best)}, {percent(fold.shares[best])} of the training data"
     how += "; its chances are those of `prior`"
     return Given(how, answer, np.broadcast_to(fold.possible, (len(answer), len(fold.possible))))
 

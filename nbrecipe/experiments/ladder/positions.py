@@ -9,6 +9,7 @@ import numpy as np
 
 from ...batches import BadInput
 from ...evaluation.losses import TaskLoss
+from ...finding import percent
 from ...task import Kind
 from .chances import After, after, anywhere
 from .entries import Entries
@@ -62,7 +63,7 @@ def _frequent(fold: Fold) -> Given:
     fit, ask, count = _both(fold)
     told = anywhere(fit, count)
     chances, best = told.chances, int(told.chances.argmax())
-    how = f"always answers {best}, {told.counts[best] / told.counts.sum():.1%} of the training data; "
+    how = f"always answers {best}, {percent(told.counts[best] / told.counts.sum())} of the training data; "
     how += f"chances are the frequencies with {told.strength:g} added to each"
     right = (ask.target == best).astype(float)
     return _given(fold, ask, how, chances[ask.target], right, lambda at: np.broadcast_to(chances, (len(at), count)))

@@ -12,12 +12,14 @@ from . import standings
 
 #: rows behind a gap that a terminal shows
 LINES = 4
+#: how a rung is told, and what beating it shows
+_KINDS = ("say", "place")
 
 
 def html_of(report: Report, shown: LadderShown) -> str:
     """The ladder, how each rung answers, and what the simple approach lacks."""
-    sheets = ["batch.css", "browse.css", "inspection.css"] if shown.looks else []
-    parts = [f"<style>{''.join(map(static, sheets))}</style>" if sheets else "", html.header(report)]
+    sheets = ["ladder.css", *(["batch.css", "browse.css", "inspection.css"] if shown.looks else [])]
+    parts = [f"<style>{''.join(map(static, sheets))}</style>", html.header(report)]
     parts += [_place(shown.extent), standings.html_of(shown.standings)]
     parts.append(f'<div class="nbr-part">{"".join(map(_step, shown.steps))}</div>')
     parts += [beside.html_of(look) for look in shown.looks]
@@ -33,9 +35,8 @@ def _place(told: str) -> str:
 def _step(step: Step) -> str:
     lines = [f"**{step.name}** {_how(step)}"]
     lines += [beaten] if (beaten := _beaten(step)) else []
-    return "".join(
-        f'<div class="nbr-{kind}">{rich(line)}</div>' for kind, line in zip(("say", "place"), lines, strict=False)
-    )
+    told = "".join(f'<div class="nbr-{kind}">{rich(line)}</div>' for kind, line in zip(_KINDS, lines, strict=False))
+    return f'<div class="nbr-rung">{told}</div>'
 
 
 def _how(step: Step) -> str:
