@@ -11,10 +11,15 @@ from tests import bench
 
 
 def tables(names: list[str]) -> list[tuple[str, str, str]]:
-    """The rows of the modules named, or of all."""
+    """The rows of the modules named, or of all; each is told as it comes, since all of them take minutes."""
     known = [place.name for place in pkgutil.iter_modules(bench.__path__) if not place.name.startswith("_")]
     modules = [importlib.import_module(f"{bench.__name__}.{name}") for name in known if not names or name in names]
-    return [row for module in modules if hasattr(module, "rows") for row in module.rows()]
+    made = []
+    for module in modules:
+        for row in module.rows() if hasattr(module, "rows") else ():
+            print(*row, sep=" | ", file=sys.stderr, flush=True)
+            made.append(row)
+    return made
 
 
 def main(given: list[str]) -> None:
