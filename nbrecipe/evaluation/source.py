@@ -61,7 +61,8 @@ class Source:
         done = 0
         with _Recorded(self.loader if self.numbered else None, self._drawn):
             for place, batch in enumerate(self.loader):
-                size = batch_size(batch)
+                pair = isinstance(batch, (list, tuple)) and len(batch) == 2 and isinstance(batch[1], Tensor)
+                size = len(batch[1]) if pair and batch[1].ndim else batch_size(batch)
                 yield self._rows(place, done, size), batch
                 done += size
         if not done:

@@ -22,7 +22,8 @@ def near(y_true, y_pred):
 
 
 @pytest.fixture
-def ready(ip):
+def ready(ip, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the journal lies in the working directory
     ip.run_cell(SETUP)
     return ip
 

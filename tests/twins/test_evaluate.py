@@ -12,6 +12,12 @@ import nbrecipe
 from nbrecipe.batches import BadInput
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """The journal lies in the working directory."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def net():
     torch.manual_seed(0)
@@ -156,3 +162,28 @@ def test_unlabelled_data_is_one_sentence(net, digits):
 def test_no_model_is_one_sentence():
     with pytest.raises(BadInput, match="no model here"):
         nbrecipe.evaluate(val=[(torch.randn(2, 4), torch.tensor([0, 1]))], loss=LOSS)
+
+
+def test_test_data_that_are_used_again_are_told(net, digits):
+    def told(model, name="test_dl"):
+        shown = nbrecipe.evaluate(model, DataLoader(digits, 60), loss=LOSS, names={**NAMES, "val": name}).shown
+        return " ".join(shown.notes)
+
+    assert told(net) == told(net) == ""
+    with torch.no_grad():
+        net[1].bias += 0.01
+    assert "one other model was evaluated on `test_dl` before" in told(net)
+    with torch.no_grad():
+        net[1].bias += 0.01
+    assert "**2** other models" in told(net)
+    assert told(net, "val_dl") == ""
+
+
+def test_answers_that_collapse_are_told_unless_the_prior_explains_them(net, digits):
+    with torch.no_grad():
+        net[1].weight.zero_()
+        net[1].bias.copy_(torch.eye(10)[3])
+    assert "answers `3` for **100.0 %** of the rows" in notes(net, DataLoader(digits, 60))
+    y = torch.full((100,), 3)
+    y[:3] = 1
+    assert notes(net, DataLoader(TensorDataset(torch.randn(100, 1, 8, 8), y), 50)) == ""

@@ -21,9 +21,9 @@ from ...evaluation.scores import Score, metrics_for, score
 from ...finding import Result
 from ...pictures.evaluation import Evaluation
 from ...render.scores import evaluation as drawn
-from ...statistics.digits import worth
 from ...verbs import Shown
 from .evaluation import column_of, evaluation
+from .noted import counted, noted
 
 UNCHANGED = "your model and data are as they were"
 
@@ -85,9 +85,13 @@ def evaluate_of(
     metrics: Any = (),
     by: Any = None,
     against: nn.Module | None = None,
+    journal: bool = True,
     seen: Progress = lambda rows, total: None,
 ) -> Evaluated:
-    """The same for a bench; `seen` is told the rows that were answered and how many there are."""
+    """The same for a bench; `seen` is told the rows that were answered and how many there are.
+
+    With `journal` it is noted in the working directory's journal, which counts how often data were evaluated on.
+    """
     start = time.perf_counter()
     bench = _with(bench, val)
     found = passed(bench, seen=seen)
@@ -98,7 +102,7 @@ def evaluate_of(
     slices = _slices(by, found, data)
     other, pairs = _second(bench, found, against, seen)
     name = bench.name("against") if against is not None else ""
-    notes = [*_passes(found, data), *_losses(found, scores)]
+    notes = [*noted(found, scores, data), *(counted(bench, found, scores, data) if journal else [])]
     with bench.untouched():
         shown = evaluation(bench, found, scores, slices, pairs, name, notes, data)
     results: dict[str, Result] = {}
@@ -155,44 +159,3 @@ def _slices(by: Any, found: Passed, data: Any) -> dict[str, Any]:
 
 def _named(by: Any) -> bool:
     return isinstance(by, str)
-
-
-def _passes(found: Passed, data: Any) -> list[str]:
-    """What the loader does with rows, and answers that are none."""
-    notes = []
-    rows, length = found.answers.rows, found.length
-    if found.numbered and length is not None and not found.stopped:
-        distinct = len(np.unique(rows))
-        if distinct < length:
-            why = " (`drop_last=True`)" if getattr(data, "drop_last", False) else ""
-            notes.append(f"`{found.name}` leaves out **{length - distinct:,}** of {length:,} rows{why}")
-        if distinct < len(rows):
-            notes.append(
-                f"`{found.name}` gives **{len(rows) - distinct:,}** rows more than once; each time counts here"
-            )
-    if found.none:
-        rest = "they count as wrong" if found.answers.right is not None else "metrics are of the others"
-        notes.append(f"**{found.none:,}** of {len(rows):,} rows are answered with NaN: {rest}")
-    target = found.answers.target
-    if target is not None and target.dtype.kind in "iu" and len(np.unique(target[target >= 0])) == 1:
-        notes.append("all rows have **one class**: accuracy is all that can be told of them")
-    if found.answers.loss is None and found.batch_losses is not None:
-        weights = np.asarray(found.sizes, np.float64)
-        mean = float((found.batch_losses * weights).sum() / weights.sum())
-        notes.append(
-            f"the loss has no value for single rows; of batches, weighted by their rows, its mean is {mean:.4g}"
-        )
-    return notes
-
-
-def _losses(found: Passed, scores: Sequence[Score]) -> list[str]:
-    """The mean of batch means, where it is another number than the mean over rows."""
-    loss, means = next((one for one in scores if one.name == "loss"), None), found.means
-    if loss is None or means is None or len(means) < 2 or not np.isfinite(means).all():
-        return []
-    by_batch = float(means.mean())
-    if worth(by_batch, loss.interval) == worth(loss.value, loss.interval):
-        return []
-    last, usual = found.sizes[-1], found.sizes[0]
-    why = f": the last batch has {last} rows and the others {usual}" if last != usual else ""
-    return [f"the mean of batch means is **{worth(by_batch, loss.interval)}**, not the mean over rows{why}"]
