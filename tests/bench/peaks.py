@@ -19,7 +19,7 @@ import numpy as np
 
 from . import made
 
-ROWS, MORE, PHOTOS = 1_000_000, 5_000_000, 2000
+ROWS, MORE, PHOTOS, LARGE = 1_000_000, 5_000_000, 2000, 200
 
 
 def above(kind: str) -> float:
@@ -30,6 +30,16 @@ def above(kind: str) -> float:
 def on_disk() -> float:
     """Megabytes of the whole process, for 5 M x 50 floats in a file."""
     return _asked("on_disk_here()")
+
+
+def splits() -> float:
+    """Megabytes of the whole process, for two splits of 5 M x 10 floats, each in a file."""
+    return _asked("splits_here()")
+
+
+def large(kind: str) -> float:
+    """Megabytes of the whole process, for two splits of images of 1024 x 1024 in three colours, of this type."""
+    return _asked(f"large_here({kind!r})")
 
 
 def streamed() -> float:
@@ -50,12 +60,40 @@ def above_here(kind: str) -> float:
 
 def on_disk_here() -> float:
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "x.npy"
-        written = np.lib.format.open_memmap(path, "w+", np.float32, (MORE, 50))
-        for low in range(0, MORE, ROWS):
-            written[low : low + ROWS] = np.random.default_rng(low).standard_normal((ROWS, 50), np.float32)
-        del written
-        return _peak(str(path), labels=np.random.default_rng(0).integers(0, 10, MORE))[0]
+        path = _written(Path(folder) / "x.npy", 50)
+        return _peak(path, labels=np.random.default_rng(0).integers(0, 10, MORE))[0]
+
+
+def splits_here() -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        return _peak(_written(Path(folder) / "train.npy", 10), val=_written(Path(folder) / "val.npy", 10, seed=1))[0]
+
+
+def _written(path: Path, columns: int, seed: int = 0) -> str:
+    written = np.lib.format.open_memmap(path, "w+", np.float32, (MORE, columns))
+    for low in range(0, MORE, ROWS):
+        written[low : low + ROWS] = np.random.default_rng([seed, low]).standard_normal((ROWS, columns), np.float32)
+    return str(path)
+
+
+def large_here(kind: str) -> float:
+    from torch.utils.data import Dataset
+
+    class Scans(Dataset[Any]):
+        def __init__(self, rows: int, seed: int) -> None:
+            self.rows, self.seed = rows, seed
+
+        def __len__(self) -> int:
+            return self.rows
+
+        def __getitem__(self, row: int) -> Any:
+            generator, shape = np.random.default_rng([self.seed, row]), (3, 1024, 1024)
+            drawn = (
+                generator.random(shape, np.float32) if kind == "float32" else generator.integers(0, 256, shape, "u1")
+            )
+            return drawn, row % 10
+
+    return _peak(Scans(LARGE, 0), val=Scans(LARGE // 4, 1))[0]
 
 
 def streamed_here() -> float:

@@ -30,6 +30,8 @@ check = Check(__name__, tip="visualize just before the net", rows=True)
 
 #: images looked at, and those that a fault needs
 IMAGES, FEW = 64, 4
+#: bytes that they may take as floats
+BYTES = 64 << 20
 #: the way back has to bring this much correlation of neighbours, and leave half as much undone; and the gain of the
 #: images has to lie this many standard errors above 0: at 6 chance does that once in a thousand million batches
 GAIN, HALF, ERRORS = 0.1, 0.5, 6.0
@@ -69,7 +71,7 @@ def _images(bench: Bench) -> Iterator[tuple[str, Tensor]]:
         if values.ndim == 4 and values.dtype is not torch.bool and len(values):
             image = values if name in met else pixels.as_images(values)
             if image is not None and image.shape[1] in pixels.COLOURS:
-                yield name, image[:IMAGES].detach()
+                yield name, image[: _most(image[0].numel())].detach()
 
 
 def _of_rows(read: Scan) -> Iterator[tuple[str, Tensor]]:
@@ -78,9 +80,16 @@ def _of_rows(read: Scan) -> Iterator[tuple[str, Tensor]]:
     for name, kind in read.plan.inputs.items():
         values = block.columns.get(name)
         if kind is Kind.IMAGE and isinstance(values, np.ndarray) and values.ndim == 4 and values.dtype.kind in "iuf":
-            image = pixels.as_images(torch.as_tensor(np.require(values[:IMAGES], requirements=["C", "W"])))
+            image = pixels.as_images(
+                torch.as_tensor(np.require(values[: _most(values[0].size)], requirements=["C", "W"]))
+            )
             if image is not None and image.shape[1] in pixels.COLOURS and values.shape[1] == image.shape[1]:
                 yield name, image
+
+
+def _most(size: int) -> int:
+    """Images of so many values that are looked at; of large ones fewer, which tell as much."""
+    return max(FEW, min(IMAGES, BYTES // (4 * size)))
 
 
 def _judged(bench: Bench, name: str, image: Tensor) -> Finding:

@@ -174,6 +174,7 @@ def _scanned(
 def _seen(bench: Bench, scans: list[Scan]) -> Inspection:
     shown = inspection(scans, class_names(bench))
     notes = (*shown.notes, *_resolution(scans[0]))
+    give_back()
     return replace(shown, notes=notes, views=(*_drawn_at_random(bench, scans[0]), *_outermost(bench, scans[0], shown)))
 
 
