@@ -61,7 +61,7 @@ class LadderMagics(Front):
             with Progress() as progress:
                 answer = baseline_of(bench, train, val, metric=_metric(args.metric, variables), rule=rule,
                                      labels=labels_of(args.labels, variables), seconds=args.seconds,
-                                     progress=progress)  # fmt: skip
+                                     progress=progress, trying=progress.trying)  # fmt: skip
         return deliver(self, answer, args)
 
 

@@ -72,6 +72,11 @@ class Progress:
         line = f"reading {name}: {rows}" + (f" of {total} rows" if total is not None else " rows")
         self._write(line)
 
+    def trying(self, what: str, number: int, total: int) -> None:
+        """What is tried now, and how many were before it."""
+        self._told = time.monotonic()
+        self._write(f"{what}: {number + 1} of {total}")
+
     def __exit__(self, *error: object) -> None:
         if self._shown:
             self._write("")

@@ -69,7 +69,7 @@ def test_rows_that_the_rule_gets_wrong_and_a_model_right_are_shown():
     answer = nbrecipe.baseline(table(0), table(1), rule=lambda row: int(row[0] > 0))
     titles = [look.title for look in answer.shown.looks]
     assert any("gets wrong and" in title for title in titles)
-    assert all(1 <= len(look.rows) <= 6 for look in answer.shown.looks)
+    assert all(1 <= len(look.rows) <= 8 for look in answer.shown.looks)
 
 
 def test_what_is_no_rule_and_no_data_is_refused():

@@ -67,12 +67,12 @@ def _task_of(bench: Bench) -> tuple[Task | None, list[str]]:
     try:
         return bench.get("task"), []
     except Missing as missing:
-        told = f"needs `{missing.needed}`"
+        told = f"there is no `{missing.needed}` for `{bench.name('model')}` here"
     except BadInput as error:
         if error.lacks != "loss_fn":
             raise
         told = str(error)
-    return None, [f"the task is read off the labels alone: {bench.name('model')} {told}"]
+    return None, [f"the task is read off the labels alone: {told}"]
 
 
 def _splits(bench: Bench, labels: Any, task: Task | None, progress: Progress) -> tuple[Split, Split | None]:

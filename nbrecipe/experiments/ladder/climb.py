@@ -30,6 +30,8 @@ from .telling import answers_of_given, scattered
 
 Array = np.ndarray[Any, Any]
 MODEL = "model"
+#: what is called before each rung with its name, the rungs before it and all of them
+Trying = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def climb(
     labels: Any = None,
     seconds: float | None = None,
     progress: Progress = lambda name, rows, total: None,
+    trying: Trying = lambda rung, number, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Ladder:
     """Try every rung that this task has on the validation data, or out of fold where there are none.
@@ -84,7 +87,7 @@ def climb(
     start = time.perf_counter()
     with bench.untouched():
         state = begun(bench, labels, metric, progress)
-        stopped = _up(state, rule, seconds, start, progress, should_stop)
+        stopped = _up(state, rule, seconds, start, trying, should_stop)
         if bench.model is not None and stopped != "interrupted":
             _model(state)
     spent = time.perf_counter() - start
@@ -106,7 +109,7 @@ def _makers(state: Climb, rule: Rule | None) -> Iterator[Maker]:
 
 
 def _up(
-    state: Climb, rule: Rule | None, seconds: float | None, start: float, progress: Progress,
+    state: Climb, rule: Rule | None, seconds: float | None, start: float, trying: Trying,
     should_stop: Callable[[], bool],
 ) -> str:  # fmt: skip
     """Try one after the other; why it ended early, "" where it did not."""
@@ -120,7 +123,7 @@ def _up(
         if stopped:
             state.rungs.append(_refused(maker, f"not tried: {stopped}"))
             continue
-        progress(maker.id, number, len(makers))
+        trying(maker.id, number, len(makers))
         try:
             rung = _tried(state, maker)
         except KeyboardInterrupt:

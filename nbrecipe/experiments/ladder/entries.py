@@ -71,7 +71,9 @@ def classes_of(parts: list[Entries], count: int | None, names: tuple[str, str]) 
 
 
 def _tokens(aim: Aim, part: Part) -> Entries:
-    name = _ids(aim)
+    name = _ids(aim, part)
+    if name is None and aim.label is not None:
+        return _joined([_row(value) for value in part.target], None, False)
     if name is None:
         raise BadInput(f"`{part.name}` has no column of token ids: give tokens rather than text")
     seen = [_row(value) for value in part.columns[name]]
@@ -87,9 +89,17 @@ def _tokens(aim: Aim, part: Part) -> Entries:
     return _joined(wanted, seen, _next(seen, wanted))
 
 
-def _ids(aim: Aim) -> str | None:
+def _ids(aim: Aim, part: Part) -> str | None:
+    """The column of the tokens; few distinct ids in rows of one length look like a table of whole numbers."""
     columns = [name for name, kind in aim.inputs.items() if kind is Column.TOKENS and name != MASK]
+    columns += [name for name in aim.inputs if name not in (*columns, MASK) and _whole_numbers(part.columns[name])]
     return next((name for name in columns if name.lower() in TOKENS), columns[0] if columns else None)
+
+
+def _whole_numbers(values: Values) -> bool:
+    """(rows, places) of whole numbers from 0 on."""
+    whole = isinstance(values, np.ndarray) and values.ndim == 2 and values.dtype.kind in "iu"
+    return whole and int(np.min(values, initial=0)) >= 0
 
 
 def _row(value: Any) -> Array:

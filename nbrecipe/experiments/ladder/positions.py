@@ -88,7 +88,7 @@ def _last(fold: Fold) -> Given:
 def _bigram(fold: Fold) -> Given:
     fit, ask, count = _both(fold)
     if fit.context is None or ask.context is None:
-        raise BadInput("inputs and targets differ in length: no token stands before each target")
+        raise BadInput("no token stands before each target: inputs are no ids, or differ from the targets in length")
     told = after(fit, count, anywhere(fit, count))
     what = "followed the token before it" if fit.follows else "stood on the token beneath it"
     how = f"answers what most often {what} in the training data; chances (n(v, w) + {told.strength:g} p(w)) / "
@@ -139,6 +139,6 @@ def _losses(
     parts = []
     for low in range(0, len(ask), max(1, (1 << 22) // width)):
         at = np.arange(low, min(low + max(1, (1 << 22) // width), len(ask)))
-        given = rows(at)
+        given = np.array(rows(at))  # what is the same for all positions is one row
         parts.append(loss.of(given[:, 1] if loss.call.startswith("binary") else given, ask.target[at]))
     return np.concatenate([sums for sums, _ in parts]), np.concatenate([weights for _, weights in parts])

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 from ... import verbs
 from ...batches import BadInput
 from ...bench import Bench
-from ...experiments.ladder.climb import Ladder, climb
+from ...experiments.ladder.climb import Ladder, Trying, climb
 from ...experiments.ladder.reading import Progress
 from ...experiments.ladder.rules import Rule
 from ...pictures.ladder import LadderShown
@@ -77,6 +77,7 @@ def baseline_of(
     labels: Any = None,
     seconds: float | None = None,
     progress: Progress = lambda name, rows, total: None,
+    trying: Trying = lambda rung, number, total: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Baseline:
     """The same for a bench; what is given stands in for what it holds."""
@@ -85,7 +86,7 @@ def baseline_of(
     bench = _with(bench, train, val)
     named = metric if isinstance(metric, str) else getattr(metric, "__name__", "") if metric is not None else None
     ladder = climb(bench, rule=rule, metric=named, labels=labels, seconds=seconds, progress=progress,
-                   should_stop=should_stop)  # fmt: skip
+                   trying=trying, should_stop=should_stop)  # fmt: skip
     with bench.untouched():
         shown, scores, losses = shown_of(bench, ladder, [] if metric is None else [metric])
     note = "; ".join(filter(None, [ladder.stopped, UNCHANGED]))

@@ -23,7 +23,7 @@ from ...pictures.scores import Standing, Standings
 from ...probes.data.cards import Cards
 
 #: rows of each gap that are shown, gaps that are, and rows by whose values pixels are coloured
-ROWS, GAPS, LIKE = 6, 2, 64
+ROWS, GAPS, LIKE = 8, 2, 64
 #: metrics that lie between 0 and 1
 SHARES = ("accuracy", "balanced accuracy", "macro F1", "micro F1", "AUC", "exact match")
 

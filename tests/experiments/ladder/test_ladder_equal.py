@@ -242,3 +242,48 @@ def test_an_autoencoder_stands_beside_the_mean_image():
     assert loss(found["mean"]) == pytest.approx(float(by_hand), rel=1e-5)
     with torch.no_grad():
         assert loss(found["model"]) == pytest.approx(float((net(images[64:]) - images[64:]).square().mean()), rel=1e-5)
+
+
+def loaders(*columns, first):
+    parts = [[column[:first] for column in columns], [column[first:] for column in columns]]
+    train, val = (DataLoader(TensorDataset(*part), batch_size=16) for part in parts)
+    return {"train_loader": train, "val_loader": val}
+
+
+def test_yes_or_no_with_the_weight_of_yes():
+    torch.manual_seed(0)
+    x = torch.randn(160, 4)
+    y = (x[:, :1] > 0.8).float()
+    weighted = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([5.0]))
+    found = rungs(Bench(model=nn.Linear(4, 1), loss_fn=weighted, **loaders(x, y, first=100)))
+    rate, wanted = y[:100].mean(), y[100:]
+    assert loss(found["majority"]) == pytest.approx(float(weighted(rate.logit().expand_as(wanted), wanted)), rel=1e-5)
+    assert loss(found["uniform"]) == pytest.approx(float(weighted(torch.zeros_like(wanted), wanted)), rel=1e-5)
+    assert accuracy(found["majority"]) == pytest.approx(float((wanted == 0).float().mean()))
+    assert found["majority"].answers.probabilities.shape == (60,)
+
+
+def test_a_language_model_whose_labels_are_smoothed():
+    torch.manual_seed(0)
+    ids = torch.randint(0, 12, (60, 9))
+    net = nn.Sequential(nn.Embedding(12, 4), nn.Linear(4, 12))
+
+    def smoothed(output, target):
+        return nn.functional.cross_entropy(output.flatten(0, 1), target.flatten(), label_smoothing=0.1)
+
+    found = rungs(Bench(model=net, loss_fn=smoothed, **loaders(ids[:, :-1], ids[:, 1:], first=40)))
+    wanted = ids[40:, 1:]
+    assert loss(found["uniform"]) == pytest.approx(math.log(12), rel=1e-6)
+    entries = Entries(ids[:40, 1:].flatten().numpy(), np.repeat(np.arange(40), 8), None, 40)
+    chances = torch.tensor(anywhere(entries, 12).chances).float().log().expand(20, 8, 12)
+    assert loss(found["unigram"]) == pytest.approx(float(smoothed(chances, wanted)), rel=1e-5)
+    with torch.no_grad():
+        assert loss(found["model"]) == pytest.approx(float(smoothed(net(ids[40:, :-1]), wanted)), rel=1e-5)
+
+
+def test_tags_of_what_is_no_token_have_their_constant_rungs():
+    random = np.random.default_rng(0)
+    x, tags = random.normal(size=(60, 6, 3)).astype(np.float32), random.integers(0, 4, (60, 6))
+    none = "no token stands before each target: inputs are no ids, or differ from the targets in length"
+    found = rungs(Bench(train_data=(x[:40], tags[:40]), val_data=(x[40:], tags[40:])), refused=[none])
+    assert accuracy(found["unigram"]) == (tags[40:] == np.bincount(tags[:40].ravel()).argmax()).mean()
