@@ -96,6 +96,19 @@ def test_texts_that_the_tokenizer_fails_on_are_a_hint():
     )
     seen = found(Bench(train_data=["loss", "Rate"], tokenizer=letters()))
     assert "fails on **1** of 2 rows" in seen.message
+    assert seen.fix == "Give it a token for what is unknown, or make its vocabulary from these texts."
+
+
+def test_a_function_that_raises_on_a_text_is_a_hint():
+    def ids(text: str) -> list[int]:
+        if "<" in text:
+            raise ValueError("no tags")
+        return [ord(letter) for letter in text]
+
+    seen = found(Bench(train_data=["a b", "<b>", "c"], tokenizer=ids))
+    assert seen.verdict is Verdict.HINT
+    assert "fails on **1** of 3 rows of `train_data`, first on row 1: ValueError: no tags" in seen.message
+    assert seen.fix.startswith("See which texts these are")
 
 
 @pytest.mark.parametrize(

@@ -161,10 +161,13 @@ def _refused(texts: TextScan) -> Finding | None:
         return None
     count = texts.part.failed if len(written) == len(texts.failed) else len(written)
     least = "at least " if len(written) < len(texts.failed) < texts.part.failed else ""
+    lacks = all("no entry" in one.why for one in written)
     return hint(
         f"the tokenizer fails on {least}**{count}** of {texts.rows} rows of `{texts.name}`, first on row "
         f"{written[0].row}: {written[0].why}",
-        fix="Give it a token for what is unknown, or make its vocabulary from these texts.",
+        fix="Give it a token for what is unknown, or make its vocabulary from these texts."
+        if lacks
+        else "See which texts these are: what encodes them fails on them in training too.",
         why="unless they are left out, or changed before they are encoded",
         failed=count,
         rows=texts.rows,
