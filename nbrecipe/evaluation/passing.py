@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..batches import BadInput
 from ..bench import Bench
@@ -54,7 +54,7 @@ class Passed:
         """How much was answered: "10,000 rows", "the first 3,200 of 10,000 rows"."""
         rows = len(self.answers)
         if not self.stopped:
-            return f"{rows:,} rows"
+            return f"{rows:,} row{'' if rows == 1 else 's'}"
         return f"the first {rows:,} of {self.length:,} rows" if self.length else f"the first {rows:,} rows"
 
     @property
@@ -91,7 +91,10 @@ def passed(bench: Bench, split: str = "val", *, seen: Progress = lambda rows, to
     with Untouched([source.loader, *bench.owned]), evaluating(model), torch.no_grad():
         try:
             for rows, batch in source:
-                one = reader(batch)
+                try:
+                    one = reader(batch)
+                except BadInput as error:
+                    raise _labels(batch, source.name) or error from None
                 if tally is None:
                     assert reader.task is not None
                     tally = Tally(bench.name("model"), reader.task, source.planned, class_names(bench))
@@ -102,6 +105,19 @@ def passed(bench: Bench, split: str = "val", *, seen: Progress = lambda rows, to
     if tally is None or reader.task is None:
         raise BadInput(f"interrupted before the first batch of `{source.name}` was answered")
     return _ended(tally, source, reader.task, stopped, time.perf_counter() - start)
+
+
+def _labels(batch: Any, name: str) -> BadInput | None:
+    """The sentence for a batch that fails because its labels are missing, or are words."""
+    if isinstance(batch, Tensor) or (isinstance(batch, (tuple, list)) and len(batch) == 1):
+        return BadInput(f"`{name}` gives inputs alone, without labels: give a loader of (inputs, targets)")
+    target = batch[-1] if isinstance(batch, (tuple, list)) else None
+    if isinstance(target, (tuple, list)) and target and isinstance(target[0], str):
+        return BadInput(
+            f"the labels of `{name}` are strings, such as {target[0]!r}: let the data set give their places "
+            "among the classes, as in training"
+        )
+    return None
 
 
 def _ended(tally: Tally, source: Source, task: Task, stopped: str, seconds: float) -> Passed:

@@ -98,7 +98,7 @@ def there(column: Array | None) -> Array:
 
 def _usual(answers: Answers, limits: tuple[float, float] | None) -> tuple[Metric, ...]:
     found: list[Metric] = []
-    kind, rows = answers.kind, f"of {len(answers):,} rows"
+    kind, rows = answers.kind, f"of {len(answers):,} row{'' if len(answers) == 1 else 's'}"
     if kind in (Kind.CLASSES, Kind.BINARY) and answers.answer is not None:
         found += _of_classes(answers, rows)
     elif kind is Kind.MULTILABEL and answers.answer is not None:
