@@ -156,3 +156,11 @@ def test_names_of_classes_are_told():
 
 def test_right_texts_hold():
     assert told(frame())[0] == "ok"
+
+
+def test_texts_that_are_missing_are_counted_all():
+    table = frame()
+    table.loc[20:, "text"] = None
+    verdict, message, _ = told(table)
+    assert verdict == "hint"
+    assert message.startswith("**100** rows (20, 21, 22, 23, 24, …) in 120 rows of `df` hold no text in `text`")
