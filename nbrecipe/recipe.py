@@ -87,9 +87,21 @@ DATA = Stage(
                 "Ask how the data came about and what could have gone wrong on the way.",
                 "%inspect_data",
             ),
-            ("rule-based answer", "Ask which simple rule would already do decently, and try it."),
-            ("outputs of the tokenizer", "Look at what the tokenizer really produced: unknowns, cuts, special tokens."),
-            ("truncated inputs", "See what a length limit cuts away, and whether the answer stood there."),
+            (
+                "rule-based answer",
+                "Ask which simple rule would already do decently, and try it.",
+                "%baseline --rule RULE",
+            ),
+            (
+                "outputs of the tokenizer",
+                "Look at what the tokenizer really produced: unknowns, cuts, special tokens.",
+                "%tokens",
+            ),
+            (
+                "truncated inputs",
+                "See what a length limit cuts away, and whether the answer stood there.",
+                "%tokens --max-length N",
+            ),
         ),
     ),
 )
@@ -104,15 +116,23 @@ SKELETON = Stage(
             "2 Set up the end-to-end skeleton and dumb baselines",
             ("fix random seed", "Two runs of the same code should give the same numbers.", "%seed 0"),
             ("simplify", "Leave augmentation and every other fanciness out for now."),
-            ("significant digits", "Evaluate on the whole test set; do not smooth over batches.", "%%watch"),
+            ("significant digits", "Evaluate on the whole test set; do not smooth over batches.", "%evaluate"),
             ("verify loss @ init", "The first loss has a value you can compute beforehand; measure it.", "%check_init"),
             (
                 "init well",
                 "Start the last layer at the prior: class frequencies, or the mean target.",
                 "%check_init --fix",
             ),
-            ("human baseline", "Measure how well you do yourself, in a metric people understand."),
-            ("input-independent baseline", "With the inputs zeroed the model must do worse. Does it?"),
+            (
+                "human baseline",
+                "Measure how well you do yourself, in a metric people understand.",
+                "%human_baseline",
+            ),
+            (
+                "input-independent baseline",
+                "With the inputs zeroed the model must do worse. Does it?",
+                "%recipe input-independent",
+            ),
             (
                 "overfit one batch",
                 "A few examples must be learned by heart, to the lowest loss.",
@@ -122,7 +142,7 @@ SKELETON = Stage(
             ("verify decreasing training loss", "A little more capacity should lower the training loss.", "%%watch"),
             ("visualize just before the net", "Look at exactly what enters the model, decoded.", "%show_batch"),
             ("visualize prediction dynamics", "Watch predictions on one fixed batch move during training.", "%%watch"),
-            ("chart dependencies", "Use gradients to see which output depends on which input."),
+            ("chart dependencies", "Use gradients to see which output depends on which input.", "%chart_dependencies"),
             (
                 "generalize a special case",
                 "Write the slow, specific version first; then check the fast one against it.",
@@ -137,8 +157,8 @@ SKELETON = Stage(
                 "Run a linear model or bag of words first; a net that barely beats it is hard to justify.",
                 "%%watch",
             ),
-            ("random predictor", "Know the loss and the metric of guessing.", "%check_init"),
-            ("right metric", "Ask what the metric can tell, and what even a perfect score would not.", "%%watch"),
+            ("random predictor", "Know the loss and the metric of guessing.", "%baseline"),
+            ("right metric", "Ask what the metric can tell, and what even a perfect score would not.", "%evaluate"),
         ),
     ),
 )
