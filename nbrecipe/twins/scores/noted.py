@@ -10,6 +10,7 @@ import numpy as np
 from ...bench import Bench
 from ...evaluation.passing import Passed
 from ...evaluation.scores import Score
+from ...evaluation.tested import says_test
 from ...finding import percent
 from ...journal import Journal
 from ...probes.weights import identity as weights
@@ -33,7 +34,7 @@ def counted(bench: Bench, found: Passed, scores: Sequence[Score], data: Any) -> 
     known = identity.fingerprint(data)
     others = journal.evaluated(known, found.name, weights.fingerprint(bench.model), scores[0].name, scores[0].value)
     told = [line for line in (journal.complaint(),) if line]
-    if others and "test" in found.name.lower():
+    if others and says_test(found.name):
         those = "one other model was" if others == 1 else f"**{others}** other models (or weights) were"
         told.append(f"{those} evaluated on `{found.name}` before: the best of them looks better here than on new data")
     return told
