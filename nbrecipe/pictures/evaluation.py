@@ -36,7 +36,7 @@ class Part:
     low: float
     high: float
     told: str
-    #: "worse, p = 0.003"; "" where chance may make as much
+    #: "worse than the others, p = 0.003"; "" where chance may make as much
     beside: str = ""
     #: of a class: how often it is answered, and which share of these is right
     answered: int | None = None

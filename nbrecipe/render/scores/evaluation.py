@@ -85,7 +85,7 @@ def _table(parts: Parts) -> tuple[list[str], list[list[str]]]:
 
 
 def _marked(parts: Parts) -> list[int]:
-    return [place for place, one in enumerate(parts.rows) if one.beside]
+    return [place for place, one in enumerate(parts.rows) if one.beside.startswith("worse")]
 
 
 def _pairs(found: Confusions) -> tuple[list[str], list[list[str]]]:

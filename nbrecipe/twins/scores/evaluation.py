@@ -75,7 +75,9 @@ def _parts(slices: Slices) -> Parts:
     rows = []
     total = sum(one.rows for one in slices.rows)
     for one in slices.rows:
-        beside = f"unlike the others, {chance(one.p)}" if one.p < SURE else ""
+        rest = sum(other.value * other.rows for other in slices.rows if other is not one) / max(1, total - one.rows)
+        way = "better" if (one.value - rest) * slices.better > 0 else "worse"
+        beside = f"{way} than the others, {chance(one.p)}" if one.p < SURE else ""
         interval = one.interval
         rows.append(Part(one.name, one.rows, one.value, interval.low, interval.high, told(one.value, interval), beside,
                          one.answered, one.precision))  # fmt: skip
