@@ -64,6 +64,8 @@ class Axis:
     shares: np.ndarray
     #: deviations by which rows of the first split lie out, and those rows, the furthest first; empty where none does
     outermost: tuple[tuple[float, int], ...]
+    #: whether the values are points in time, as years
+    dated: bool = False
 
     @property
     def out(self) -> float:

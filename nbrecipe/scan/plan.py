@@ -10,6 +10,7 @@ import numpy as np
 
 from ..batches import BadInput
 from .columns.block import Block, Unread, Values, size_of
+from .columns.dates import is_dated
 from .columns.kinds import Kind, kind_of
 from .counts import sample
 from .sources.source import Source
@@ -33,6 +34,8 @@ class Plan:
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     #: whether the user named the columns, so that others are left out on purpose
     chosen: bool = False
+    #: the columns that hold points in time, as years
+    dates: frozenset[str] = frozenset()
 
     @property
     def inputs(self) -> dict[str, Kind]:
@@ -59,7 +62,8 @@ def plan_of(source: Source) -> Plan:
             shapes[name] = even.shape[1:]
         elif even is not values:
             kinds[name] = kind_of(name, values, label=name == label)
-    return Plan(kinds, label, sample.rows_of(per_row), shapes, bool(source.chosen))
+    dates = {name for block in blocks for name in kinds if is_dated(block.columns.get(name))}
+    return Plan(kinds, label, sample.rows_of(per_row), shapes, bool(source.chosen), frozenset(dates))
 
 
 def _first(source: Source) -> tuple[list[Block], list[Values], list[Unread]]:

@@ -86,6 +86,8 @@ def _split(scan: Scan) -> Split:
 
 def _column(scan: Scan, name: str) -> Column:
     kind, values = scan.plan.kinds[name], scan.part.sample.block().columns.get(name)
+    if name in scan.plan.dates and kind is Kind.NUMBER:
+        return Column(name, "dates", name == scan.plan.label)
     told = str(kind)
     if isinstance(values, np.ndarray):
         shape = values.shape[1:]
@@ -127,6 +129,7 @@ def _axes(scans: Sequence[Scan], column: str) -> list[Axis]:
                 edges=edges,
                 shares=np.stack([_shares(some, edges) for some in values]),
                 outermost=_outermost(spreads[0], k),
+                dated=column in scans[0].plan.dates,
             )
         )
     return found

@@ -14,7 +14,7 @@ import torch
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, Seen, hint, number, ok, skipped
+from ...finding import Finding, Seen, hint, ok, skipped
 from ...scan import held
 from ...scan.looks.outlying import FEWEST, Apart, outlying
 from ...scan.table.selection import line_for
@@ -61,7 +61,8 @@ def run(bench: Bench) -> Finding:
 
 
 def _told(apart: Apart) -> str:
-    return f"row {apart.row} on `{apart.axis}` with {number(apart.value)}, where the next is {number(apart.next)}"
+    value, following = apart.told
+    return f"row {apart.row} on `{apart.axis}` with {value}, where the next is {following}"
 
 
 @check.draw

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ...decoding.worded import captions
 from ...finding import number
 from ...pictures.batch import Box
 from ...pictures.browse import Card
+from ...pictures.dates import moment_of
 
 #: letters, numbers and pixels a side of a card among others, and of an example by itself
 LETTERS, CELLS, SIDE = 240, 6, 160
@@ -40,8 +41,10 @@ class Cards:
         scale: Scale | None = None,
         speller: Speller | None = None,
         like: Sequence[Example] = (),
+        dates: Collection[str] = (),
     ) -> None:
-        """`kinds` as for `examples.views`; `like` are examples by whose values pixels are coloured."""
+        """`kinds` as for `examples.views`, `dates` columns of years; `like` are examples that colour pixels."""
+        self._dates = dates
         self._kinds = {name: kind for name, kind in kinds.items() if name != label}
         self._label, self._names, self._speller = label, names or {}, speller
         self._marks = Marks.among(kinds, label)
@@ -147,7 +150,10 @@ class Cards:
             elif kind in ("number", "table", "flags"):
                 flat = np.asarray(example[name]).reshape(-1)[: most - len(found)]
                 several = np.size(example[name]) > 1
-                found += [(f"{name}[{i}]" if several else name, _value(v)) for i, v in enumerate(flat.tolist())]
+                say = moment_of if name in self._dates else _value
+                found += [
+                    (f"{name}[{i}]" if several else name, say(v) or "missing") for i, v in enumerate(flat.tolist())
+                ]
         return found
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from html import escape
 
 from ...finding import percent
+from ...pictures.dates import DAYS, day_of, moment_of, span_of
 from ...pictures.inspection import Axis, Habit, Inspection, Split, Writing
 from ...report import Report
 from ..batches.batch import spoken_view
@@ -112,17 +114,35 @@ def _notes(shown: Inspection) -> list[str]:
 def _alike(shown: Inspection) -> str:
     """The axes that are the same in every row, in one line."""
     varying = _varying(shown)
-    alike = [f"{a.name} {brief(a.low[0] or 0.0)}" for a in shown.axes if not any(a is one for one in varying)]
+    same = [axis for axis in shown.axes if not any(axis is one for one in varying)]
+    alike = [f"{a.name} {(moment_of if a.dated else brief)(a.low[0] or 0.0)}" for a in same]
     return f"the same in every row: {', '.join(alike)}" if alike else ""
 
 
 def _row(axis: Axis, splits: int) -> list[str]:
+    if axis.dated:
+        return _dates(axis, splits)
     low, high, digits = axis.low[0], axis.high[0], _digits(axis)
     span = "" if low is None or high is None else f"{brief(low, digits)} to {brief(high, digits)}"
     middle = "" if axis.quantiles is None else " · ".join(brief(value, digits) for value in axis.quantiles)
     out = f"{axis.outermost[0][1]}, {axis.out:.1f} std out" if axis.outermost else ""
     row = [axis.name, _spread(axis, 0, digits), span, middle, str(sum(axis.missing[:1])), out]
     return row + [_spread(axis, i, digits) for i in range(1, splits)]
+
+
+def _dates(axis: Axis, splits: int) -> list[str]:
+    """The same of points in time."""
+    ends = [value for value in (*axis.low, *axis.high) if value is not None]
+    span = DAYS * (max(ends) - min(ends)) if ends else math.inf
+    low, high = axis.low[0], axis.high[0]
+    told = "" if low is None or high is None else f"{day_of(low, span)} to {day_of(high, span)}"
+    middle = "" if axis.quantiles is None else " · ".join(day_of(value, span) for value in axis.quantiles)
+    out = f"{axis.outermost[0][1]}, {axis.out:.1f} std out" if axis.outermost else ""
+    means = [
+        "" if mean is None or deviation is None else f"{day_of(mean, span)} ± {span_of(deviation)}"
+        for mean, deviation in zip(axis.mean, axis.deviation, strict=True)
+    ]
+    return [axis.name, means[0], told, middle, str(sum(axis.missing[:1])), out, *means[1:splits]]
 
 
 def _digits(axis: Axis) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...finding import percent
+from ...pictures.dates import DAYS, day_of
 from ...pictures.inspection import Axis, Balance, Inspection
 from ..pieces.figure import EXPECTED, WRONG, YOURS, encoded, few_colours, styled
 from ..pieces.words import readable
@@ -103,7 +104,14 @@ def _axis(ax: Axes, axis: Axis) -> None:
     ax.locator_params(axis="x", nbins=3)
     ax.spines[["left"]].set_visible(False)
     ax.tick_params(length=0)
-    ax.ticklabel_format(axis="x", useOffset=False)
+    if axis.dated:
+        ends = [float(axis.edges[0]), float(axis.edges[-1])]
+        told = [day_of(end, DAYS * (ends[1] - ends[0])) for end in ends]
+        ax.set_xticks(ends, [one[5:16] if ":" in one else one for one in told])  # two of them have to fit
+        for word, side in zip(ax.get_xticklabels(), ("left", "right"), strict=True):
+            word.set(horizontalalignment=side)
+    else:
+        ax.ticklabel_format(axis="x", useOffset=False)
     ax.set_title(_plain(axis.name, 26), loc="left", fontsize=8.5)
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ...batches import BadInput
 from ...batches.structure import TARGET_KEYS, fields_of
+from .dates import DATED, Year, is_dated
 
 #: a column: (rows, ...) where all examples have one shape, else a list of arrays, strings or anything else
 Values = np.ndarray[Any, Any] | list[Any]
@@ -112,6 +113,8 @@ def stacked(plain: list[Any]) -> Values:
         numbers = all(isinstance(v, _NUMBERS) or v is None for v in plain)
         if numbers and any(v is not None for v in plain):
             made = np.array([np.nan if v is None else v for v in plain])
+            if Year in set(map(type, plain)) and made.dtype == np.float64:
+                return made.view(DATED)
             return plain if made.dtype == object or _rounds(made, plain) else made  # whole numbers beyond 64 bits
     return plain
 
@@ -141,7 +144,8 @@ def years(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     start = np.where(gone, np.datetime64(0, "Y"), values.astype("M8[Y]"))
     first, after = start.astype("M8[us]"), (start + 1).astype("M8[us]")
     passed = np.where(gone, first, values.astype("M8[us]")) - first
-    return np.where(gone, np.nan, 1970 + start.astype(np.int64) + passed / (after - first))
+    made: np.ndarray[Any, Any] = np.where(gone, np.nan, 1970 + start.astype(np.int64) + passed / (after - first))
+    return made.view(DATED)
 
 
 def plain_value(value: Any) -> Any:
@@ -185,7 +189,8 @@ def _as_float(value: Any) -> float:
     if isinstance(value, datetime.datetime) and value.tzinfo is not None:
         value = value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
     unit = "m8[us]" if isinstance(value, (datetime.timedelta, np.timedelta64)) else "M8[us]"
-    return float(years(np.array([value], dtype=unit))[0])
+    made = years(np.array([value], dtype=unit))
+    return Year(made[0]) if is_dated(made) else float(made[0])
 
 
 def stretches(values: Values, most: int = PIECE) -> Iterator[slice]:

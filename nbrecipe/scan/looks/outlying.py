@@ -8,12 +8,14 @@ errors in their favour: heavy tails have large gaps and raise no alarm.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...bench import Bench
+from ...finding import number
+from ...pictures.dates import moment_of
 from .. import held
 from ..columns.axes import axes_of
 from ..columns.kinds import Kind
@@ -42,6 +44,15 @@ class Apart:
     #: the value nearest to it that belongs to the others, and their median
     next: float
     median: float
+    #: whether these are points in time, as years
+    dated: bool = False
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """The value and the next one, as a person writes them."""
+        if self.dated:
+            return moment_of(self.value), moment_of(self.next)
+        return number(self.value), number(self.next)
 
     @property
     def times(self) -> float:
@@ -63,12 +74,14 @@ def outlying(bench: Bench) -> Outlying:
     scan = bench.once(held.train_scan)
     block = scan.part.sample.block()
     axes: list[tuple[str, Any, int, Array]] = []
+    dated: set[str] = set()
     for column, spread in scan.part.spreads.items():
         kind = scan.plan.kinds[column]
         told = column == scan.plan.label and kind is not Kind.NUMBER
         if told or column not in block.columns or not spread.low.shape[1]:
             continue
         names, table = axes_of(column, kind, block.columns[column])
+        dated |= set(names) if column in scan.plan.dates else set()
         if names == spread.names:
             axes += [(name, spread, k, np.asarray(table[:, k], dtype=np.float64)) for k, name in enumerate(names)]
     found = []
@@ -77,6 +90,7 @@ def outlying(bench: Bench) -> Outlying:
         for name, spread, k, values in axes:
             found += _beyond(name, values, int(spread.count[k]), spread.high[k], spread.high_rows[k], limit)
             found += _beyond(name, values, int(spread.count[k]), spread.low[k], spread.low_rows[k], limit)
+    found = [replace(apart, dated=apart.axis in dated) for apart in found]
     return Outlying(tuple(sorted(found, key=lambda apart: -apart.times)), len(axes), scan.rows)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...guard import interrupts_wait
+from ...pictures.dates import moment_of
 from ..columns.axes import axes_of
 from ..columns.block import Block
 from ..columns.kinds import Kind
@@ -36,11 +37,15 @@ class Column:
     #: whether the values are names, and their order says nothing
     named: bool = False
     yes_no: bool = False
+    #: whether the values are points in time, as years
+    dated: bool = False
 
     def word(self, value: float) -> str:
         """What a value stands for; "" where it is missing."""
         if value != value:
             return ""
+        if self.dated:
+            return moment_of(value)
         if float(value).is_integer():
             return self.words.get(int(value), str(int(value)))
         return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
@@ -126,6 +131,7 @@ class _Reading:
         self._texts: dict[str, list[str]] = {name: [] for name, kind in plan.kinds.items() if kind is Kind.TEXT}
         self._unread: dict[int, str] = {}
         self._left: dict[str, int] = {}
+        self._dated: set[str] = set()
 
     def add(self, block: Block) -> bool:
         """Take a block in; whether that is all there is room for."""
@@ -161,7 +167,9 @@ class _Reading:
                 self._left[name] = len(names)
             alone = len(self.plan.inputs) == 1 and name != self.plan.label
             for k, axis in enumerate(names[:AXES]):
-                found[axis.removeprefix(f"{name}: ") if alone else axis] = _held(table[:, k])
+                told = axis.removeprefix(f"{name}: ") if alone else axis
+                found[told] = table[:, k] if name in self.plan.dates else _held(table[:, k])
+                self._dated |= {told} if name in self.plan.dates else set()
         return found
 
     def _label(self, block: Block, order: Array) -> None:
@@ -190,7 +198,7 @@ class _Reading:
         if self._labels and self.plan.label is not None:
             made.add(_classes(self.plan.label, self._labels, names))
         for name, parts in self._axes.items():
-            made.add(Column(name, np.concatenate(parts)))
+            made.add(Column(name, np.concatenate(parts), dated=name in self._dated))
         outlier = _outlier([made.columns[name].values for name in self._axes])
         if outlier is not None:
             made.add(Column(OUTLIER, outlier))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
+from ...pictures.dates import year_of
 from .columns import Array, Column, Table, plain
 
 #: letters of an expression
@@ -208,6 +209,7 @@ class _Working:
         if type(op) not in _COMPARISONS:
             raise BadInput("`is` compares nothing here; write `==`")
         equal = isinstance(op, (ast.Eq, ast.NotEq))
+        left, right = _moments(left, right), _moments(right, left)
         for one, other in ((left, right), (right, left)):
             if isinstance(one, (_Tags, _Texts)) or isinstance(other, str):
                 if not equal or not isinstance(other, str):
@@ -233,6 +235,7 @@ class _Working:
         if isinstance(right, tuple):
             found = np.zeros(len(self._table), np.bool_)
             for one in right:
+                one = _moments(one, left)
                 found |= self._is(left, one) if isinstance(one, str) else self._bare(left, told[0]) == one
             return found
         raise BadInput(f"`{told[0]} in {told[1]}` is not understood: `in` takes a text column, or values in brackets")
@@ -253,6 +256,16 @@ class _Working:
             more = f"; did you mean {near[0]!r}?" if near else ""
             raise BadInput(f"no row has {word!r} in `{value.name}`{more}")
         return np.isin(value.values, wanted)
+
+
+def _moments(value: Any, beside: Any) -> Any:
+    """A text such as "2024-03-05" as the year it is compared as, beside a column of points in time."""
+    if not (isinstance(value, str) and isinstance(beside, Column) and beside.dated):
+        return value
+    year = year_of(value)
+    if year is None:
+        raise BadInput(f'`{beside.name}` holds dates, and {value!r} is none: write "2024-03-05" or "2024-03-05 12:30"')
+    return np.float64(year)
 
 
 def _padded(found: list[bool], rows: int) -> Array:

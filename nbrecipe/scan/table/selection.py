@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...batches import BadInput
+from ...pictures.dates import DAYS, day_of, moment_of
 from .columns import Array, Column, Table, plain
 from .expression import matching, numbers
 
@@ -91,9 +92,12 @@ def histogram(table: Table, name: str, places: Array) -> dict[str, Any]:
     counts, every = (np.histogram(np.clip(v, edges[0], edges[-1]), edges)[0].tolist() for v in (some, whole))
     told = ""
     if len(some):
-        ends = (f"{float(v):.4g}" for v in (some.min(), np.median(some), some.max()))
-        told = "least {}, median {}, greatest {}".format(*ends)
-    return {"edges": edges.tolist(), "counts": counts, "every": every, "missing": missing, "told": told}
+        ends = [float(v) for v in (some.min(), np.median(some), some.max())]
+        words = [moment_of(v) if column.dated else f"{v:.4g}" for v in ends]
+        told = "least {}, median {}, greatest {}".format(*words)
+    bars = {"edges": edges.tolist(), "counts": counts, "every": every, "missing": missing, "told": told}
+    span = DAYS * float(edges[-1] - edges[0])
+    return {**bars, "days": [day_of(edge, span) for edge in edges.tolist()]} if column.dated else bars
 
 
 def _names(column: Column, some: Array, whole: Array) -> dict[str, Any]:

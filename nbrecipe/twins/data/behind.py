@@ -70,7 +70,7 @@ class _Shelf:
             kinds = {name: str(kind) for name, kind in plan.kinds.items()}
             names = class_names(self.bench) or dict(self.scan.source.names)
             self._cards = Cards(kinds, plan.label, names=names, scale=scale_of(self.bench),
-                                speller=Speller.of(self.bench), like=like)  # fmt: skip
+                                speller=Speller.of(self.bench), like=like, dates=plan.dates)  # fmt: skip
         return self._cards
 
     def read(self, rows: Sequence[int]) -> dict[int, Card]:

@@ -207,4 +207,4 @@ def _cards(bench: Bench, table: Table) -> Cards:
             continue
     kinds = {name: str(kind) for name, kind in table.plan.kinds.items()}
     known: dict[str, Any] = {"names": class_names(bench), "scale": scale_of(bench), "speller": Speller.of(bench)}
-    return Cards(kinds, table.plan.label, like=like, **known)
+    return Cards(kinds, table.plan.label, like=like, dates=table.plan.dates, **known)

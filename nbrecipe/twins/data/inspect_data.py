@@ -21,12 +21,14 @@ from ...experiments.simple.given import given_rows
 from ...experiments.simple.resolution import resolution
 from ...guard import Untouched
 from ...pictures.batch import View
+from ...pictures.dates import moment_of
 from ...pictures.inspection import Inspection
 from ...registry import all_checks
 from ...render.data import inspection as drawn
 from ...scan import held
 from ...scan.cluster import connected, scan_on
 from ...scan.columns.block import Values, packed
+from ...scan.columns.kinds import Kind
 from ...scan.counts.sample import places
 from ...scan.memory import give_back
 from ...scan.reading import ERRORS, Scan, scan
@@ -220,5 +222,10 @@ def _beside(values: list[Any]) -> Values:
 
 def _views(bench: Bench, read: Scan, columns: dict[str, Any], told: str, notes: list[str]) -> tuple[View, ...]:
     kinds = {name: str(kind) for name, kind in read.plan.kinds.items()}
+    for name in read.plan.dates & columns.keys():
+        values = columns[name]
+        if read.plan.kinds[name] is Kind.NUMBER and name != read.plan.label and np.asarray(values).dtype.kind == "f":
+            kinds[name] = str(Kind.TEXT)
+            columns[name] = [moment_of(year) or "missing" for year in np.asarray(values).reshape(-1).tolist()]
     known: dict[str, Any] = {"names": class_names(bench), "scale": scale_of(bench), "speller": Speller.of(bench)}
     return views(columns, kinds, read.plan.label, told=told, total=read.rows, notes=notes, **known)
