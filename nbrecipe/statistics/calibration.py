@@ -83,19 +83,7 @@ def calibration(probability: Any, true: Any, bins: int = BINS) -> Calibration:
     errors = chances @ (sizes / len(given))
     error = float(far @ sizes) / len(given)
     p = holm(_share_above(chances, far))
-    ends = [*starts[1:], len(given)]
-    found = tuple(
-        Bin(
-            float(given[s]),
-            float(given[e - 1]),
-            e - s,
-            float(mean),
-            float(share),
-            wilson(share * (e - s), e - s),
-            float(q),
-        )
-        for s, e, mean, share, q in zip(starts, ends, means, shares, p, strict=True)
-    )
+    found = _bins(given, starts, means, shares, p)
     away = given - came
     return Calibration(
         len(given), found, error, float(errors.mean()), float(_share_above(errors[:, None], np.array([error]))[0]),
@@ -117,6 +105,14 @@ def brier(probabilities: Any, target: Any) -> Array:
     rest = np.square(given).sum(1)
     own = given[np.arange(len(given)), labels.astype(np.int64)]
     return np.asarray(rest - 2 * own + 1)
+
+
+def _bins(ordered: Array, starts: list[int], means: Array, shares: Array, p: Array) -> tuple[Bin, ...]:
+    bins = []
+    for s, e, mean, share, one in zip(starts, [*starts[1:], len(ordered)], means, shares, p, strict=True):
+        low, high, interval = float(ordered[s]), float(ordered[e - 1]), wilson(share * (e - s), e - s)
+        bins.append(Bin(low, high, e - s, float(mean), float(share), interval, float(one)))
+    return tuple(bins)
 
 
 def _starts(ordered: Array, bins: int) -> list[int]:
