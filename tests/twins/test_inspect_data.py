@@ -153,6 +153,6 @@ def test_days_are_told_apart_and_missing_values_are_counted_whole():
     days = np.datetime64("2020-01-01") + np.arange(300)
     ages = np.where(np.arange(300) % 3, 40.0, np.nan)
     told = " ".join(str(nbrecipe.inspect_data({"day": days, "age": ages + days.astype(int) % 7})).split())
-    assert "2020 to 2020.8" in told
+    assert "2020-01-01 to 2020-10-26" in told
     assert "**" not in told
     assert "100 rows (0, 3, 6, 9, 12, …) in 300 rows of `train_data` hold NaN in `age`" in told
