@@ -62,7 +62,7 @@ def test_what_differs_is_counted():
     assert same.interval.low < 0 < same.interval.high
 
 
-@pytest.mark.parametrize("n", [8, 30, 200, 2500])
+@pytest.mark.parametrize("n", [8, 30, 2500])
 def test_equally_good_means_are_called_unequal_in_at_most_5_of_100(n):
     rng = np.random.default_rng(n)
     sets = 1000 if n < 10 else 200
@@ -106,7 +106,7 @@ def test_means_over_tokens_are_those_of_tokens():
 
 def test_equally_good_answers_are_called_unequal_by_any_metric_as_often_as_stated():
     rng, p, held = np.random.default_rng(0), [], []
-    for _ in range(600):
+    for _ in range(400):
         true = rng.random(80) < 0.4
         one, other = (true ^ (rng.random(80) < 0.2) for _ in range(2))
 
@@ -114,10 +114,10 @@ def test_equally_good_answers_are_called_unequal_by_any_metric_as_often_as_state
             hits = [2 * (true[rows] & a[rows]).sum(-1) / (true[rows].sum(-1) + a[rows].sum(-1)) for a in (one, other)]
             return hits[0] - hits[1]
 
-        found = metric_against(difference, 80, samples=300, many=True)
+        found = metric_against(difference, 80, samples=200, many=True)
         p.append(found.p)
         held.append(0.0 in found.interval)
-    assert np.mean(np.array(p) <= 0.05) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 600)
+    assert np.mean(np.array(p) <= 0.05) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 400)
     assert 0.93 <= np.mean(held) <= 0.97
     assert np.mean((np.array(p) > 0.05) == np.array(held)) > 0.98
 
