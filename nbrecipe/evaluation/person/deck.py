@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import xxhash
 
 from ...batches import BadInput
 from ...finding import number
-from ...scan.columns.block import packed
 from ...scan.columns.kinds import Kind
-from ...scan.counts.copies import hashes
 from ...scan.counts.labels import as_classes
 from ...scan.reading import Scan
 from ...scan.sources.source import Source
 
 #: labels that a person can be asked for
 ASKED = (Kind.CLASS, Kind.FLAGS, Kind.NUMBER)
-#: yes/no questions about one card; rows by whose contents a data set is known again; rows between two times of a card
-FLAGS, KNOWN, GAP = 20, 64, 5
+#: yes/no questions about one card; cards between two times of one
+FLAGS, GAP = 20, 5
 #: how often rows are drawn in the place of one that cannot be read or has no label
 TRIES = 10
 
@@ -71,8 +68,13 @@ class Deck:
         return str(names.get(answer, answer))
 
 
-def deck_of(scan: Scan, source: Source, names: Mapping[Any, str], *, count: int, again: int, seed: int) -> Deck:
-    """Draw `count` rows, and `again` of them a second time, later. Raises BadInput, in one sentence."""
+def deck_of(
+    scan: Scan, source: Source, names: Mapping[Any, str], *, known: str, count: int, again: int, seed: int
+) -> Deck:
+    """Draw `count` rows, and `again` of them a second time, later; the data are `known` again by a fingerprint.
+
+    Raises BadInput, in one sentence.
+    """
     label, length = scan.plan.label, source.length or 0
     if label is None:
         raise BadInput(f"`{source.name}` has no column that is known to be the label: name it, `--labels NAME`")
@@ -85,22 +87,7 @@ def deck_of(scan: Scan, source: Source, names: Mapping[Any, str], *, count: int,
         raise BadInput(f"no row of `{source.name}` that was drawn can be read and has a label")
     questions = _ordered(list(truth), min(again, len(truth)), random)
     choices = () if kind is Kind.NUMBER else _choices(scan, kind, names, truth)
-    return Deck(source.name, fingerprint(source, scan), kind, questions, truth, choices, seed)
-
-
-def fingerprint(source: Source, scan: Scan) -> str:
-    """What tells a data set from another: how many rows it has, and the contents of some of them."""
-    length = source.length or 0
-    rows = sorted(set(np.linspace(0, max(length - 1, 0), KNOWN).astype(int).tolist()))
-    state = xxhash.xxh3_64(f"{length} {scan.plan.label}".encode())
-    for row in rows[:length]:
-        try:
-            example = source.example(row)
-        except Exception:  # what cannot be read is not what it is known by
-            continue
-        for name in sorted(set(scan.plan.kinds) & set(example)):
-            state.update(hashes(packed([example[name]])).tobytes())
-    return str(state.hexdigest())
+    return Deck(source.name, known, kind, questions, truth, choices, seed)
 
 
 def _labelled(source: Source, label: str, kind: Kind, rows: list[int], count: int) -> Iterator[tuple[int, Any]]:
@@ -112,13 +99,14 @@ def _labelled(source: Source, label: str, kind: Kind, rows: list[int], count: in
             value = source.example(row)[label]
         except Exception:  # what cannot be read cannot be asked
             continue
-        found = _plain(value, kind)
+        found = plain(value, kind)
         if found is not None:
             count -= 1
             yield row, found
 
 
-def _plain(value: Any, kind: Kind) -> Any:
+def plain(value: Any, kind: Kind) -> Any:
+    """A label as answers are kept: a class, a number, or the places of those that are yes; None where it is missing."""
     if kind is Kind.FLAGS:
         return None if value is None else np.flatnonzero(np.asarray(value).reshape(-1)).tolist()
     if kind is Kind.CLASS:

@@ -36,14 +36,14 @@ class Sheet:
     given: list[Given] = field(default_factory=list)
 
     @classmethod
-    def of(cls, path: str | Path, deck: Deck) -> Sheet:
-        """The sheet of this deck: a new file, or the one that is there.
+    def of(cls, path: str | Path, deck: Deck, by: str = "") -> Sheet:
+        """The sheet of this deck: a new file, or the one that is there; `by` is whose answers they are.
 
         Raises BadInput where the file is none of answers, or of answers to other data.
         """
         place = Path(path).expanduser()
         if not place.exists() or not place.stat().st_size:
-            sheet = cls(place, _head(deck))
+            sheet = cls(place, _head(deck, by))
             sheet._append(dict(sheet.head))
             return sheet
         sheet = read(place)
@@ -119,9 +119,9 @@ def _parsed(line: str) -> dict[str, Any] | None:
     return found if whole else None
 
 
-def _head(deck: Deck) -> dict[str, Any]:
+def _head(deck: Deck, by: str) -> dict[str, Any]:
     head = {"what": FORMAT, "data": deck.name, "fingerprint": deck.fingerprint, "kind": str(deck.kind)}
-    return {**head, "seed": deck.seed, "choices": [list(choice) for choice in deck.choices]}
+    return {**head, "by": by, "seed": deck.seed, "choices": [list(choice) for choice in deck.choices]}
 
 
 def _ends_a_line(path: Path) -> bool:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ... import batches
 from ...batches import BadInput, leaves
 from ...bench import Bench, Missing
-from ...evaluation.answers import Answers
+from ...evaluation.answers import Answers, Array
 from ...evaluation.passing import Passed, passed
+from ...evaluation.source import Source
 from ...statistics.paired import Paired, means_against
 from .blanking import Blank, shuffled, zeroed
 from .training import Start, fresh_start, train
@@ -80,14 +82,26 @@ class Independence:
         return self.by_zeroed.difference > 0 and self.by_shuffled.difference > 0
 
 
-class _Batches:
-    """Batches in the order in which they were read."""
+@dataclass(frozen=True)
+class _Held:
+    """Batches in the order in which they were read, and the numbers of their rows where the data set has some."""
 
-    def __init__(self, given: Sequence[Any]) -> None:
-        self._given = given
+    given: Sequence[Any]
+    rows: Array | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._given)
+        return iter(self.given)
+
+    @classmethod
+    def of(cls, bench: Bench) -> _Held:
+        """The first batches of the validation data, as many as may be held."""
+        source, given, rows = Source.of(bench), [], []
+        for numbers, batch in source:
+            given.append(batch)
+            rows.append(numbers)
+            if _bytes(given) > BYTES or sum(map(len, rows)) > ROWS:
+                break
+        return cls(given, np.concatenate(rows))
 
 
 def independence(bench: Bench, seconds: float = SECONDS) -> Independence:
@@ -119,46 +133,51 @@ def trained_thrice(bench: Bench) -> Independence:
     return independence(bench)
 
 
-def _split(bench: Bench) -> tuple[list[Any], list[Any], bool]:
+def _split(bench: Bench) -> tuple[list[Any], _Held, bool]:
     """Batches to train on, batches that are held out, and whether these are the user's validation data."""
     assert bench.train_loader is not None
     torch.manual_seed(0)
     given = _some(bench.train_loader, bench.name("train_loader"))
-    if bench.val_loader is not None:
-        return given, _some(bench.val_loader, bench.name("val_loader")), True
+    if bench.val_loader is not None or bench.val_data is not None:
+        return given, _Held.of(bench), True
     if len(given) < 2:
         size = batches.batch_size(given[0])
         if size < 2 * HELD:
             raise BadInput(f"`{bench.name('train_loader')}` gives {size} rows, too few to hold some of them out")
         part = size // HELD
-        return [batches.take(given[0], size - part)], [batches.take(given[0], part, size - part)], False
+        return [batches.take(given[0], size - part)], _Held([batches.take(given[0], part, size - part)]), False
     held = given[:: min(HELD, len(given))]
-    return [batch for place, batch in enumerate(given) if place % min(HELD, len(given))], held, False
+    return [batch for place, batch in enumerate(given) if place % min(HELD, len(given))], _Held(held), False
 
 
 def _some(loader: Any, name: str) -> list[Any]:
     """The first batches of a loader, as many as may be held."""
     found: list[Any] = []
-    held = rows = 0
+    rows = 0
     for batch in batches.loader.read(loader, name):
         found.append(batch)
-        held += sum(item.nbytes for item in leaves(batch) if isinstance(item, Tensor))
         rows += batches.batch_size(batch)
-        if held > BYTES or rows > ROWS:
+        if _bytes(found) > BYTES or rows > ROWS:
             break
     return found
 
 
-def _answered(bench: Bench, held: Sequence[Any], blank: Blank | None) -> Passed:
+def _bytes(given: Sequence[Any]) -> int:
+    return sum(item.nbytes for batch in given for item in leaves(batch) if isinstance(item, Tensor))
+
+
+def _answered(bench: Bench, held: _Held, blank: Blank | None) -> Passed:
     """The model's answers to the held-out rows, in eval mode."""
     torch.manual_seed(2)
-    given = list(held)
+    given = list(held.given)
     if blank is not None:
         model = bench.get("model")
-        feeds = [batches.feed(model, batch, bench.loss_fn) for batch in held]
+        feeds = [batches.feed(model, batch, bench.loss_fn) for batch in held.given]
         given = [blank(fed.batch, fed) for fed in feeds]
-    names = {**bench.names, "val_loader": bench.name("val_loader" if bench.val_loader is not None else "train_loader")}
-    return passed(bench.replace(val_loader=_Batches(given), val_data=None, names=names))
+    found = passed(bench.replace(val_loader=_Held(given), val_data=None))
+    if held.rows is None:
+        return found
+    return replace(found, answers=replace(found.answers, rows=held.rows))
 
 
 def _gain(without: Run, real: Run) -> Paired:

@@ -21,6 +21,7 @@ from .beginning import Climb, begun
 from .constants import asked, constants
 from .fitted import NotHere, fitted
 from .fold import Given, Maker
+from .inputless import without_inputs
 from .positions import positions
 from .reading import SEED, Progress, Split
 from .rules import Rule, rule_rung
@@ -90,6 +91,7 @@ def climb(
         stopped = _up(state, rule, seconds, start, trying, should_stop)
         if bench.model is not None and stopped != "interrupted":
             _model(state)
+            stopped = _blind(state, stopped, trying)
     spent = time.perf_counter() - start
     return Ladder(tuple(state.rungs), state.aim, state.train, state.val, state.loss, tuple(state.notes), stopped, spent)
 
@@ -164,6 +166,18 @@ def _extent(state: Climb, maker: Maker, given: list[tuple[Given, Array]]) -> str
 
 def _refused(maker: Maker, told: str) -> Rung:
     return Rung(maker.id, "", maker.shows, maker.cannot, None, told)
+
+
+def _blind(state: Climb, stopped: str, trying: Trying) -> str:
+    """The user's model trained without inputs, where nothing has ended the climb; why it ended early."""
+    if stopped or state.val is None:
+        return stopped
+    trying("the network without inputs", len(state.rungs), len(state.rungs) + 1)
+    try:
+        state.rungs += list(without_inputs(state.bench))
+    except KeyboardInterrupt:
+        return "interrupted"
+    return ""
 
 
 def _model(state: Climb) -> None:

@@ -26,6 +26,7 @@ from ...pictures.asking import Outcome
 from ...probes.data.cards import Cards
 from ...render.scores import asking as drawn
 from ...scan import held
+from ...scan.identity import fingerprint
 from ...scan.reading import Scan, scan
 from ...scan.sources.kept import Kept
 from ...scan.sources.opening import open_source
@@ -155,9 +156,10 @@ def human_baseline_of(
     with Untouched([data]):
         source, read = _opened(data, name, labels)
         bench.know(held.val_scan, read)
-        deck = deck_of(read, source, class_names(bench), count=n, again=again, seed=seed)
+        deck = deck_of(read, source, class_names(bench), known=known_by(data, read.plan.label), count=n, again=again,
+                       seed=seed)  # fmt: skip
         cards = _cards(bench, source, read)
-    sheet = Sheet.of(file or _place(name, by), deck)
+    sheet = Sheet.of(file or _place(name, by), deck, by)
     asking = Asking(deck, sheet, cards, source, [data], seconds)
     found = HumanBaseline(
         f"Human baseline on `{name}`",
@@ -185,6 +187,11 @@ def _refuse(n: int, twice: int | bool, seconds: float | None) -> None:
         raise BadInput(f"`twice` is how many of the {n} cards come again; {twice} was given")
     if seconds is not None and not 0 < seconds < 86_400:
         raise BadInput(f"`seconds` is how long a card is shown, more than 0; {seconds} was given")
+
+
+def known_by(data: Any, label: str | None) -> str:
+    """What a data set and the choice of its label are known by, "3f2a…:label"."""
+    return f"{fingerprint(data)}:{label}"
 
 
 def _data(bench: Bench, val: Any) -> tuple[Bench, Any, str]:
