@@ -284,3 +284,21 @@ def test_the_model_answers_the_same_cards():
     line = next(line for line in str(me).splitlines() if line.strip().startswith("model"))
     assert f"{1 - wrong / 20:.1f}" in line
     assert "p = " in line
+
+
+def test_baselines_stand_beside_the_person_and_the_person_on_the_ladder(folder):
+    x = torch.as_tensor(IMAGES).float().flatten(1)
+    x[:, 0] = torch.as_tensor(LABELS) * 900.0  # what a linear model and neighbours can see
+    data = TensorDataset(x[:40], torch.as_tensor(LABELS[:40]))
+    train = TensorDataset(x[40:], torch.as_tensor(LABELS[40:]))
+    me = asked(data, train_data=train, by="Ana")
+    rows = [question.row for question in me.asking.deck.questions]
+    answer_all(me, wrong=rows[:5])
+    told = str(me)
+    assert "nearest neighbour" in told
+    assert "corrected after Holm" in told
+    ladder = nbrecipe.baseline(train, data)
+    assert ladder.scores["Ana"] == 0.75
+    assert "a person, by hand: 20 of the rows" in str(ladder)
+    other = nbrecipe.baseline(train, TensorDataset(x[:39], torch.as_tensor(LABELS[:39])))
+    assert "Ana" not in other.scores, "these are other data"

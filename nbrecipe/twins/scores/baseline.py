@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from torch.utils.data import DataLoader
@@ -18,6 +19,7 @@ from ...pictures.ladder import LadderShown
 from ...pictures.scores import Standings
 from ...render.scores import ladder as drawn
 from ...verbs import Shown
+from .others import people_in
 from .rungs import shown_of
 
 UNCHANGED = "your data are as they were"
@@ -87,6 +89,7 @@ def baseline_of(
     named = metric if isinstance(metric, str) else getattr(metric, "__name__", "") if metric is not None else None
     ladder = climb(bench, rule=rule, metric=named, labels=labels, seconds=seconds, progress=progress,
                    trying=trying, should_stop=should_stop)  # fmt: skip
+    ladder = replace(ladder, rungs=(*ladder.rungs, *people_in(bench, ladder, Path.cwd())))
     with bench.untouched():
         shown, scores, losses = shown_of(bench, ladder, [] if metric is None else [metric])
     note = "; ".join(filter(None, [ladder.stopped, UNCHANGED]))

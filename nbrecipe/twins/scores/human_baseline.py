@@ -26,14 +26,13 @@ from ...pictures.asking import Outcome
 from ...probes.data.cards import Cards
 from ...render.scores import asking as drawn
 from ...scan import held
-from ...scan.identity import fingerprint
 from ...scan.reading import Scan, scan
 from ...scan.sources.kept import Kept
 from ...scan.sources.opening import open_source
 from ...scan.sources.source import Source
 from ...verbs import Shown
 from .asking import Asking
-from .others import model_on
+from .others import known_by, model_on, rungs_on
 from .outcome import compared, outcome
 
 UNCHANGED = "your data are as they were"
@@ -101,7 +100,7 @@ class HumanBaseline(Shown):
         if self._others is None and self._open.done == len(self._open.deck.questions):
             rows = np.array(sorted(self._open.deck.truth), np.int64)
             model = model_on(self.bench, self.data, rows)
-            self._others = () if model is None else (model,)
+            self._others = (*([] if model is None else [model]), *rungs_on(self.bench, rows))
         return outcome(self._open, self._others or ())
 
     @property
@@ -187,11 +186,6 @@ def _refuse(n: int, twice: int | bool, seconds: float | None) -> None:
         raise BadInput(f"`twice` is how many of the {n} cards come again; {twice} was given")
     if seconds is not None and not 0 < seconds < 86_400:
         raise BadInput(f"`seconds` is how long a card is shown, more than 0; {seconds} was given")
-
-
-def known_by(data: Any, label: str | None) -> str:
-    """What a data set and the choice of its label are known by, "3f2a…:label"."""
-    return f"{fingerprint(data)}:{label}"
 
 
 def _data(bench: Bench, val: Any) -> tuple[Bench, Any, str]:

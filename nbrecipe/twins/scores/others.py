@@ -1,8 +1,10 @@
-"""What others answer to the rows that a person was asked: the user's model, and the rungs of the ladder."""
+"""Beside each other on the same rows: the person, the user's model, and the rungs of the ladder."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +14,16 @@ from ...batches import BadInput
 from ...bench import Bench, Missing
 from ...evaluation.answers import Answers, Array
 from ...evaluation.passing import answers_of
+from ...evaluation.person.people import FILES, people_on
+from ...experiments.ladder.climb import Ladder, climb
+from ...experiments.ladder.rung import Rung
+from ...scan import held
+from ...scan.identity import fingerprint
 
 #: rows at once where no loader says how many
 SIZE = 256
+#: seconds after which no further rung is tried
+SECONDS = 10.0
 
 
 def model_on(bench: Bench, data: Any, rows: Array) -> Answers | None:
@@ -40,3 +49,37 @@ def _by_number(data: Any) -> bool:
     """Whether single examples can be read by their number, so that not all of them have to be answered."""
     columns = isinstance(data, (tuple, list, dict, str)) or hasattr(data, "columns")
     return hasattr(data, "__getitem__") and not columns
+
+
+def rungs_on(bench: Bench, rows: Array) -> tuple[Answers, ...]:
+    """What the simple baselines answer to these rows; none where there are no training data to fit them on."""
+    if bench.train_loader is None and bench.train_data is None:
+        return ()
+    try:
+        ladder = climb(bench.replace(model=None), seconds=SECONDS)
+    except (BadInput, Missing):
+        return ()
+    found = (rung.answers.among(rows) for rung in ladder.tried() if rung.answers is not None)
+    return tuple(one for one in found if one is not None and _single(one))
+
+
+def people_in(bench: Bench, ladder: Ladder, folder: Path) -> Iterator[Rung]:
+    """The people who answered rows of the validation data, by the files of a folder."""
+    if ladder.val is None or not any(folder.glob(FILES)):
+        return
+    known = known_by(held.given_data(bench, "val")[0], ladder.val.plan.label)
+    for name, answers in people_on(ladder.val.source, ladder.val.plan, known, folder):
+        how = f"a person, by hand: {len(answers)} of the rows, drawn at random"
+        yield Rung(name, how, "more than a person knows at first sight", "knows what people know", answers)
+
+
+def _single(answers: Answers) -> bool:
+    """Whether there is one answer to each row, not what is expected of answers that are drawn."""
+    if answers.answer is None:
+        return False
+    return answers.right is None or bool(np.isin(answers.right, (0, 1)).all())
+
+
+def known_by(data: Any, label: str | None) -> str:
+    """What a data set and the choice of its label are known by, "3f2a…:label"."""
+    return f"{fingerprint(data)}:{label}"

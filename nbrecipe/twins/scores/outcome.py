@@ -19,7 +19,8 @@ from ...pictures.asking import Apart, Outcome
 from ...pictures.scores import Standing, Standings
 from ...render.scores import asking as drawn
 from ...scan.columns.kinds import Kind
-from ...statistics.digits import against, told
+from ...statistics.digits import chance, told
+from ...statistics.families import holm
 from ...statistics.means import mean_interval
 from ...statistics.paired import Paired, means_against, right_against
 from ...statistics.proportions import wilson
@@ -36,14 +37,15 @@ def outcome(asking: Asking, others: Sequence[Answers] = ()) -> Outcome | None:
     given = standing.answers_of(asking.deck, asking.sheet)
     if given is None:
         return None
+    shared = [found for other in others if (found := other.among(given.rows)) is not None]
+    beside = _against(given, shared)
     rows = [_standing(given, judged=True)]
-    for other in others:
-        shared = other.among(given.rows)
-        if shared is not None and len(shared) == len(given):
-            rows.append(replace(_standing(shared), beside=_against(given, shared)))
+    rows += [replace(_standing(one), beside=told) for one, told in zip(shared, beside, strict=True)]
     numbers = asking.deck.kind is Kind.NUMBER
     caption = "Mean absolute error" if numbers else "Share of cards answered right"
     caption += f" on {len(given)} card{'' if len(given) == 1 else 's'}; the lines are 95 % intervals"
+    if shared:
+        caption += f", each p is against you{', corrected after Holm' if len(shared) > 1 else ''}"
     standings = Standings(caption, tuple(rows), 0.0, None if numbers else 1.0)
     apart, count = ([], 0) if numbers else _apart(asking)
     return Outcome(tuple(_told(asking, given)), standings, tuple(apart), count)
@@ -120,15 +122,21 @@ def _standing(given: Answers, judged: bool = False) -> Standing:
     return Standing(given.name, value, interval.low, interval.high, told(value, interval), judged=judged)
 
 
-def _against(yours: Answers, other: Answers) -> str:
-    """Whether the other does better on these cards than the person."""
+def _against(yours: Answers, others: Sequence[Answers]) -> list[str]:
+    """Whether each of the others does better, or worse, on these cards than the person by more than chance."""
+    pairs = [_paired(other, yours) for other in others]
+    corrected = holm([found.p for found in pairs])
+    told = []
+    for found, p in zip(pairs, corrected, strict=True):
+        fair = replace(found, p=float(p))
+        told.append(f"{'could be chance' if fair.could_be_chance else 'no chance'}, {chance(fair.p)}")
+    return told
+
+
+def _paired(other: Answers, yours: Answers) -> Paired:
     if yours.right is not None and other.right is not None:
-        found: Paired = right_against(other.right > 0, yours.right > 0)
-        first, second = float(other.right.mean()), float(yours.right.mean())
-    else:
-        found = means_against(_away(other), _away(yours))
-        first, second = float(_away(other).mean()), float(_away(yours).mean())
-    return against(first, second, found).partition(": ")[2]
+        return right_against(other.right > 0, yours.right > 0)
+    return means_against(_away(other), _away(yours))
 
 
 def _away(given: Answers) -> Array:
