@@ -13,7 +13,8 @@ from nbrecipe import toys
 from nbrecipe.batches import BadInput, feed
 from nbrecipe.bench import Missing
 from nbrecipe.experiments.inputless.blanking import shuffled, zeroed
-from nbrecipe.experiments.inputless.experiment import independence
+from nbrecipe.experiments.inputless.experiment import independence, trained_thrice
+from nbrecipe.experiments.ladder.climb import climb
 
 
 def fed(batch, net=None):
@@ -136,3 +137,20 @@ def test_without_a_training_loader_it_says_so():
     x, y = torch.rand(6, 20), torch.zeros(6).long()
     with pytest.raises(BadInput, match="gives 6 rows, too few to hold some of them out"):
         independence(toys.bench(toys.mlp(), x, y, nn.CrossEntropyLoss()))
+
+
+def test_on_the_ladder_the_network_without_inputs_is_two_rungs():
+    given = toys.classify(rows=400)
+    x, y = given.train_data.tensors
+    train = DataLoader(TensorDataset(x[:300], y[:300]), 32)
+    val = DataLoader(TensorDataset(x[300:], y[300:]), 32, shuffle=True)
+    bench = given.replace(train_loader=train, val_loader=val, train_data=None, batch=None)
+    ladder = climb(bench)
+    rungs = {rung.id: rung for rung in ladder.rungs}
+    blind = rungs["inputs zeroed"].answers
+    assert sorted(blind.rows.tolist()) == list(range(100)), "rows are those of the data, though the loader shuffles"
+    assert (blind.target[blind.rows.argsort()] == y[300:].numpy()).all()
+    share = blind.right.sum() / blind.entries.sum()
+    assert share == pytest.approx(float((y[300:] == y[:300].mode().values).float().mean()), abs=0.1)
+    assert "drawn anew and trained" in rungs["inputs of other rows"].how
+    assert bench.known(trained_thrice) is not None

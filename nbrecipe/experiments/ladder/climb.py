@@ -170,7 +170,7 @@ def _refused(maker: Maker, told: str) -> Rung:
 
 def _blind(state: Climb, stopped: str, trying: Trying) -> str:
     """The user's model trained without inputs, where nothing has ended the climb; why it ended early."""
-    if stopped or state.val is None:
+    if stopped or state.val is None or state.aim.kind is Kind.RECONSTRUCTION:  # there the input is the target
         return stopped
     trying("the network without inputs", len(state.rungs), len(state.rungs) + 1)
     try:

@@ -21,6 +21,7 @@ from nbrecipe.bench import Bench
 from nbrecipe.experiments.ladder.chances import after, anywhere
 from nbrecipe.experiments.ladder.climb import climb
 from nbrecipe.experiments.ladder.entries import Entries
+from nbrecipe.experiments.ladder.inputless import BLIND
 
 
 def rungs(bench, refused=(), **options):
@@ -115,7 +116,9 @@ def test_an_imbalanced_table_with_the_weights_of_the_users_loss(imbalanced):
     boosted.fit(scaled[0].astype(np.float32), y)
     score = boosted.score(scaled[1].astype(np.float32), target)
     assert accuracy(found["gradient boosting"]) == pytest.approx(score, abs=0.01)
-    assert {"uniform", "prior", "majority", "linear", "nearest neighbour", "gradient boosting", "model"} == {*found}
+    assert {"uniform", "prior", "majority", "linear", "nearest neighbour", "gradient boosting", "model", *BLIND} == {
+        *found
+    }
     with torch.no_grad():
         own = float(nn.CrossEntropyLoss(weight=weight)(bench.model(made[1].tensors[0]), wanted))
     assert loss(found["model"]) == pytest.approx(own, rel=1e-5)
