@@ -47,3 +47,5 @@ class Asked:
     choices: tuple[tuple[Any, str, str], ...] = ()
     #: seconds for which a card is shown; None for as long as it takes
     seconds: float | None = None
+    #: where numbers lie, "" for anything else
+    range: str = ""

@@ -157,6 +157,7 @@ def test_numbers_are_asked_and_their_distance_told():
         me.answer(question.row, truth_of(me)[question.row] + 0.5)
     assert np.abs(me.answers.answer - me.answers.target) == pytest.approx(0.5)
     assert "Mean absolute error 0.500" in str(me)
+    assert me.asking.asked().range.startswith("between ")
     with pytest.raises(BadInput, match="an answer is a number; 'much' is none"):
         me.answer(me.asking.deck.questions[0].row, "much")
 

@@ -45,6 +45,8 @@ class Deck:
     #: what may be answered, and how each is called; empty for numbers
     choices: tuple[tuple[Any, str], ...]
     seed: int
+    #: of numbers, what answers lie between: "between 22 and 346, half of them between 87 and 212"
+    range: str = ""
 
     def checked(self, given: Any) -> Any:
         """An answer as it is kept. Raises BadInput, in one sentence, for one that is not among the choices."""
@@ -87,7 +89,8 @@ def deck_of(
         raise BadInput(f"no row of `{source.name}` that was drawn can be read and has a label")
     questions = _ordered(list(truth), min(again, len(truth)), random)
     choices = () if kind is Kind.NUMBER else _choices(scan, kind, names, truth)
-    return Deck(source.name, known, kind, questions, truth, choices, seed)
+    told = _range(scan, label) if kind is Kind.NUMBER else ""
+    return Deck(source.name, known, kind, questions, truth, choices, seed, told)
 
 
 def _labelled(source: Source, label: str, kind: Kind, rows: list[int], count: int) -> Iterator[tuple[int, Any]]:
@@ -130,6 +133,14 @@ def _choices(scan: Scan, kind: Kind, names: Mapping[Any, str], truth: Mapping[in
     if kind is Kind.CLASS and len(values) < 2:
         raise BadInput(f"every row has the label {values[0]!r}: there is nothing to tell apart")
     return tuple((value, str(names.get(value, value))) for value in values)
+
+
+def _range(scan: Scan, label: str) -> str:
+    """Where the labels of all rows lie: without it nobody could answer in their unit."""
+    values = [plain(value, Kind.NUMBER) for value in scan.part.sample.block().columns[label]]
+    there = np.array([value for value in values if value is not None])
+    low, first, third, high = (number(float(q), 3) for q in np.quantile(there, (0, 0.25, 0.75, 1)))
+    return f"between {low} and {high}, half of them between {first} and {third}"
 
 
 def _ordered(rows: list[int], again: int, random: np.random.Generator) -> tuple[Question, ...]:

@@ -96,7 +96,7 @@ def _far(asked: Asked) -> str:
 def _carried(asked: Asked, wire: str) -> bytes:
     known = {"wire": wire, "done": asked.done, "total": asked.total, "kind": asked.kind, "looks": asked.looks}
     return deflated({**known, "choices": [list(each) for each in asked.choices], "seconds": asked.seconds,
-                     "place": asked.place, "name": asked.name})  # fmt: skip
+                     "place": asked.place, "name": asked.name, "range": asked.range})  # fmt: skip
 
 
 def _plain(line: str) -> str:

@@ -94,7 +94,7 @@ function asker(head, root) {
 
   // what may be answered --------------------------------------------------------------------------------------------
   const id = `nbr-asked-${questions}`;
-  const input = h("input", { type: "text", "aria-label": head.kind === "number" ? "your number" : "your answer", autocomplete: "off", spellcheck: "false", inputmode: head.kind === "number" ? "decimal" : "text", list: id });
+  const input = h("input", { type: "text", "aria-label": head.kind === "number" ? "your number" : "your answer", placeholder: head.kind === "number" ? "number, Enter" : "class, Enter", autocomplete: "off", spellcheck: "false", inputmode: head.kind === "number" ? "decimal" : "text", list: id });
   const options = h("datalist", { id }), chosen = new Set(), buttons = new Map();
   const choices = h("div", { class: "nbr-choices", role: "group", "aria-label": "answers" });
   const send = () => {
@@ -139,7 +139,8 @@ function asker(head, root) {
     if (head.kind === "flags") choices.append(button([h("kbd", {}, "Enter"), " answer"], () => answer([...chosen])));
   }
   const back = button("undo", undo, { "aria-keyshortcuts": "Backspace" });
-  const keys = typed ? "type and press Enter · Backspace in the empty field takes the last answer back" : "keys answer · Backspace takes the last answer back";
+  const how = { number: `a number ${head.range}`, class: typed ? "type the name, or how it begins, and press Enter" : "keys answer", flags: "keys turn labels on and off, Enter answers" }[head.kind];
+  const keys = `${how} · Backspace ${typed ? "in the empty field " : ""}takes the last answer back`;
   place.append(choices, h("div", { class: "nbr-asking-foot" }, back, h("span", { class: "nbr-place" }, `${keys} · each answer is kept in `, h("code", {}, head.place))));
   const node = h("div", { class: "nbr-asking", tabindex: "0", role: "region", "aria-label": `human baseline on ${head.name}`, "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "nbr-said" }, bar, status, why), card, place);

@@ -69,8 +69,9 @@ class Asking:
         choices = tuple((*choice, key) for choice, key in zip(self.deck.choices, keys, strict=True))
         total = len(self.deck.questions)
         return Asked(
-            self.deck.name, str(self.sheet.path), self.done, total, kind, self.cards.kind, choices, self.seconds
-        )
+            self.deck.name, str(self.sheet.path), self.done, total, kind, self.cards.kind, choices, self.seconds,
+            self.deck.range,
+        )  # fmt: skip
 
     def card_of(self, row: int, *, whole: bool = False) -> Card:
         """A row without its label."""
