@@ -85,6 +85,17 @@ def places(rows: Array) -> Array:
     return out
 
 
+def drawn(count: int, most: int) -> Array:
+    """Positions of at most so many of `count` rows, in order.
+
+    They are drawn by a hash: where classes alternate, every k-th row, or the first ones, are of some classes alone.
+    """
+    if count <= most:
+        return np.arange(count)
+    out: Array = np.sort(np.argpartition(places(np.arange(count)), most)[:most])
+    return out
+
+
 def taken(block: Block, order: Array) -> Block:
     """These rows of a block, copied, so that the rest of it can go."""
     columns = {name: picked(values, order) for name, values in block.columns.items()}

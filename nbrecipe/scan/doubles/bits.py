@@ -15,11 +15,11 @@ import numpy as np
 from ..columns.axes import sides
 from ..columns.block import Block, Values
 from ..columns.kinds import COLOURS, Kind
-from ..counts.sample import picked
+from ..counts.sample import drawn, picked
 from ..plan import Plan
 
-#: rows from which frequencies are taken, and places of a row that are looked at
-ROWS, PLACES = 2000, 512
+#: rows from which frequencies are taken, also where their shapes differ, and places of a row that are looked at
+ROWS, RAGGED, PLACES = 2000, 256, 512
 #: share of the bits of independent columns that counts, and that of tokens, which go together more
 HALF, QUARTER = 0.5, 0.25
 Array = np.ndarray[Any, Any]
@@ -30,10 +30,10 @@ def bits(plan: Plan, sample: Block, rows: Block) -> Array:
     total = np.zeros(len(rows))
     if not len(rows):
         return total
-    step = max(1, len(sample) // ROWS)
+    few = drawn(len(sample), ROWS)
     for name, kind in plan.inputs.items():
         if name in rows.columns and name in sample.columns:
-            known = picked(sample.columns[name], np.arange(0, len(sample), step)) if step > 1 else sample.columns[name]
+            known = picked(sample.columns[name], few) if len(few) < len(sample) else sample.columns[name]
             total += _of_column(kind, known, rows.columns[name])
     return total
 
@@ -119,7 +119,7 @@ def _commonest(rows: Array) -> Array:
 
 def _of_ragged(known: Values, values: Values) -> Array:
     """The same for arrays of differing shapes, whose places have no frequencies of their own."""
-    pool = [_thin(value) for value in list(known)[:256]]
+    pool = [_thin(value) for value in picked(known, drawn(len(known), RAGGED))]
     every = np.concatenate([values for values in pool if values is not None] or [np.zeros(1)])
     kinds, counts = np.unique(every, return_counts=True)
     out = np.zeros(len(values))

@@ -48,7 +48,7 @@ class Looks:
         plain = np.concatenate([small(plane(images[few])) for few in stretches(images)] or [small(plane(images))])
         contrast = plain.std(1)
         self.least = FAINT * float(np.median(contrast)) if len(plain) else 0.0
-        self.known = _standard(plain[contrast > self.least][:REFERENCES])
+        self.known = _standard(plain[contrast > self.least])
         self.rows = max(rows, 2)
         self.dimension = self._dimension()
 

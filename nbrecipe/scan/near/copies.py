@@ -14,7 +14,7 @@ import numpy as np
 from ...bench import Bench
 from ..columns.block import Block
 from ..columns.kinds import Kind
-from ..counts.sample import picked, places, taken
+from ..counts.sample import drawn, picked, places, taken
 from ..doubles.bits import bits
 from ..doubles.chance import needed
 from ..doubles.tables import Table, few_of, read_rows, train_table, val_table
@@ -174,7 +174,7 @@ class _Known:
     def looks(self) -> Looks:
         known = self.sample.columns[columns_of(self.plan)[0]]
         assert isinstance(known, np.ndarray)
-        return Looks(known[:: max(1, len(known) // REFERENCES)], self.rows)
+        return Looks(known[drawn(len(known), REFERENCES)], self.rows)
 
     @functools.cached_property
     def waves(self) -> Waves:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..counts.sample import drawn
 from ..doubles.chance import needed
 from .alike import PAIRS, SIDE, Looks, certainly, differing
 from .keys import plane
@@ -26,7 +27,7 @@ def told(known: Sequence[Array], first: Sequence[Array], second: Sequence[Array]
 
     `equal` says where the other columns of a pair are equal; `bits` gives those that the first images of pairs hold.
     """
-    few = [np.asarray(image) for image in known[:: max(1, len(known) // KNOWN)][:KNOWN]]
+    few = [np.asarray(known[row]) for row in drawn(len(known), KNOWN).tolist()]
     side = min([SIDE, *(min(plane(image[None]).shape[1:]) for image in (*few, *first, *second))])
     alone = np.zeros(len(first), bool)
     if side >= SMALLEST:

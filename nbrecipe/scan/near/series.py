@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..counts.sample import places
+from ..counts.sample import drawn
 from .alike import PAIRS
 from .waves import channels, levelled, windows
 
@@ -37,9 +37,8 @@ class Waves:
     """How far apart the series of a data set are, whatever their scale."""
 
     def __init__(self, known: Sequence[Array], rows: int) -> None:
-        drawn = np.sort(np.argsort(places(np.arange(len(known))))[:KNOWN])  # every other row may be of one class
         every = channels(list(known))
-        few = [every[row] for row in drawn.tolist()]
+        few = [every[row] for row in drawn(len(known), KNOWN).tolist()]
         self.rows = max(rows, 2)
         self.every = _every(few)
         self.known, self.lengths = windows(few, self.every, WIDTH)
