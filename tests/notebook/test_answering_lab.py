@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from test_lab import READY, end_kernels, open_notebook, shot, write_notebook
+from test_lab import READY, end_kernels, open_notebook, run_cell, shot, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -33,11 +33,6 @@ SEEN = """() => {
   const sums = places.map((y) => places.reduce((all, x) => all + pixels[4 * (16 * y + x)], 0));
   return sums.indexOf(Math.max(...sums)) - 2;
 }"""
-
-
-def run_cell(page, number):
-    page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {number}; }}")
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell') }")
 
 
 def says(page, words):

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from test_lab import end_kernels, open_notebook, shot, write_notebook
+from test_lab import end_kernels, open_notebook, run_cell, shot, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -44,11 +44,6 @@ DRAWN = """() => {
   const view = document.querySelector(".nbr-grid"), cards = view.querySelectorAll("[role=option]");
   return cards.length > 0 && [...cards].every((card) => card.querySelector("img"));
 }"""
-
-
-def run_cell(page, number):
-    page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {number}; }}")
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell') }")
 
 
 def says(page, words):

@@ -93,6 +93,11 @@ def shot(page, name):
     page.screenshot(path=ARTIFACTS / f"{name}.png")
 
 
+def run_cell(page, number):
+    page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {number}; }}")
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell') }")
+
+
 def film(page, field):
     return page.evaluate(f"{FILM}.dataset.{field}")
 

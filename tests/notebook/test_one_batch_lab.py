@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from test_lab import end_kernels, open_notebook, shot, write_notebook
+from test_lab import end_kernels, open_notebook, run_cell, shot, write_notebook
 
 pytestmark = pytest.mark.browser
 
@@ -70,11 +70,6 @@ def told(page):
 def turned(page, times=1):
     for _ in range(times):
         page.get_by_role("button", name="next batch").click()
-
-
-def run_cell(page, number):
-    page.evaluate(f"() => {{ window.jupyterapp.shell.currentWidget.content.activeCellIndex = {number}; }}")
-    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell') }")
 
 
 @pytest.fixture(scope="module")

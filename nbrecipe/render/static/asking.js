@@ -1,26 +1,16 @@
 // A person is asked card by card: keys or buttons answer, the kernel keeps each answer before it sends the next card.
+import { asker, stand } from "./kernel.js";
 import { h } from "./marks.js";
 import { unpacked } from "./packing.js";
-import { CHANGED, follow, wires } from "./wires.js";
 
-// milliseconds without an answer after which that is said, and for which the place beneath may take what answers are
-// worth (after a reload it hears of nothing); answers beyond which they are typed
-const PATIENCE = 1500, BENEATH = 700, BUTTONS = 12;
-let questions = Math.floor(Math.random() * 2 ** 40);
+// milliseconds for which the place beneath may take what answers are worth (after a reload it hears of nothing); answers
+// beyond which they are typed
+const BENEATH = 700, BUTTONS = 12;
+let pages = 0;
 
 export async function snapshot(root, packed) {
   const [head] = await unpacked(packed);
-  let live = null;
-  const turn = () => {
-    if (wires.has(head.wire)) {
-      if (!live) root.replaceChildren((live = asker(head, root)).node);
-      live.back();
-    } else live?.lost();
-    root.dataset.live = wires.has(head.wire);
-  };
-  root.addEventListener(CHANGED, turn);
-  follow(root);
-  turn();
+  stand(root, head, person);
 }
 
 const button = (label, act, props) => {
@@ -29,28 +19,18 @@ const button = (label, act, props) => {
   return made;
 };
 
-function asker(head, root) {
+function person(head, root) {
   const status = h("output", { "aria-live": "polite" }), why = h("span", { class: "nbr-why", role: "alert" });
   const bar = h("progress", { max: head.total, value: head.done, "aria-label": "cards answered" });
   const card = h("div", { class: "nbr-asked" }), place = h("div", { class: "nbr-answers" });
   const typed = head.kind === "number" || (head.kind === "class" && head.choices.length > BUTTONS);
   let now = null, shown = 0, cover = 0, busy = false, gone = false;
 
-  const question = (ask, more = {}) => new Promise((answered) => {
-    const slow = setTimeout(() => { status.textContent = "the kernel answers when it is free …"; }, PATIENCE);
-    const hear = (answer) => { clearTimeout(slow); answered(answer); };
-    try {
-      wires.get(head.wire)((questions += 1), hear, { kind: "person", ask, ...more });
-    } catch {
-      wires.delete(head.wire);
-      hear(null);
-      lost();
-    }
-  });
   const lost = () => {
     gone = true;
     why.textContent = `The kernel is gone; your answers are in ${head.place}: run the cell again to go on.`;
   };
+  const question = asker(head, "person", { slow: () => { status.textContent = "the kernel answers when it is free …"; }, lost });
   const refuse = (sentence) => why.replaceChildren(...(sentence ?? "").split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part)));
 
   // one request at a time: a key that is held down answers no card that was not seen
@@ -93,7 +73,7 @@ function asker(head, root) {
   };
 
   // what may be answered --------------------------------------------------------------------------------------------
-  const id = `nbr-asked-${questions}`;
+  const id = `nbr-asked-${(pages += 1)}-${head.wire}`;
   const input = h("input", { type: "text", "aria-label": head.kind === "number" ? "your number" : "your answer", placeholder: head.kind === "number" ? "number, Enter" : "class, Enter", autocomplete: "off", spellcheck: "false", inputmode: head.kind === "number" ? "decimal" : "text", list: id });
   const options = h("datalist", { id }), chosen = new Set(), buttons = new Map();
   const choices = h("div", { class: "nbr-choices", role: "group", "aria-label": "answers" });

@@ -2,27 +2,16 @@
 import { bars } from "./bars.js";
 import { drawn, shapes, spoken } from "./card.js";
 import { grid } from "./grid.js";
+import { asker, stand } from "./kernel.js";
 import { h } from "./marks.js";
 import { unpacked } from "./packing.js";
-import { CHANGED, follow, wires } from "./wires.js";
 
-// milliseconds that typing waits, and without an answer after which that is said; tags that have a key
-const TYPING = 250, PATIENCE = 1500, KEYS = 9;
-let questions = Math.floor(Math.random() * 2 ** 40);
+// milliseconds that typing waits; tags that have a key
+const TYPING = 250, KEYS = 9;
 
 export async function snapshot(root, packed) {
   const [head] = await unpacked(packed);
-  let live = null;
-  const turn = () => {
-    if (wires.has(head.wire)) {
-      if (!live) root.replaceChildren((live = browser(head, root)).node);
-      live.back();
-    } else live?.lost();
-    root.dataset.live = wires.has(head.wire);
-  };
-  root.addEventListener(CHANGED, turn);
-  follow(root);
-  turn();
+  stand(root, head, browser);
 }
 
 const button = (name, label) => h("button", { type: "button", class: "nbr-button", ...(label && { "aria-label": label, title: label }) }, name);
@@ -34,23 +23,14 @@ function browser(head, root) {
   let gone = false, pending = 0, blind = false;
 
   // what the kernel is asked ----------------------------------------------------------------------------------------
-  const question = (kind, more = {}) => new Promise((answered) => {
-    const slow = setTimeout(() => told("the kernel answers when it is free …"), PATIENCE);
-    const hear = (answer) => {
-      clearTimeout(slow);
-      pending -= 1;
-      told();
-      answered(answer);
-    };
+  const kernel = asker(head, "browse", { slow: () => told("the kernel answers when it is free …"), lost: () => lost() });
+  const question = async (kind, more) => {
     pending += 1;
-    try {
-      wires.get(head.wire)((questions += 1), hear, { kind: "browse", ask: kind, ...more });
-    } catch {
-      wires.delete(head.wire);
-      hear(null);
-      lost();
-    }
-  });
+    const answer = await kernel(kind, more);
+    pending -= 1;
+    told();
+    return answer;
+  };
   const told = (words) => {
     root.setAttribute("aria-busy", pending > 0);
     status.textContent = gone ? "" : words ?? (list.total ? `${list.total === head.total ? "" : `${list.total} of `}${head.extent}` : "no row fits");
