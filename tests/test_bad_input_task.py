@@ -106,6 +106,12 @@ CASES = {
         "the targets hold class index 5, but the model has 5 outputs (classes 0 to 4); "
         "number the classes from 0, or give the last layer an output for each",
     ),
+    "classes in the last axis": (
+        nn.Embedding(9, 9), (torch.arange(72).reshape(12, 6) % 9, torch.arange(72).reshape(12, 6) % 9),
+        nn.CrossEntropyLoss(),
+        "cross-entropy takes the classes in axis 1, but the outputs are (12, 6, 9) float32, with the classes last; "
+        "move them, `output.movedim(-1, 1)`, or give the loss that flattens them with --loss",
+    ),
     "class index too low": (
         toys.mlp(), (X, Y - 1), lambda p, t: F.cross_entropy(p, t),
         "the targets hold class index -1, but the model has 5 outputs (classes 0 to 4); "

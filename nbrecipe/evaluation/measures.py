@@ -13,11 +13,17 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 Measure = Callable[[Array], Any]
+#: classes up to which a table of all pairs of them is faster than three counts
+TABLE = 24
 
 
 def counted(drawn: Array, n: int) -> Array:
     """(draws, n) how often each row was drawn."""
-    table = np.atleast_2d(drawn)
+    return _counted(np.atleast_2d(drawn), n)
+
+
+def _counted(table: Array, n: int) -> Array:
+    """(draws, n) how often each of the numbers below n stands in a row of a table."""
     flat = (table + n * np.arange(len(table))[:, None]).reshape(-1)
     return np.bincount(flat, minlength=n * len(table)).reshape(len(table), n).astype(np.float64)
 
@@ -31,29 +37,29 @@ class Confusion:
         told = np.where(answer >= 0, np.searchsorted(self.classes, np.maximum(answer, 0)), self._size - 1)
         self._codes = np.searchsorted(self.classes, target) * self._size + told
 
-    def table(self, rows: Array) -> Array:
-        """(draws, classes, classes + 1)."""
-        size = self._size * self._size
-        drawn = self._codes[np.atleast_2d(rows)]
-        flat = (drawn + size * np.arange(len(drawn))[:, None]).reshape(-1)
-        table = np.bincount(flat, minlength=size * len(drawn)).reshape(-1, self._size, self._size)
-        return table[:, :-1].astype(np.float64)
-
     def balanced(self, rows: Array) -> Any:
         """The mean over the classes of the share that is found."""
-        table = self.table(rows)
-        there = table.sum(2)
+        hits, there, _ = self._sums(rows)
         with np.errstate(invalid="ignore"):
-            found = np.diagonal(table, axis1=1, axis2=2) / there
-        return _like(rows, np.nanmean(np.where(there > 0, found, np.nan), 1))
+            return _like(rows, np.nanmean(np.where(there > 0, hits / there, np.nan), 1))
 
     def f1(self, rows: Array) -> Any:
         """The mean over the classes of F1."""
-        table = self.table(rows)
-        hits = np.diagonal(table, axis1=1, axis2=2)
-        size = table.sum(2) + table[:, :, :-1].sum(1)
+        hits, there, said = self._sums(rows)
+        size = there + said
         with np.errstate(invalid="ignore"):
             return _like(rows, np.nanmean(np.where(size > 0, 2 * hits / size, np.nan), 1))
+
+    def _sums(self, rows: Array) -> tuple[Array, Array, Array]:
+        """(draws, classes) rows of each class that are found, that are there and that are answered."""
+        drawn, size = np.atleast_2d(rows), self._size
+        if size <= TABLE:
+            table = _counted(self._codes[drawn], size * size).reshape(-1, size, size)[:, :-1]
+            return np.diagonal(table, axis1=1, axis2=2), table.sum(2), table[:, :, :-1].sum(1)
+        there, said = self._codes[drawn] // size, self._codes[drawn] % size
+        hits = np.where(there == said, there, size - 1)  # the last place is that of no class
+        found = [_counted(codes, size)[:, :-1] for codes in (hits, there, said)]
+        return found[0], found[1], found[2]
 
 
 class Ranked:

@@ -51,6 +51,9 @@ class Slices:
     rows: tuple[Slice, ...]
     #: slices that are not told
     left: int = 0
+    #: rows of all slices, and the sum of their values
+    total: int = 0
+    whole: float = 0.0
 
 
 def by_class(answers: Answers) -> Slices | None:
@@ -131,7 +134,8 @@ def _told(answers: Answers, rows: list[Slice], by: str) -> Slices:
     metric, better = metric_of(answers)
     most = sorted(rows, key=lambda one: -one.rows)[:MOST]
     worst = sorted(most, key=lambda one: (math.isnan(one.value), better * one.value))
-    return Slices(by, metric, better, tuple(worst), len(rows) - len(most))
+    total, whole = sum(one.rows for one in rows), sum(one.value * one.rows for one in rows)
+    return Slices(by, metric, better, tuple(worst), len(rows) - len(most), total, whole)
 
 
 def metric_of(answers: Answers) -> tuple[str, int]:

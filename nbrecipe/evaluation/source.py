@@ -60,13 +60,36 @@ class Source:
         self._drawn.clear()
         done = 0
         with _Recorded(self.loader if self.numbered else None, self._drawn):
-            for place, batch in enumerate(self.loader):
+            for place, batch in enumerate(self._given()):
                 pair = isinstance(batch, (list, tuple)) and len(batch) == 2 and isinstance(batch[1], Tensor)
                 size = len(batch[1]) if pair and batch[1].ndim else batch_size(batch)
                 yield self._rows(place, done, size), batch
                 done += size
         if not done:
-            raise BadInput(f"`{self.name}` is empty: it gives no batch")
+            raise BadInput(f"`{self.name}` is empty: it gives no batch{self._dropped()}")
+
+    def _given(self) -> Iterator[Any]:
+        """Its batches. Raises BadInput for what a data set, a collate function or a worker of the user's raises."""
+        given, done = None, 0
+        while True:
+            try:
+                given = iter(self.loader) if given is None else given
+                batch = next(given)
+            except StopIteration:
+                return
+            except BadInput:
+                raise
+            except Exception as error:
+                raise BadInput(f"`{self.name}` cannot be read beyond batch {done}: {_raised(error)}") from error
+            done += 1
+            yield batch
+
+    def _dropped(self) -> str:
+        """Why nothing is left of a loader that has rows."""
+        size = getattr(self.loader, "batch_size", None)
+        if not self.length or not size or self.length >= size or not getattr(self.loader, "drop_last", False):
+            return ""
+        return f", for its {self.length} rows are fewer than one batch of {size} and drop_last=True leaves them out"
 
     def _rows(self, place: int, done: int, size: int) -> Array:
         """The numbers of a batch's rows; those of a collate function that leaves some out cannot be told."""
@@ -109,6 +132,15 @@ class _Listening:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sampler, name)
+
+
+def _raised(error: Exception) -> str:
+    """What was raised, in one line; in a worker what it raised, which stands beneath its traceback."""
+    *above, told = str(error).split("Traceback (most recent call last):")
+    lines = [line for line in told.splitlines() if line.strip() and not (above and line.startswith(" "))]
+    if above and lines:
+        return lines[0]
+    return f"{type(error).__name__}: {lines[0].strip()}" if lines else type(error).__name__
 
 
 def _planned(loader: DataLoader[Any]) -> int | None:

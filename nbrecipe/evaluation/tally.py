@@ -144,7 +144,7 @@ class Tally:
             if key == "rows":
                 found[key] = np.concatenate(values)
             elif len(values) == len(self._parts):
-                found[key] = torch.cat([value.cpu() for value in values]).numpy()
+                found[key] = _array(torch.cat([value.cpu() for value in values]))
         return found
 
     @property
@@ -157,6 +157,12 @@ class Tally:
         shares = _are_shares(None, self._task)
         names = tuple(self._names.get(i, i) for i in range(min(self._task.classes or 0, _LISTED)))
         return answers_from(self._name, self._task, kept, names, shares)
+
+
+def _array(values: Tensor) -> Array:
+    """As NumPy has it, which knows no bfloat16."""
+    found: Array = (values.float() if values.dtype is torch.bfloat16 else values).numpy()
+    return found
 
 
 def _scores(seen: Seen) -> Tensor | None:

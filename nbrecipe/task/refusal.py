@@ -136,6 +136,12 @@ def _refuse_class_targets(name: str, output: Tensor, target: Tensor, options: Ma
     if counted.numel() == 0:
         return
     low, high = int(counted.min()), int(counted.max())
+    last = output.ndim > 2 and target.shape == output.shape[:-1] != output.shape[:1] + output.shape[2:]
+    if last and low >= 0 and high < output.shape[-1]:
+        raise BadInput(
+            f"{name} takes the classes in axis 1, but the outputs are {shape(output)}, with the classes last; move "
+            "them, `output.movedim(-1, 1)`, or give the loss that flattens them with --loss"
+        )
     if low < 0 or high >= classes:
         wrong = low if low < 0 else high
         raise BadInput(

@@ -169,8 +169,10 @@ def _refused(maker: Maker, told: str) -> Rung:
 
 
 def _blind(state: Climb, stopped: str, trying: Trying) -> str:
-    """The user's model trained without inputs, where nothing has ended the climb; why it ended early."""
+    """The user's model trained without inputs, where it answers as it is; why the climb ended early."""
     if stopped or state.val is None or state.aim.kind is Kind.RECONSTRUCTION:  # there the input is the target
+        return stopped
+    if state.rungs[-1].answers is None:  # what the model cannot be asked, nor can it be without inputs
         return stopped
     trying("the network without inputs", len(state.rungs), len(state.rungs) + 1)
     try:

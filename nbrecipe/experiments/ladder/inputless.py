@@ -6,6 +6,7 @@ Source: Karpathy 2019, "input-independent baseline".
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ...batches import BadInput
 from ...bench import Bench, Missing
@@ -49,4 +50,5 @@ def _rungs(bench: Bench, found: Independence) -> Iterator[Rung]:
     for run in (found.zeroed, found.shuffled):
         what, cannot = BLIND[run.what]
         how = HOW.format(name=f"`{bench.name('model')}`", steps=found.steps, what=what)
-        yield Rung(run.what, how, SHOWS, cannot, run.answers, "", f"{found.rows} rows", found.seconds / 3)
+        answers = replace(run.answers, name=run.what)
+        yield Rung(run.what, how, SHOWS, cannot, answers, "", f"{found.rows} rows", found.seconds / 3)

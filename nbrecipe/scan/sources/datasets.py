@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
+
+from torch import Tensor
 
 from ...batches.structure import BadInput, batch_size, fields_of
 from ..columns.block import Block, Unread, gathered, label_among, plain_value, told_of
@@ -46,6 +48,7 @@ class Batched(Source):
         self.name, self._data, self._collate, self._size = name, data, collate, size
         self.length = len(data)
         self._padding: Padding | None = None
+        self._whole: set[Any] = set()
         starts = [i * self.length // BATCHES // size * size for i in range(BATCHES)]
         blocks = [block for low in dict.fromkeys(starts) for block in self.blocks(low, low + size) if len(block)]
         self.label = label_among(blocks[0].columns) if blocks else None
@@ -56,11 +59,25 @@ class Batched(Source):
         end = self.length if stop is None else min(stop, self.length)
         for low in range(start, end, self._size):
             rows = range(low, min(low + self._size, end))
-            try:
-                block = unbatched(rows, self._collate([self._data[row] for row in rows]))
-            except Exception:  # somebody among them: one by one tells who
-                block = read(rows, lambda row: _only(self._collate([self._data[row]])))
+            block = self._together(rows)
+            if block is None:
+                block = read(rows, self._alone)
             yield block if self._padding is None else cut_back(block, self._padding)
+
+    def _together(self, rows: range) -> Block | None:
+        """The rows of one batch; None where only one by one can tell: a row raises, or a part has no row for each."""
+        if self._whole:
+            return None
+        try:
+            return unbatched(rows, self._collate([self._data[row] for row in rows]))
+        except Undivided as error:
+            self._whole |= error.parts
+            return None
+        except Exception:
+            return None
+
+    def _alone(self, row: int) -> Any:
+        return only(self._collate([self._data[row]]), self._whole)
 
 
 class Opened:
@@ -139,19 +156,43 @@ def read(rows: Sequence[int], one: Callable[[int], Any]) -> Block:
     return gathered(good, examples, unread)
 
 
+class Undivided(ValueError):
+    """A batch of which some parts have no row for each example, such as the ids of all texts, end to end."""
+
+    def __init__(self, parts: set[Any]) -> None:
+        super().__init__(f"{len(parts)} parts of a batch have another number of rows")
+        self.parts = parts
+
+
 def unbatched(rows: Sequence[int], batch: Any) -> Block:
-    """A batch as the rows it was made of. Raises ValueError where it has another number of rows."""
-    if batch_size(batch) != len(rows):
-        raise ValueError(f"a batch of {batch_size(batch)} rows was made of {len(rows)}")
+    """A batch as the rows it was made of. Raises ValueError where it, or a part of it, has another number of rows."""
+    count = len(rows)
+    if batch_size(batch) != count:
+        raise ValueError(f"a batch of {batch_size(batch)} rows was made of {count}")
+    parts = _parts(batch)
+    odd = {key for key, part in parts.items() if isinstance(part, Tensor) and part.ndim and len(part) != count}
+    if odd:
+        raise Undivided(odd)
+    columns = {key: [part[i] for i in range(count)] for key, part in parts.items()}
+    return gathered(rows, [_example(batch, {key: values[i] for key, values in columns.items()}) for i in range(count)])
+
+
+def only(batch: Any, whole: Set[Any] = frozenset()) -> Any:
+    """A batch of one row as that row, of which these parts are taken whole."""
+    odd = {key for key, part in _parts(batch).items() if isinstance(part, Tensor) and part.ndim and len(part) != 1}
+    parts = _parts(batch)
+    return _example(batch, {key: part if key in whole | odd else part[0] for key, part in parts.items()})
+
+
+def _parts(batch: Any) -> dict[Any, Any]:
+    """Parts by their names, or by their places."""
     fields = fields_of(batch)
-    if fields is None:
-        parts = batch if isinstance(batch, (tuple, list)) else (batch,)
-        whole = [[part[i] for i in range(len(rows))] for part in parts]
-        return gathered(rows, list(zip(*whole, strict=True)))
-    columns = {name: [plain_value(value[i]) for i in range(len(rows))] for name, value in fields.items()}
-    return gathered(rows, [{name: values[i] for name, values in columns.items()} for i in range(len(rows))])
+    if fields is not None:
+        return dict(fields)
+    return dict(enumerate(batch if isinstance(batch, (tuple, list)) else (batch,)))
 
 
-def _only(batch: Any) -> Any:
-    block = unbatched([0], batch)
-    return {name: values[0] for name, values in block.columns.items()}
+def _example(batch: Any, parts: dict[Any, Any]) -> Any:
+    if fields_of(batch) is None:
+        return tuple(parts.values())
+    return {name: plain_value(value) for name, value in parts.items()}

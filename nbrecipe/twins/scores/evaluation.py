@@ -73,9 +73,9 @@ def _scored(one: Score) -> Scored:
 
 def _parts(slices: Slices) -> Parts:
     rows = []
-    total = sum(one.rows for one in slices.rows)
+    total = slices.total
     for one in slices.rows:
-        rest = sum(other.value * other.rows for other in slices.rows if other is not one) / max(1, total - one.rows)
+        rest = (slices.whole - one.value * one.rows) / max(1, total - one.rows)
         way = "better" if (one.value - rest) * slices.better > 0 else "worse"
         beside = f"{way} than the others, {chance(one.p)}" if one.p < SURE else ""
         interval = one.interval

@@ -21,6 +21,7 @@ from ...pictures.inspection import Beside, Look
 from ...pictures.ladder import LadderShown, Step
 from ...pictures.scores import Standing, Standings
 from ...probes.data.cards import Cards
+from ...task import Kind
 
 #: rows of each gap that are shown, gaps that are, and rows by whose values pixels are coloured
 ROWS, GAPS, LIKE = 8, 2, 64
@@ -119,7 +120,9 @@ class _Gaps:
         """Who answers what: "`linear` 3"."""
         assert answers.answer is not None
         value = answers.answer[place]
-        if answers.classes:
+        if answers.kind is Kind.MULTILABEL:
+            told = _flags(value, [str(self._names.get(known, known)) for known in answers.classes])
+        elif answers.classes and np.size(value) == 1:
             known = answers.classes[int(value)] if 0 <= int(value) < len(answers.classes) else "none"
             told = str(self._names.get(known, known))
         elif np.size(value) == 1:
@@ -152,6 +155,13 @@ class _Gaps:
             self._made = Cards(kinds, split.plan.label, names=self._names, scale=scale_of(self._bench),
                                speller=Speller.of(self._bench), like=like)  # fmt: skip
         return self._made
+
+
+def _flags(value: Any, names: Sequence[str]) -> str:
+    """Which of several labels are given: "0, 2"."""
+    places = np.flatnonzero(np.asarray(value).reshape(-1)).tolist()
+    told = [names[place] if place < len(names) else str(place) for place in places]
+    return (", ".join(told[:6]) + (", …" if len(told) > 6 else "")) or "none"
 
 
 def _called(name: str, model: str) -> str:

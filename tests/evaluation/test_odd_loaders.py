@@ -1,0 +1,94 @@
+"""Loaders and models that newcomers bring: what is raised on the way, labels that do not count, other dtypes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+import nbrecipe
+from nbrecipe.batches import BadInput
+from nbrecipe.evaluation.measures import Confusion
+from nbrecipe.experiments.ladder.climb import MODEL
+
+LOSS = nn.CrossEntropyLoss()
+
+
+def data(count=60, classes=3):
+    g = torch.Generator().manual_seed(0)
+    return torch.randn(count, 5, generator=g), torch.randint(classes, (count,), generator=g)
+
+
+class Raising(Dataset):
+    """Row 25 cannot be read."""
+
+    def __init__(self):
+        self.x, self.y = data()
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, i):
+        if i == 25:
+            raise OSError("no such file: 25.png\nand more")
+        return self.x[i], self.y[i]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_what_the_data_set_raises_is_one_sentence(workers):
+    loader = DataLoader(Raising(), batch_size=10, num_workers=workers)
+    with pytest.raises(BadInput, match=r"^`val` cannot be read beyond batch 2: OSError: no such file: 25.png"):
+        nbrecipe.evaluate(nn.Linear(5, 3), loader, loss_fn=LOSS, names={"val_loader": "val"})
+
+
+def test_a_row_that_raises_costs_the_ladder_its_model_alone():
+    x, y = data()
+    train = DataLoader(TensorDataset(x, y), batch_size=10)
+    val = DataLoader(Raising(), batch_size=10)
+    found = nbrecipe.baseline(train, val, model=nn.Linear(5, 3), loss_fn=LOSS)
+    rungs = {rung.id: rung for rung in found.ladder.rungs}
+    assert "OSError: no such file: 25.png" in rungs[MODEL].refused
+    assert len(rungs["linear"].answers) == 59
+    assert "inputs zeroed" not in rungs, "what the model cannot be asked is said once"
+
+
+def test_a_loader_that_drops_all_its_rows_says_why():
+    x, y = data(5)
+    loader = DataLoader(TensorDataset(x, y), batch_size=16, drop_last=True)
+    with pytest.raises(BadInput, match="its 5 rows are fewer than one batch of 16 and drop_last=True leaves them out"):
+        nbrecipe.evaluate(nn.Linear(5, 3), loader, loss_fn=LOSS)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_a_model_of_another_dtype(dtype):
+    x, y = data()
+    loader = DataLoader(TensorDataset(x.to(dtype), y), batch_size=16)
+    net = nn.Linear(5, 3).to(dtype)
+    found = nbrecipe.evaluate(net, loader, loss_fn=LOSS)
+    right = (net(x.to(dtype)).argmax(1) == y).float().mean()
+    assert found.score("accuracy").value == pytest.approx(float(right))
+    assert net.weight.dtype is dtype
+
+
+def test_classes_that_are_not_told_count_among_the_others():
+    x, y = data(200, 60)
+    found = nbrecipe.evaluate(nn.Linear(5, 60), (x, y), loss_fn=LOSS)
+    part = found.shown.classes
+    assert part.left > 0
+    assert "each against all others of 200 rows" in part.method
+
+
+@pytest.mark.parametrize("classes", [5, 60])
+def test_counts_of_few_and_of_many_classes_equal_scikit_learn(classes):
+    g = np.random.default_rng(0)
+    target, answer = g.integers(0, classes, 150), g.integers(0, classes, 150)
+    measure = Confusion(target, answer)
+    drawn = g.integers(0, 150, (4, 150))
+    for rows, balanced, f1 in zip(drawn, measure.balanced(drawn), measure.f1(drawn), strict=True):
+        assert f1 == pytest.approx(sk.f1_score(target[rows], answer[rows], average="macro"))
+        there = np.unique(target[rows])
+        found = sk.recall_score(target[rows], answer[rows], labels=there, average="macro", zero_division=0)
+        assert balanced == pytest.approx(found)
