@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,14 +22,38 @@ from .scores import Metric, part_of
 #: seconds that resampling one metric may take, and the fewest samples
 SECONDS, FEWEST = 5.0, 200
 Value = Callable[[Answers], float]
+#: what people call a metric, and what scikit-learn does, that is one of ours or another name of scikit-learn's
+ALIASES = {
+    "accuracy_score": "accuracy", "balanced_accuracy": "balanced accuracy", "balanced_accuracy_score":
+    "balanced accuracy", "f1_macro": "macro f1", "f1_micro": "micro f1", "roc_auc": "auc", "roc_auc_score": "auc",
+    "auroc": "auc", "roc auc": "auc", "average_precision": "average precision", "average_precision_score":
+    "average precision", "ap": "average precision", "map": "mean average precision", "r2": "r²", "r2_score": "r²",
+    "mean_absolute_error": "mae", "root_mean_squared_error": "rmse", "mcc": "matthews_corrcoef",
+    "mape": "mean_absolute_percentage_error", "mse": "mean_squared_error", "kappa": "cohen_kappa_score",
+    "iou": "mean iou",
+}  # fmt: skip
+#: functions of scikit-learn that want probabilities, though their second argument is not called so
+SHARES = ("log_loss", "d2_log_loss_score")
 
 
 def asked_metrics(asked: Sequence[Any], usual: Sequence[Metric]) -> tuple[Metric, ...]:
     """Those asked for, in their order, then the usual ones. Raises BadInput for what is none."""
     by_name = {metric.name.lower(): metric for metric in usual}
-    found = [by_name.get(str(one).lower().strip()) or _metric(one, by_name) for one in asked]
+    found = [_known(one, by_name) or _metric(one, by_name) for one in asked]
     rest = [metric for metric in usual if all(metric.name != one.name for one in found)]
     return (*found, *rest)
+
+
+def _known(one: Any, usual: dict[str, Metric]) -> Metric | None:
+    """One of ours, by its own name or another; it keeps the name that it was asked by."""
+    if not isinstance(one, str):
+        return None
+    name = one.strip()
+    found = usual.get(name.lower())
+    if found is not None:
+        return found
+    same = usual.get(ALIASES.get(name.lower(), ""))
+    return None if same is None else replace(same, name=name)
 
 
 def _metric(one: Any, usual: dict[str, Metric]) -> Metric:
@@ -45,14 +71,17 @@ def _metric(one: Any, usual: dict[str, Metric]) -> Metric:
 
 def _named(name: str, usual: dict[str, Metric]) -> Metric:
     metrics = sklearn("metrics")
-    if name in metrics.get_scorer_names():
-        return _of_scorer(metrics.get_scorer(name), name)
+    asked, scorers = name, metrics.get_scorer_names()
+    name = name if name in scorers or hasattr(metrics, name) else ALIASES.get(name.lower(), name)
+    if name in scorers:
+        return _of_scorer(metrics.get_scorer(name), asked)
     function = getattr(metrics, name, None)
     if callable(function) and not isinstance(function, type) and not name.startswith("make_"):
         better = -1 if name.endswith(("_error", "_loss", "_deviance")) else 1
-        return Metric(name, better, _resampled(_of_function(function)), "by scikit-learn")
+        return Metric(asked, better, _resampled(_of_function(function)), "by scikit-learn")
     known = ", ".join(f"`{metric.name}`" for metric in usual.values())
-    raise BadInput(f"`{name}` is no metric here: it may be {known}, or one that scikit-learn calls so (`f1_macro`)")
+    such = "max_error" if "mae" in usual else "f1_weighted"
+    raise BadInput(f"`{asked}` is no metric here: it may be {known}, or one that scikit-learn calls so (`{such}`)")
 
 
 def _of_scorer(scorer: Any, name: str) -> Metric:
@@ -70,13 +99,26 @@ def _of_scorer(scorer: Any, name: str) -> Metric:
 
 
 def _of_function(function: Callable[..., Any]) -> Value:
+    """A function of targets and answers; one that calls its second argument a score or a probability gets these."""
+    shares = _takes_shares(function)
+
     def value(answers: Answers) -> float:
-        found = function(*_pair(answers))
+        target, answer = _pair(answers)
+        found = function(target, _shares(answers) if shares else answer)
         if np.size(found) != 1:
             raise BadInput(f"a metric gives one number; this one gives {np.size(found)}")
         return float(np.asarray(found).reshape(()))
 
     return value
+
+
+def _takes_shares(function: Callable[..., Any]) -> bool:
+    try:
+        second = list(inspect.signature(function).parameters)[1:2]
+    except (TypeError, ValueError):
+        return False
+    named = any(part in second[0].lower() for part in ("score", "prob", "decision")) if second else False
+    return named or getattr(function, "__name__", "") in SHARES
 
 
 def _of_torchmetrics(metric: Any) -> Value:

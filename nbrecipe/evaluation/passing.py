@@ -123,6 +123,8 @@ def _labels(batch: Any, name: str) -> BadInput | None:
 def _ended(tally: Tally, source: Source, task: Task, stopped: str, seconds: float) -> Passed:
     kept = tally.joined()
     answers = tally.answers(kept)
+    if answers.entries is not None and not answers.entries.any():
+        raise BadInput(f"no row of `{source.name}` has a label that counts: the loss ignores every one of them")
     limits = (float(kept["low"].min()), float(kept["high"].max())) if "low" in kept else None
     batch_losses: Any = kept.get("batch_loss")
     return Passed(answers, task, source.name, source.length, source.numbered, tuple(tally.sizes),

@@ -46,6 +46,7 @@ class EvaluatingMagics(Front):
             from .names import Variables
 
             variables = Variables.of_shell(self.shell, local_ns)
+            args.model, args.data = _told_apart(args.model, args.data, variables)
             bench = self._bench("%evaluate", args, local_ns)
             data = None if args.data is None else data_of(args.data, variables)
             other = None if args.against is None else variables.value(args.against)
@@ -58,6 +59,21 @@ class EvaluatingMagics(Front):
                 answer = evaluate_of(bench, data, metrics=metrics, by=by or None, against=other,
                                      seen=lambda rows, total: progress(name, rows, total))  # fmt: skip
         return deliver(self, answer, args)
+
+
+def _told_apart(model: str | None, data: str | None, variables: Variables) -> tuple[str | None, str | None]:
+    """As they are meant: `%evaluate val_loader` names the data alone, `%evaluate val_loader net` the data first."""
+    if model is None or _runs(model, variables) is not False:
+        return model, data
+    return (None, model) if data is None else (data, model) if _runs(data, variables) else (model, data)
+
+
+def _runs(text: str, variables: Variables) -> bool | None:
+    """Whether it can be called as models can; None where it cannot be told."""
+    try:
+        return callable(variables.value(text))
+    except UsageError:
+        return None
 
 
 def _metrics(text: str, variables: Variables) -> list[Any]:

@@ -92,3 +92,41 @@ def test_counts_of_few_and_of_many_classes_equal_scikit_learn(classes):
         there = np.unique(target[rows])
         found = sk.recall_score(target[rows], answer[rows], labels=there, average="macro", zero_division=0)
         assert balanced == pytest.approx(found)
+
+
+def test_labels_that_the_loss_ignores_are_one_sentence():
+    x, _ = data()
+    with pytest.raises(BadInput, match="no row of `val` has a label that counts: the loss ignores every one of them"):
+        nbrecipe.evaluate(nn.Linear(5, 3), (x, torch.full((60,), -100)), loss_fn=LOSS, names={"val_loader": "val"})
+
+
+def test_a_second_model_without_a_name():
+    x, y = data()
+    same = nbrecipe.evaluate(nn.Linear(5, 3), (x, y), loss_fn=LOSS, against=nn.Linear(5, 3))
+    assert "`model` against `the second model`" in same.shown.against[0]
+    other = nbrecipe.evaluate(nn.Linear(5, 3), (x, y), loss_fn=LOSS, against=nn.Sequential(nn.Linear(5, 3)))
+    assert "`model` against `Sequential`" in other.shown.against[0]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("roc_auc_score", lambda y, p: sk.roc_auc_score(y, p)),
+        ("AUROC", lambda y, p: sk.roc_auc_score(y, p)),
+        ("average_precision_score", lambda y, p: sk.average_precision_score(y, p)),
+        ("MCC", lambda y, p: sk.matthews_corrcoef(y, p > 0.5)),
+        ("log_loss", lambda y, p: sk.log_loss(y, p)),
+        ("brier_score_loss", lambda y, p: sk.brier_score_loss(y, p)),
+        ("f1_score", lambda y, p: sk.f1_score(y, p > 0.5)),
+        ("f1_macro", lambda y, p: sk.f1_score(y, p > 0.5, average="macro")),
+        ("balanced_accuracy", lambda y, p: sk.balanced_accuracy_score(y, p > 0.5)),
+    ],
+)
+def test_metrics_get_probabilities_where_they_mean_them(asked, expected):
+    x, y = data(120, 2)
+    net = nn.Linear(5, 1)
+    loss = nn.BCEWithLogitsLoss()
+    found = nbrecipe.evaluate(net, (x, y[:, None].float()), loss_fn=loss, metrics=[asked])
+    chances = net(x).detach().sigmoid().numpy()[:, 0].astype(np.float64)
+    assert found.scores[0].name == asked
+    assert found.scores[0].value == pytest.approx(expected(y.numpy(), chances))

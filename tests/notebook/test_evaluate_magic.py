@@ -56,3 +56,9 @@ def test_flags(ready):
 def test_what_cannot_be_is_one_sentence(ready, line, sentence):
     with pytest.raises(UsageError, match=sentence):
         ready.run_line_magic("evaluate", line)
+
+
+@pytest.mark.parametrize("line", ["val_loader", "val_loader net", "net val_loader"])
+def test_model_and_data_are_told_apart(ready, line):
+    ready.run_cell("del old")
+    assert ready.run_line_magic("evaluate", line).shown.place == "`net` on 120 rows of `val_loader`, in eval mode"

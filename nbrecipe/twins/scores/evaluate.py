@@ -74,7 +74,8 @@ def evaluate(
     Raises BadInput, in one sentence.
     """
     bench = verbs.bench_of(model=model, **given)
-    bench = bench.replace(names={**bench.names, **(names or {})})
+    called = "the second model" if type(against) is type(bench.model) else type(against).__name__
+    bench = bench.replace(names={"against": called, **bench.names, **(names or {})})
     return evaluate_of(bench, val, metrics=metrics, by=by, against=against)
 
 

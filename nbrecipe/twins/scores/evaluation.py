@@ -95,7 +95,7 @@ def _confusions(passed: Passed) -> Confusions | None:
     for one in found.pairs:
         of = round(one.count / one.share)
         pairs.append(Mistaken(one.target, one.answer, one.count, one.share,
-                              f"{one.count} of {of} rows, {told(one.share, one.interval)}"))  # fmt: skip
+                              f"{one.count} of {of} row{'s'[: of != 1]}, {told(one.share, one.interval)}"))  # fmt: skip
     return Confusions(found.names, tuple(pairs), found.table, found.left)
 
 

@@ -75,7 +75,7 @@ def _passes(found: Passed, data: Any) -> list[str]:
         notes.append(f"**{found.none:,}** of {len(rows):,} rows are answered with NaN: {rest}")
     target = found.answers.target
     if target is not None and target.dtype.kind in "iu" and len(np.unique(target[target >= 0])) == 1:
-        notes.append("all rows have **one class**: accuracy is all that can be told of them")
+        notes.append("all rows have **one class**: whether the others are recognised cannot be told from them")
     if found.answers.loss is None and found.batch_losses is not None:
         weights = np.asarray(found.sizes, np.float64)
         mean = float((found.batch_losses * weights).sum() / weights.sum())

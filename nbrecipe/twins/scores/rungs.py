@@ -59,7 +59,7 @@ def _caption(ladder: Ladder, metric: Metric | None, rungs: Sequence[Scored]) -> 
     name = f"**{loss.name if loss is not None else metric.name}**" if metric.name == LOSS else f"**{metric.name}**"
     unit = "" if not metric.unit or metric.unit.startswith("of ") or metric.name == LOSS else f", {metric.unit}"
     method = f"the lines are {known.interval.level:.0%} intervals ({known.interval.method})".replace("%", " %")
-    told = f"{name}{unit}, on {rows:,} rows; {method}"
+    told = f"{name}{unit}, on {rows:,} row{'' if rows == 1 else 's'}; {method}"
     return f"{told}; {beside}" if beside and metric.name != LOSS else told
 
 
