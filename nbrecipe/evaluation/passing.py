@@ -21,6 +21,7 @@ from .answers import Answers, Array
 from .reader import Reader
 from .source import Source
 from .tally import Tally
+from .together import Together
 
 Progress = Callable[[int, int | None], None]
 
@@ -40,7 +41,7 @@ class Passed:
     sizes: tuple[int, ...] = ()
     #: (batches,) the user's loss of each batch, where single examples have none; None elsewhere
     batch_losses: Array | None = None
-    #: "" where the pass is whole, else "interrupted"
+    #: "" where the pass is whole, else "interrupted" or "after 30 s"
     stopped: str = ""
     #: rows whose answer is no number
     none: int = 0
@@ -76,35 +77,37 @@ def answers_of(bench: Bench, split: str = "val") -> Answers:
     return passed(bench, split).answers
 
 
-def passed(bench: Bench, split: str = "val", *, seen: Progress = lambda rows, total: None) -> Passed:
+def passed(
+    bench: Bench, split: str = "val", *, seconds: float | None = None, seen: Progress = lambda rows, total: None
+) -> Passed:
     """Let the bench's model answer every row of a split, once.
 
-    An interrupt keeps what was answered. Everything of the user's is afterwards as it was. Raises Missing where model
-    or data are missing, and BadInput, in one sentence, where they cannot be run.
+    An interrupt, or the end of `seconds`, keeps what was answered. Everything of the user's is afterwards as it was.
+    Raises Missing where model or data are missing, and BadInput, in one sentence, where they cannot be run.
     """
     model: nn.Module = bench.get("model")
     start = time.perf_counter()
     source = Source.of(bench, split)
     reader = Reader(model, bench.loss_fn)
-    tally: Tally | None = None
+    together = Together(reader, lambda: Tally(bench.name("model"), reader.read, source.planned, class_names(bench)))
     stopped = ""
     with Untouched([source.loader, *bench.owned]), evaluating(model), torch.no_grad():
         try:
             for rows, batch in source:
                 try:
-                    one = reader(batch)
+                    together.add(rows, batch)
                 except BadInput as error:
                     raise _labels(batch, source.name) or error from None
-                if tally is None:
-                    assert reader.task is not None
-                    tally = Tally(bench.name("model"), reader.task, source.planned, class_names(bench))
-                tally.add(rows, one)
-                seen(tally.done, source.planned)
+                seen(together.done, source.planned)
+                if seconds is not None and time.perf_counter() - start > seconds and together.done != source.planned:
+                    stopped = f"after {seconds:g} s"
+                    break
         except KeyboardInterrupt:
             stopped = "interrupted"
-    if tally is None or reader.task is None:
+        together.settle()
+    if together.tally is None:
         raise BadInput(f"interrupted before the first batch of `{source.name}` was answered")
-    return _ended(tally, source, reader.task, stopped, time.perf_counter() - start)
+    return _ended(together.tally, source, reader.read, stopped, time.perf_counter() - start)
 
 
 def _labels(batch: Any, name: str) -> BadInput | None:

@@ -50,6 +50,14 @@ class Reader:
         self._next: Callable[[Feed], Seen] = self._anew
         self._pair: torch.device | None = None
         self._paired = False
+        #: whether a loss of torch is given the model's answer and the target, and nothing else happens
+        self.plain = False
+
+    @property
+    def read(self) -> Task:
+        """The task that the first batch showed."""
+        assert self.task is not None
+        return self.task
 
     def __call__(self, batch: Any) -> Seen:
         """One batch. Raises BadInput, in one sentence, where model or loss fail."""
@@ -69,13 +77,12 @@ class Reader:
         self.task = task
         self._remember(batch, fed)
         if task.call is not None:
-            plain = self._given_as_it_is(task)
-            self._next = self._direct if plain else self._intercepted
+            self.plain = self._given_as_it_is(task)
+            self._next = self._direct if self.plain else self._intercepted
             return Seen(fed.size, task.call, terms(task.call, fed.size), task.output, task.target)
         return Seen(fed.size, None, self._by_row(task.output, fed), task.output, task.target, task.loss)
 
     def _given_as_it_is(self, task: Task) -> bool:
-        """Whether a loss of torch is given the model's answer and the target, and nothing else happens."""
         loss_fn, call = self._loss_fn, task.call
         known = type(loss_fn) in _PLAIN or any(loss_fn is function for function in KNOWN)
         hooked = isinstance(loss_fn, nn.Module) and (loss_fn._forward_hooks or loss_fn._forward_pre_hooks)
@@ -95,16 +102,46 @@ class Reader:
             return Feed((x,), {}, y, (x, y))
         return batches.feed(self._model, batch, self._loss_fn)
 
+    def pair(self, batch: Any, most: int) -> tuple[Tensor, Tensor] | None:
+        """The model's answer to a pair of at most so many examples, and their targets; None for any other batch."""
+        if not self._paired or not isinstance(batch, (tuple, list)) or len(batch) != 2:
+            return None
+        x, y = batch
+        if type(x) is not Tensor or type(y) is not Tensor or not 0 < len(x) <= most:
+            return None
+        x = x.to(self._pair)
+        try:
+            raw = self._model(x)
+            output = raw if isinstance(raw, Tensor) else batches.output_of(raw)
+            assert output is not None
+        except Exception as error:
+            y = y.to(self._pair)
+            raise self._failed(Feed((x,), {}, y, (x, y)), error) from error
+        return output, y
+
+    def judged(self, output: Tensor, target: Tensor) -> Seen:
+        """What the loss of torch says of answers, row by row. Raises BadInput, in one sentence, where it fails."""
+        target = target.to(self._pair)
+        try:
+            return self._of(output, target)
+        except BadInput:
+            raise
+        except Exception as error:
+            raise self._failed_loss(output, target, error) from error
+
     def _direct(self, fed: Feed) -> Seen:
         raw = self._model(*fed.args, **fed.kwargs)
         output = raw if isinstance(raw, Tensor) else batches.output_of(raw)
         assert output is not None
+        return self._of(output, fed.target)
+
+    def _of(self, output: Tensor, target: Any) -> Seen:
         assert self.task is not None
         assert self.task.call is not None
-        call = LossCall(self.task.call.name, output, fed.target, self.task.call.options)
+        call = LossCall(self.task.call.name, output, target, self.task.call.options)
         if output.device.type != "cpu":  # there a wrong index ends the process; here it raises by itself
-            refuse_targets(call.name, output, fed.target, call.options)
-        return Seen(len(output), call, terms(call, len(output)), output, fed.target)
+            refuse_targets(call.name, output, target, call.options)
+        return Seen(len(output), call, terms(call, len(output)), output, target)
 
     def _intercepted(self, fed: Feed) -> Seen:
         """The user's own function runs; the one call in it is asked for its single terms."""
@@ -166,11 +203,13 @@ class Reader:
             raw = self._model(*fed.args, **fed.kwargs)
         except Exception as failure:
             return failed_forward(self._model, fed, failure)
-        if self._loss_fn is not None and self.task is not None and self.task.call is not None:
-            output = batches.output_of(raw)
-            if isinstance(output, Tensor) and isinstance(fed.target, Tensor):
-                refuse_targets(self.task.call.name, output, fed.target, self.task.call.options)
-        return failed_loss(batches.output_of(raw), fed.target, error)
+        return self._failed_loss(batches.output_of(raw), fed.target, error)
+
+    def _failed_loss(self, output: Any, target: Any, error: Exception) -> BadInput:
+        call = None if self.task is None or self._loss_fn is None else self.task.call
+        if call is not None and isinstance(output, Tensor) and isinstance(target, Tensor):
+            refuse_targets(call.name, output, target, call.options)
+        return failed_loss(output, target, error)
 
 
 class _Asked(TorchFunctionMode):

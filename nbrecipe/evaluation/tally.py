@@ -7,7 +7,7 @@ that are to be restored the sum of squared errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,8 +42,8 @@ class Tally:
         self._bounded = False
         self.done = 0
 
-    def add(self, rows: Array, seen: Seen) -> None:
-        """Keep one batch; one step that an interrupt cannot halve."""
+    def add(self, rows: Sequence[Array], seen: Seen) -> None:
+        """Keep one batch, or several that were judged together, each with its rows; no interrupt can halve that."""
         form = self._form or self._form_of(seen)
         part = getattr(self, f"_{form}")(seen)
         if seen.terms is not None:
@@ -53,7 +53,7 @@ class Tally:
         part["rows"] = rows
         self._form = form
         self._parts.append(part)
-        self.done += len(rows)
+        self.done += seen.size
         if len(self._parts) % EVERY == 0:
             self._fetch()
 
@@ -142,7 +142,7 @@ class Tally:
         for key in self._parts[0] if self._parts else ():
             values = [part[key] for part in self._parts if key in part]
             if key == "rows":
-                found[key] = np.concatenate(values)
+                found[key] = np.concatenate([rows for several in values for rows in several])
             elif len(values) == len(self._parts):
                 found[key] = _array(torch.cat([value.cpu() for value in values]))
         return found
@@ -150,7 +150,7 @@ class Tally:
     @property
     def sizes(self) -> list[int]:
         """Examples of each batch, in order."""
-        return [len(part["rows"]) for part in self._parts]
+        return [len(rows) for part in self._parts for rows in part["rows"]]
 
     def answers(self, kept: dict[str, Array]) -> Answers:
         """What was kept, as answers; of everything that was added until now."""
