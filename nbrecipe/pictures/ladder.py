@@ -33,3 +33,5 @@ class LadderShown:
     #: rows that one gets wrong and the next right
     looks: tuple[Look, ...] = ()
     notes: tuple[str, ...] = ()
+    #: who beats whom beyond chance, in one sentence
+    verdict: str = ""

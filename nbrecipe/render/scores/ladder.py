@@ -12,16 +12,15 @@ from . import standings
 
 #: rows behind a gap that a terminal shows
 LINES = 4
-#: how a rung is told, and what beating it shows
-_KINDS = ("say", "place")
 
 
 def html_of(report: Report, shown: LadderShown) -> str:
     """The ladder, how each rung answers, and what the simple approach lacks."""
     sheets = ["ladder.css", *(["batch.css", "browse.css", "inspection.css"] if shown.looks else [])]
     parts = [f"<style>{''.join(map(static, sheets))}</style>", html.header(report)]
+    parts += [f'<div class="nbr-verdict">{rich(sentence(shown.verdict))}</div>'] if shown.verdict else []
     parts += [_place(shown.extent), standings.html_of(shown.standings)]
-    parts.append(f'<div class="nbr-part">{"".join(map(_step, shown.steps))}</div>')
+    parts.append(f'<div class="nbr-rungs">{"".join(map(_step, shown.steps))}</div>')
     parts += [beside.html_of(look) for look in shown.looks]
     parts += [_place(note) for note in shown.notes]
     found = html.rows(report, fold=True)
@@ -33,10 +32,11 @@ def _place(told: str) -> str:
 
 
 def _step(step: Step) -> str:
-    lines = [f"**{step.name}** {_how(step)}"]
-    lines += [beaten] if (beaten := _beaten(step)) else []
-    told = "".join(f'<div class="nbr-{kind}">{rich(line)}</div>' for kind, line in zip(_KINDS, lines, strict=False))
-    return f'<div class="nbr-rung">{told}</div>'
+    """One line that opens to what beating it shows."""
+    told, beaten = f"**{step.name}** {_how(step)}", _beaten(step)
+    if not beaten:
+        return f'<div class="nbr-rung">{rich(told)}</div>'
+    return f'<details class="nbr-rung"><summary>{rich(told)}</summary><div>{rich(beaten)}</div></details>'
 
 
 def _how(step: Step) -> str:
@@ -54,7 +54,8 @@ def _beaten(step: Step) -> str:
 
 def text_of(report: Report, shown: LadderShown) -> str:
     """The same as plain text that stands alone."""
-    parts = [text.header(report), text.wrap(f"  {_plain(sentence(shown.extent))}", "    ")]
+    parts = [text.header(report), text.wrap(f"  {_plain(sentence(shown.verdict))}", "    ") if shown.verdict else ""]
+    parts.append(text.wrap(f"  {_plain(sentence(shown.extent))}", "    "))
     parts.append(standings.text_of(shown.standings))
     lines = []
     for step in shown.steps:

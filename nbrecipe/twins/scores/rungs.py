@@ -22,6 +22,7 @@ from ...pictures.ladder import LadderShown, Step
 from ...pictures.scores import Standing, Standings
 from ...probes.data.cards import Cards
 from ...task import Kind
+from .verdict import verdict
 
 #: rows of each gap that are shown, gaps that are, and rows by whose values pixels are coloured
 ROWS, GAPS, LIKE = 8, 2, 64
@@ -42,7 +43,8 @@ def shown_of(
     looks = tuple(_Gaps(bench, ladder, model).looks(rungs))
     values = {each.rung.id: each.score.value for each in rungs if each.score is not None}
     losses = {each.rung.id: each.loss.value for each in rungs if each.loss is not None}
-    return LadderShown(ladder.extent, standings, steps, looks, ladder.notes), values, losses
+    shown = LadderShown(ladder.extent, standings, steps, looks, ladder.notes, verdict(rungs, model))
+    return shown, values, losses
 
 
 def _name(rung: str, model: str) -> str:
