@@ -14,6 +14,8 @@ from .scores import counted_rows
 
 #: pairs that are told, and classes up to which the whole table is
 PAIRS, CLASSES = 10, 40
+#: classes up to which all are drawn, and how many of more
+FEW, MOST = 12, 10
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Confused:
     pairs: tuple[Pair, ...]
     #: pairs that are confused and not told
     left: int = 0
+    #: the classes that are drawn: all of a few, else those that are confused most
+    drawn: tuple[str, ...] = ()
+    #: (drawn, drawn + 1) rows: target, answer; the last column counts those of every other answer
+    core: Array | None = None
 
 
 def confused(answers: Answers) -> Confused | None:
@@ -65,4 +71,26 @@ def confused(answers: Answers) -> Confused | None:
     if len(classes) <= CLASSES:
         table = np.zeros((len(classes), len(classes)), np.int64)
         np.add.at(table, (rows, columns), 1)
-    return Confused(names, table, tuple(pairs), int(apart.sum()) - len(pairs))
+    chosen = _drawn(len(classes), codes[apart][order])
+    core = _core(chosen, rows, columns)
+    drawn = tuple(names[k] for k in chosen.tolist())
+    return Confused(names, table, tuple(pairs), int(apart.sum()) - len(pairs), drawn, core)
+
+
+def _drawn(count: int, codes: Array) -> Array:
+    """The places of the classes that are drawn, in their order: `codes` are confused pairs, the most frequent first."""
+    if count <= FEW:
+        return np.arange(count)
+    places = np.stack(np.divmod(codes, count), 1).reshape(-1)
+    _, first = np.unique(places, return_index=True)
+    found: Array = np.sort(places[np.sort(first)[:MOST]])
+    return found
+
+
+def _core(chosen: Array, rows: Array, columns: Array) -> Array:
+    """(chosen, chosen + 1) how often each of them is answered as each, and as any other."""
+    here = np.isin(rows, chosen)
+    answers = np.where(np.isin(columns, chosen), np.searchsorted(chosen, columns), len(chosen))
+    table = np.zeros((len(chosen), len(chosen) + 1), np.int64)
+    np.add.at(table, (np.searchsorted(chosen, rows[here]), answers[here]), 1)
+    return table

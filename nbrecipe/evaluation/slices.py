@@ -74,6 +74,22 @@ def by_class(answers: Answers) -> Slices | None:
     return _told(answers, rows, "class")
 
 
+def by_overlap(answers: Answers) -> Slices | None:
+    """The overlap (IoU) of each class of pixels in answer and target; None where these are not known.
+
+    Its rows are the images in which the class stands or is seen. Nothing is tested: classes share their pixels.
+    """
+    if answers.pixels is None or not len(answers):
+        return None
+    both, said, there = np.asarray(answers.pixels, np.float64).transpose(1, 2, 0)
+    rows = []
+    for place, union in enumerate(said + there - both):
+        if union.any():
+            value, interval = mean_of(both[place], union)
+            rows.append(Slice(_called(answers, place), int((union > 0).sum()), value, interval, 1.0))
+    return replace(_told(answers, rows, "class"), metric="IoU") if len(rows) > 1 else None
+
+
 def by_value(answers: Answers, values: Any, by: str) -> Slices | None:
     """The same for the rows that share a value; many numbers are cut into quarters. None where all rows share one.
 

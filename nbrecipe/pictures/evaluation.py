@@ -24,6 +24,22 @@ class Scored:
     unit: str = ""
     #: +1 where more is better, -1 where less is, 0 where that is not known
     better: int = 1
+    #: whether it lies between 0 and 1
+    share: bool = False
+
+
+@dataclass(frozen=True)
+class Second:
+    """The same metric of a second model, and whether the two differ."""
+
+    metric: str
+    name: str
+    value: float
+    low: float
+    high: float
+    told: str
+    #: "no chance, p = 0.0002"
+    verdict: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +92,10 @@ class Confusions:
     #: (classes, classes) rows by target and answer; None where they are too many
     table: np.ndarray | None = None
     left: int = 0
+    #: the classes that are drawn: all of a few, else those that are confused most
+    drawn: tuple[str, ...] = ()
+    #: (drawn, drawn + 1) rows by target and answer, the last column those of every other answer
+    core: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +119,42 @@ class Trust:
 
     told: str
     bins: tuple[Trusted, ...]
+    method: str = ""
+    #: in a few words: "too sure by 12 % in the mean"
+    verdict: str = ""
+
+
+@dataclass(frozen=True)
+class Aims:
+    """Numbers that were answered against those that are right, and how far apart they are."""
+
+    #: (points,) of some of the rows
+    target: np.ndarray
+    answer: np.ndarray
+    #: "500 of 1,200 rows, drawn with seed 0"
+    extent: str
+    #: (bins,) rows by answer less target, and (bins + 1,) where the bins end
+    counts: np.ndarray
+    edges: np.ndarray
+    #: "answers are **too high by 2.1 (0.4 to 3.8)** in the mean"
+    told: str
+    #: "half of them lie within 38 of what is right, …"
+    spread: str = ""
+
+
+@dataclass(frozen=True)
+class Places:
+    """The mean loss at each position of texts, where several positions may share a bin."""
+
+    #: (bins,) first position of each, counted from 1
+    first: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    #: tokens of each
+    tokens: np.ndarray
+    last: int
+    told: str
     method: str = ""
 
 
@@ -130,3 +186,8 @@ class Evaluation:
     #: "accuracy: `net` 0.912 against `other` 0.905: could be chance, p = 0.31"
     against: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    #: how the user calls the model
+    model: str = ""
+    seconds: tuple[Second, ...] = ()
+    aims: Aims | None = None
+    places: Places | None = None

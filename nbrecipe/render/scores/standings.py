@@ -13,10 +13,9 @@ from ..pieces.fragment import rich, static
 WIDTH = 24
 
 
-def html_of(shown: Standings) -> str:
-    """One row for each, whose numbers read without style and script."""
-    low, high = axis_of(shown)
-    rows = "".join(_row(row, low, high) for row in shown.rows)
+def html_of(shown: Standings, *others: Standings) -> str:
+    """One row for each, whose numbers read without style and script; others stand below, each on its own axis."""
+    rows = "".join(_row(row, *axis_of(each)) for each in (shown, *others) for row in each.rows)
     caption = f'<div class="nbr-place">{rich(shown.caption)}</div>' if shown.caption else ""
     return f'<style>{static("scores.css")}</style>{caption}<div class="nbr-standings" role="table">{rows}</div>'
 
@@ -54,7 +53,7 @@ def _row(row: Standing, low: float, high: float) -> str:
 
 def _track(row: Standing, low: float, high: float) -> str:
     if row.value is None or not math.isfinite(row.value):
-        return '<span class="nbr-track" role="cell"></span>'
+        return '<span class="nbr-track nbr-bare" role="cell"></span>'
     parts = []
     if row.low is not None and row.high is not None:
         left, right = _place(row.low, low, high), _place(row.high, low, high)

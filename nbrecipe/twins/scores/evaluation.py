@@ -13,15 +13,29 @@ from ...decoding.normalisation import scale_of
 from ...decoding.spelled import Speller
 from ...decoding.worded import class_names
 from ...evaluation.against import Against
+from ...evaluation.aims import aimed
+from ...evaluation.answers import Answers
 from ...evaluation.calibrated import calibrated
 from ...evaluation.confusion import confused
 from ...evaluation.passing import Passed
-from ...evaluation.scores import Score
-from ...evaluation.slices import Slices, by_class, by_value
+from ...evaluation.scores import Score, metrics_for, score
+from ...evaluation.slices import Slices, by_class, by_overlap, by_value
 from ...evaluation.worst import Worst, worst
-from ...finding import percent
+from ...finding import number, percent
 from ...guard import Untouched
-from ...pictures.evaluation import Confusions, Costly, Evaluation, Mistaken, Part, Parts, Scored, Trust, Trusted
+from ...pictures.evaluation import (
+    Aims,
+    Confusions,
+    Costly,
+    Evaluation,
+    Mistaken,
+    Part,
+    Parts,
+    Scored,
+    Second,
+    Trust,
+    Trusted,
+)
 from ...probes.data.cards import Cards
 from ...scan.plan import plan_of
 from ...scan.sources.opening import open_source
@@ -32,6 +46,9 @@ from ...statistics.digits import chance, told
 LIKE = 32
 #: p-value below which a part is told to be unlike the others
 SURE = 0.05
+#: metrics between 0 and 1, beside those whose names end in "accuracy"
+SHARES = ("macro F1", "micro F1", "AUC", "average precision", "mean average precision", "exact match", "mean IoU",
+          "Dice")  # fmt: skip
 
 
 def evaluation(
@@ -43,10 +60,11 @@ def evaluation(
     other: str,
     notes: Sequence[str],
     data: Any,
+    theirs: Answers | None = None,
 ) -> Evaluation:
     """All of it, of one pass; `slices` are values of each answer by name, `data` what holds the rows."""
     answers = passed.answers
-    classes, trust = by_class(answers), calibrated(answers)
+    classes, trust = by_class(answers) or by_overlap(answers), calibrated(answers)
     by = (by_value(answers, values, name) for name, values in slices.items())
     bad = worst(answers)
     costly, kind = _costly(bench, passed, bad, data)
@@ -63,12 +81,42 @@ def evaluation(
             f"{one.metric}: `{answers.name}` against `{other}`, **{one.told}** ({one.paired.method})" for one in pairs
         ),
         tuple(notes),
+        answers.name,
+        _seconds(pairs, theirs, other),
+        _aims(answers),
     )
 
 
 def _scored(one: Score) -> Scored:
     interval = one.interval
-    return Scored(one.name, one.value, interval.low, interval.high, one.told, interval.method, one.unit, one.better)
+    share = one.name in SHARES or one.name.endswith("accuracy")
+    return Scored(one.name, one.value, interval.low, interval.high, one.told, interval.method, one.unit, one.better,
+                  share and 0 <= one.value <= 1)  # fmt: skip
+
+
+def _seconds(pairs: Sequence[Against], theirs: Answers | None, name: str) -> tuple[Second, ...]:
+    """What the second model is worth by the metrics that are compared."""
+    if theirs is None:
+        return ()
+    known = {metric.name: metric for metric in metrics_for(theirs)}
+    made = []
+    for pair in pairs:
+        if pair.metric in known:
+            found = score(known[pair.metric], theirs)
+            verdict = pair.told.partition(": ")[2]
+            made.append(Second(pair.metric, name, found.value, found.interval.low, found.interval.high, found.told,
+                               verdict))  # fmt: skip
+    return tuple(made)
+
+
+def _aims(answers: Answers) -> Aims | None:
+    found = aimed(answers)
+    if found is None:
+        return None
+    told = f"answers are {found.lean}" if found.lean else "answers lean neither way beyond chance"
+    half, most, far = (number(value, 3) for value in found.within)
+    spread = f"half of them lie within {half} of what is right, nine of ten within {most}; the farthest is {far} off"
+    return Aims(found.target, found.answer, found.extent, found.counts, found.edges, told, spread)
 
 
 def _parts(slices: Slices) -> Parts:
@@ -83,7 +131,8 @@ def _parts(slices: Slices) -> Parts:
                          one.answered, one.precision))  # fmt: skip
     methods = " and ".join(dict.fromkeys(one.interval.method for one in slices.rows))
     kind = "Fisher's exact test" if slices.metric == "accuracy" else "Welch's t-test"
-    method = f"intervals: {methods}; each against all others of {total:,} rows by {kind}, corrected after Holm"
+    tested = f"; each against all others of {total:,} rows by {kind}, corrected after Holm"
+    method = f"intervals: {methods}{tested if slices.metric != 'IoU' else ''}"
     return Parts(slices.by, slices.metric, tuple(rows), method, slices.left)
 
 
@@ -96,7 +145,7 @@ def _confusions(passed: Passed) -> Confusions | None:
         of = round(one.count / one.share)
         pairs.append(Mistaken(one.target, one.answer, one.count, one.share,
                               f"{one.count} of {of} row{'s'[: of != 1]}, {told(one.share, one.interval)}"))  # fmt: skip
-    return Confusions(found.names, tuple(pairs), found.table, found.left)
+    return Confusions(found.names, tuple(pairs), found.table, found.left, found.drawn, found.core)
 
 
 def _trust(found: Calibration) -> Trust:
@@ -107,12 +156,15 @@ def _trust(found: Calibration) -> Trust:
     sure = found.too_sure_interval
     way = "too sure" if found.too_sure > 0 else "too modest"
     lean = "" if 0.0 in sure else f"; {way} by {percent(abs(found.too_sure))} in the mean"
-    verdict = "could be chance" if found.p >= SURE else "no chance"
+    away = found.p < SURE
+    verdict = "no chance" if away else "could be chance"
+    short = lean.removeprefix("; ") if lean else "they miss what comes true"
     line = (
         f"probabilities miss the shares that come true by **{percent(found.error)}** in the mean, where right ones "
         f"miss them by {percent(found.by_chance)}: {verdict}, {chance(found.p)}{lean}; Brier score {found.brier:.3g}"
     )
-    return Trust(line, bins, found.method)
+    right = f"they are what comes true, as far as {found.rows:,} rows can tell"
+    return Trust(line, bins, found.method, short if away else right)
 
 
 def _costly(bench: Bench, passed: Passed, bad: Sequence[Worst], data: Any) -> tuple[tuple[Costly, ...], str]:
