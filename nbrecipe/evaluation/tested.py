@@ -1,4 +1,4 @@
-"""Whether a data set is there to be evaluated once, by what the user calls it."""
+"""What data are there for, by what the user calls them: to be evaluated once, or to be answered wrongly."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ import re
 TEST, CHOOSING = {"test", "testing"}, {"val", "valid", "validation", "dev", "eval", "train"}
 #: other weights from which on it is a habit: a look before training and one after it are two
 AGAIN = 3
+#: parts of names of data that are meant to be answered wrongly
+MEANT = re.compile(r"adv|attack|fgsm|pgd|perturb|poison|backdoor|trigger|counterfact|corrupt|shuffl|permut", re.I)
+
+
+def says_attacked(name: str) -> bool:
+    """`adv_loader`, `fgsm_val`, `shuffled_dl`: whoever evaluates on these expects wrong answers."""
+    return bool(MEANT.search(name))
 
 
 def says_test(name: str) -> bool:

@@ -2,19 +2,26 @@
 
 Two label encoders, two folders listed in another order, labels that start at 1 in one file and at 0 in the other: the
 model is right and its answers go by other numbers. Accuracy falls below a guess although each class gets one answer.
+Without a watched loop the model is asked for the validation data and for some training rows: one that answers these by
+their own labels has learned them, and what it calls otherwise in validation has another number there.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from ... import toys
 from ...bench import Bench
 from ...check import Check
+from ...evaluation.known import Table, has_learned, table_of, val_passed
+from ...evaluation.renamed import ROWS, SURE, accuracy_of, majorities, mapped, moved, plain, rows_of
+from ...evaluation.tested import says_attacked
+from ...experiments.simple.across import by_own_names
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
 from ...trace import Trace
 from ...trace.record.course import ends, training_loss
@@ -23,12 +30,8 @@ from ...trace.record.data import Answers
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-check = Check(__name__, tip="look at model outputs")
+check = Check(__name__, tip="look at model outputs", cost="scan")
 
-#: rows of a class below which nothing is said of it
-ROWS = 10
-#: standard errors above one half that the share of one wrong answer must lie
-SURE = 3.0
 #: accuracy in training from which on a model is known to have learned its labels
 LEARNED = 0.5
 #: losses of classes, and how far one must have fallen for the same
@@ -39,64 +42,79 @@ RIGHT = 0.8
 CHANCE = 1e-3
 #: classes that are named beside the picture
 NAMED = 6
-Table = dict[int, dict[int, int]]
+FIX = "Make the numbers of the classes once, from the training data, and use them for both."
+CODE = "class_to_idx = {name: i for i, name in enumerate(sorted(set(train_labels)))}"
 
 
 @check.run
-def run(trace: Trace, trained: str = "") -> Finding:
+def run(bench: Bench, trace: Trace | None = None, trained: str = "") -> Finding:
+    """Judge what was seen of a loop; without one, the answers to the validation data."""
+    return _watched(trace, trained) if trace is not None else _asked(bench)
+
+
+def _asked(bench: Bench) -> Finding:
+    bench.get("model")
+    found = bench.once(val_passed)
+    table = table_of(found.answers)
+    if len(table) < 2:
+        return skipped(f"the answers to `{found.name}` are not of two classes or more")
+    renamed = moved(majorities(table))
+    if not renamed:
+        said = f"accuracy {number(accuracy_of(table), 3)} on {rows_of(table)} rows of `{found.name}`"
+        return ok(f"{said}, and no two classes change places", **_numbers(table))
+    right = mapped(table, renamed)
+    named = {place: str(name) for place, name in enumerate(found.answers.classes)}
+    learned = has_learned(bench) and len(renamed) > 2 and right > RIGHT and not says_attacked(found.name)
+    others = by_own_names(bench, renamed) if learned else ""
+    why = "" if learned else "two classes also change places where inputs are inverted, and weights before training"
+    return (bad if learned and not others else hint)(
+        f"{_said(table, renamed, named)}: `{found.name}` numbers them in another way than what the model learned",
+        fix=FIX,
+        code=CODE,
+        why=others or why,
+        renamed_accuracy=right,
+        **_numbers(table),
+    )
+
+
+def _watched(trace: Trace, trained: str) -> Finding:
     tables = [a for a in trace.answers if not a.grad and len(a.table) > 1]
     if not tables:
         return skipped("no answers of a model without gradients met the labels of two classes or more")
     for answers in tables:
-        renamed = _moved(_majorities(answers.table))
+        renamed = moved(majorities(answers.table))
         if not renamed or _attacked(trace, answers):
             continue
         learned = _learned(trace, answers)
-        certain = learned or (bool(trained) and len(answers.table) > 2 and _mapped(answers.table, renamed) > RIGHT)
+        certain = learned or (bool(trained) and len(answers.table) > 2 and mapped(answers.table, renamed) > RIGHT)
         if certain or _unlikely(renamed, answers):
             return _told(answers, renamed, certain)
-    best = max(tables, key=lambda answers: _rows(answers.table))
-    accuracy, rows = _accuracy(best.table), _rows(best.table)
-    said = f"accuracy {number(accuracy, 3)} on {rows} rows, and no two classes change places"
-    return ok(said, accuracy=accuracy, rows=rows, table=_plain(best.table))
+    best = max(tables, key=lambda answers: rows_of(answers.table)).table
+    said = f"accuracy {number(accuracy_of(best), 3)} on {rows_of(best)} rows, and no two classes change places"
+    return ok(said, **_numbers(best))
 
 
 def _told(answers: Answers, renamed: dict[int, int], certain: bool) -> Finding:
-    table, rows = answers.table, _rows(answers.table)
-    accuracy, mapped = _accuracy(table), _mapped(table, renamed)
-    pairs = ", ".join(f"{target} → {said}" for target, said in sorted(renamed.items())[:6])
+    table = answers.table
     return (bad if certain else hint)(
-        f"accuracy **{number(accuracy, 3)}** on {rows} rows; **{number(mapped, 3)}** once classes are renamed "
-        f"({pairs}{', …' if len(renamed) > 6 else ''}): validation numbers them in another way than training",
-        fix="Make the numbers of the classes once, from the training data, and use them for both.",
-        code="class_to_idx = {name: i for i, name in enumerate(sorted(set(train_labels)))}",
+        f"{_said(table, renamed, {})}: validation numbers them in another way than training",
+        fix=FIX,
+        code=CODE,
         where=str(answers.place),
-        accuracy=accuracy,
-        renamed_accuracy=mapped,
-        rows=rows,
-        table=_plain(table),
+        renamed_accuracy=mapped(table, renamed),
+        **_numbers(table),
     )
 
 
-def _majorities(table: Table) -> dict[int, int]:
-    """The answer that more than half of a class gets, beyond sampling error; classes without one are left out."""
-    found = {}
-    for target, row in table.items():
-        size = sum(row.values())
-        said, count = max(row.items(), key=lambda item: item[1])
-        if size >= ROWS and count / size > 0.5 + SURE * 0.5 / math.sqrt(size):
-            found[target] = said
-    return found
+def _said(table: Table, renamed: dict[int, int], named: dict[int, str]) -> str:
+    pairs = [f"{named.get(one, one)} → {named.get(other, other)}" for one, other in sorted(renamed.items())]
+    told = ", ".join(pairs[:6]) + (", …" if len(pairs) > 6 else "")
+    accuracy, right = number(accuracy_of(table), 3), number(mapped(table, renamed), 3)
+    return f"accuracy **{accuracy}** on {rows_of(table)} rows; **{right}** once classes are renamed ({told})"
 
 
-def _moved(answer: dict[int, int]) -> dict[int, int]:
-    """Classes that change places, 3 → 5 → 3, or move on one after another, 3 → 2 → 1.
-
-    A class that others are taken for and that keeps its own number has moved nobody: the model mixes them up.
-    """
-    said = list(answer.values())
-    moved = {t: s for t, s in answer.items() if t != s and answer.get(s) != s and said.count(s) == 1}
-    return {t: s for t, s in moved.items() if s in moved or t in moved.values()}
+def _numbers(table: Table) -> dict[str, Any]:
+    return {"accuracy": accuracy_of(table), "rows": rows_of(table), "table": plain(table)}
 
 
 def _learned(trace: Trace, answers: Answers) -> bool:
@@ -107,10 +125,10 @@ def _learned(trace: Trace, answers: Answers) -> bool:
         if 0 < end < FELL * start:
             return True
     for other in trace.answers:
-        rows = _rows(other.table)
+        rows = rows_of(other.table)
         if other is not answers and other.model == answers.model and rows >= ROWS * max(len(other.table), 1):
             share = max(sum(row.values()) for row in other.table.values()) / rows
-            if _accuracy(other.table) > max(LEARNED, share + SURE * 0.5 / math.sqrt(rows)):
+            if accuracy_of(other.table) > max(LEARNED, share + SURE * 0.5 / math.sqrt(rows)):
                 return True
     return False
 
@@ -121,7 +139,7 @@ def _attacked(trace: Trace, answers: Answers) -> bool:
     return any(
         other.model == answers.model and other is not answers and _sizes(other.table) == sizes
         for other in trace.answers
-        if _accuracy(other.table) > LEARNED and not (other.grad and trace.steps)
+        if accuracy_of(other.table) > LEARNED and not (other.grad and trace.steps)
     )
 
 
@@ -133,24 +151,6 @@ def _unlikely(renamed: dict[int, int], answers: Answers) -> bool:
 
 def _sizes(table: Table) -> dict[int, int]:
     return {target: sum(row.values()) for target, row in table.items()}
-
-
-def _mapped(table: Table, renamed: dict[int, int]) -> float:
-    """Accuracy once the classes are renamed."""
-    return sum(row.get(renamed.get(target, target), 0) for target, row in table.items()) / max(_rows(table), 1)
-
-
-def _plain(table: Table) -> list[list[int]]:
-    """(target, answer, count) of each pair that occurs."""
-    return [[target, said, count] for target, row in sorted(table.items()) for said, count in sorted(row.items())]
-
-
-def _rows(table: Table) -> int:
-    return sum(sum(row.values()) for row in table.values())
-
-
-def _accuracy(table: Table) -> float:
-    return sum(row.get(target, 0) for target, row in table.items()) / max(_rows(table), 1)
 
 
 @check.draw
@@ -266,3 +266,31 @@ def collapsed() -> Bench:
                 (net(x).argmax(1) == y).sum()
 
     return toys.watched(program, net=net)
+
+
+def _asked_alone(change: list[int], steps: int = 60, classes: int = 5) -> Bench:
+    """A net and two loaders, without any loop; validation numbers the classes by another list."""
+    given = toys.classify(classes=classes, rows=400)
+    x, y = given.train_data.tensors
+    train, val = TensorDataset(x[:300], y[:300]), TensorDataset(x[300:], torch.tensor(change)[y[300:]])
+    loaders = {"train_loader": DataLoader(train, 64), "val_loader": DataLoader(val, 64)}
+    fitted = toys.trained(given.replace(train_data=train), steps)
+    return fitted.replace(batch=None, val_data=val, **loaders)
+
+
+@check.breaks
+def loaders_alone_by_other_numbers() -> Bench:
+    """No loop was watched: the net and both loaders are enough."""
+    return _asked_alone([1, 2, 3, 4, 0])
+
+
+@check.holds
+def loaders_alone_numbered_alike() -> Bench:
+    """Both loaders go by the same numbers."""
+    return _asked_alone([0, 1, 2, 3, 4])
+
+
+@check.holds
+def two_classes_of_loaders_alone() -> Bench:
+    """Two classes change places where inputs are inverted too: a hint."""
+    return _asked_alone([1, 0], classes=2)
