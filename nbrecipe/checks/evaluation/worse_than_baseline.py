@@ -2,27 +2,37 @@
 
 The majority class, or the mean of the targets, needs no model. A model that does not beat it on the validation data
 has learned nothing that helps there: the labels may be shuffled, the inputs unlike those of training, or the
-predictions in another unit than the targets.
+predictions in another unit than the targets. Without a watched loop the model is asked for the validation data. A
+fault is claimed where it does beat that guess on training rows: it has learned something, and is asked in the right
+way. Where a ladder of simple models was climbed, those it does not reach are a hint: training may not be over.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import statistics
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from ... import toys
 from ...bench import Bench
 from ...check import Check
-from ...finding import Finding, bad, hint, number, ok, skipped
+from ...evaluation.constant import in_other_units, numbers_beside, trained_beside
+from ...evaluation.known import Table, table_of, val_passed
+from ...evaluation.passing import Passed
+from ...evaluation.tested import says_attacked
+from ...experiments.ladder.above import above
+from ...finding import Finding, Verdict, bad, hint, number, ok, skipped
+from ...probes.init.untrained import as_drawn
 from ...statistics.paired import sign_test
 from ...trace import Trace
 from ...trace.record.data import Answers, LossSeen
 
-check = Check(__name__, tip="simple baselines")
+check = Check(__name__, tip="simple baselines", cost="scan")
 
 #: standard errors beyond which a difference is no chance: one run in 30 000 of a normal estimate
 SURE = 4.0
@@ -38,7 +48,66 @@ SQUARES = "mse_loss"
 
 
 @check.run
-def run(trace: Trace) -> Finding:
+def run(bench: Bench, trace: Trace | None = None) -> Finding:
+    """Judge what was seen of a loop; without one, the answers to the validation data."""
+    return _watched(trace) if trace is not None else _asked(bench)
+
+
+def _asked(bench: Bench) -> Finding:
+    model = bench.get("model")
+    passed = bench.once(val_passed)
+    if as_drawn((model,)):
+        return skipped(f"the weights of `{bench.name('model')}` are as torch draws them: nothing is trained yet")
+    table = table_of(passed.answers)
+    found = _of_table(table, passed) if table else _of_numbers(bench, passed)
+    if found.verdict is Verdict.BAD and says_attacked(passed.name):
+        found = dataclasses.replace(found, verdict=Verdict.HINT, why="their name says that wrong answers are meant")
+    elif found.verdict is Verdict.BAD and not bench.once(trained_beside):
+        why = "on training rows it does no better, or these are not known"
+        found = dataclasses.replace(found, verdict=Verdict.HINT, why=why)
+    return _above(bench, passed, found) if found.verdict is Verdict.OK else found
+
+
+def _of_table(table: Table, passed: Passed) -> Finding:
+    rows = sum(sum(row.values()) for row in table.values())
+    if len(table) < 2 or rows < ROWS:
+        return skipped(f"{rows} rows of {len(table)} class{'es' if len(table) > 1 else ''} are too few to judge by")
+    names = {place: str(name) for place, name in enumerate(passed.answers.classes)}
+    return _classes(table, names=names)
+
+
+def _of_numbers(bench: Bench, passed: Passed) -> Finding:
+    seen = numbers_beside(bench, passed)
+    if not seen or seen[0].rows < ROWS:
+        return skipped(f"no constant answers to `{passed.name}` are known to compare with")
+    best = seen[0]
+    told = f"{best.loss} **{number(best.model)}** on {best.rows} rows; always answering {best.told} gives "
+    told += f"**{number(best.constant)}**"
+    numbers: dict[str, Any] = {"error": best.model, "baseline": best.constant, "rows": best.rows, "p": best.p}
+    if best.model <= best.constant or not best.constant:
+        return ok(told, **numbers)
+    unit = in_other_units(passed.answers)
+    # rows of another time or place have a mean of their own, that nobody could have known before
+    certain = [one for one in seen if one.model > FAR * one.constant and one.worse > one.better and one.p < CHANCE]
+    fix = "Compare the range of predictions and targets: one of them may be scaled and the other not."
+    return (bad if best in certain and (unit or len(certain) > 1) else hint)(told, fix=fix, why=unit, **numbers)
+
+
+def _above(bench: Bench, passed: Passed, found: Finding) -> Finding:
+    """A hint where simple models of a ladder that was climbed do better; nothing is fitted for it."""
+    better = above(bench, passed.answers)
+    if not better:
+        return found
+    return hint(
+        f"`{bench.name('model')}` is below what is simple: {'; '.join(better)}",
+        fix="Train longer or with another learning rate; if that does not help, look at what a simple model sees.",
+        code="%%overfit_batch",
+        why="a training that is not over looks alike",
+        **found.seen,
+    )
+
+
+def _watched(trace: Trace) -> Finding:
     if trace.steps == 0:
         return skipped("the cell does not train, so what to expect of the model is not known")
     if not trace.ended:
@@ -53,7 +122,7 @@ def run(trace: Trace) -> Finding:
     ]
     if not tables and not losses:
         return skipped(f"no evaluation after {STEPS} steps or more was seen whose targets give a baseline")
-    found = [_classes(table) for table in tables] or [_values(loss) for loss in losses]
+    found = [_classes(seen.table, str(seen.place)) for seen in tables] or [_values(loss) for loss in losses]
     return min(found, key=lambda one: ("bad", "hint", "ok").index(one.verdict.value))
 
 
@@ -64,15 +133,15 @@ def _counted(answers: Answers) -> bool:
     return len(answers.table) > 1 and rows >= ROWS and outside <= OUTSIDE * rows
 
 
-def _classes(answers: Answers) -> Finding:
+def _classes(table: Table, where: str = "", names: dict[int, str] | None = None) -> Finding:
     """Accuracy against the majority's share, and whether the answers say anything of the targets at all."""
-    table = answers.table
     sizes = {target: sum(row.values()) for target, row in table.items()}
     rows = sum(sizes.values())
     common = max(sizes, key=lambda target: sizes[target])
     accuracy = sum(row.get(target, 0) for target, row in table.items()) / rows
     share = sizes[common] / rows
-    said = f"accuracy **{number(accuracy, 3)}** on {rows} rows; always answering {common} gives **{number(share, 3)}**"
+    said = f"accuracy **{number(accuracy, 3)}** on {rows} rows; always answering "
+    said += f"{(names or {}).get(common, common)} gives **{number(share, 3)}**"
     seen: dict[str, Any] = {"accuracy": accuracy, "baseline": share, "rows": rows, "majority": common}
     # rows on which one is right and the other wrong
     better = sum(row.get(target, 0) for target, row in table.items() if target != common)
@@ -80,7 +149,7 @@ def _classes(answers: Answers) -> Finding:
     if better > worse or _informed(table, sizes):
         return ok(said, **seen)
     fix = "Look at what the evaluation feeds the model: labels, order of rows, normalisation."
-    return (bad if sign_test(better, worse) < CHANCE else hint)(said, fix=fix, where=str(answers.place), **seen)
+    return (bad if sign_test(better, worse) < CHANCE else hint)(said, fix=fix, where=where, **seen)
 
 
 def _informed(table: dict[int, dict[int, int]], sizes: dict[int, int]) -> bool:
@@ -181,3 +250,40 @@ def _fitted(raw: bool) -> Bench:
             nn.functional.mse_loss(net(x_all), y_all if raw else scaled)
 
     return toys.watched(program, net=net, opt=opt)
+
+
+def _asked_alone(given: Bench, y_val: Tensor, x_val: Tensor | None = None) -> Bench:
+    """A net that is trained on the bench's rows and asked for those of a validation loader."""
+    x, _ = given.train_data.tensors
+    val = TensorDataset(x if x_val is None else x_val, y_val)
+    return toys.trained(given, 60).replace(val_loader=DataLoader(val, 64), batch=None)
+
+
+@check.breaks
+def raw_targets_of_a_loader() -> Bench:
+    """No loop was watched: the validation loader gives the targets as they were before they were standardised."""
+    given = toys.regress()
+    return _asked_alone(given, given.train_data.tensors[1] * 12 + 40)
+
+
+@check.breaks
+def other_rows_of_a_loader() -> Bench:
+    """No loop was watched: the validation labels stand in another order, and three in ten are positive."""
+    given = toys.binary(rate=0.3)
+    y = given.train_data.tensors[1]
+    return _asked_alone(given, y[torch.randperm(len(y), generator=toys.seeded())])
+
+
+@check.holds
+def loaders_alone() -> Bench:
+    """No loop was watched, and the net knows the rows of the loader."""
+    given = toys.classify()
+    return _asked_alone(given, given.train_data.tensors[1])
+
+
+@check.holds
+def rows_that_nothing_was_learned_of() -> Bench:
+    """Labels by chance are learned by heart, and no better known in validation than by a guess."""
+    given = toys.classify()
+    y = torch.randint(0, 5, (256,), generator=toys.seeded(1))
+    return _asked_alone(toys.bench(given.get("model"), given.train_data.tensors[0], y, given.loss_fn), y.flip(0))
