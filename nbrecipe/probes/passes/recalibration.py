@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +63,7 @@ def recalibrated(bench: Bench) -> Recalibrated | None:
     raise.
     """
     model = plain(bench.get("model"))
-    norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats and _learns(m)]
+    norms = [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats and learns(m)]
     if not norms or bench.train_loader is None:
         return None
     with torch.no_grad(), eagerly():
@@ -71,7 +71,7 @@ def recalibrated(bench: Bench) -> Recalibrated | None:
         judged = _rows(bench, model, "val_loader") if bench.val_loader is not None else given
         losses = [_losses(bench, model, judged)]
         for dropping in (True, False):
-            _take_anew(bench, model, norms, given, dropping=dropping)
+            take_anew(bench, model, norms, given, dropping=dropping)
             losses.append(_losses(bench, model, judged))
     if not all(losses):
         return None
@@ -84,7 +84,7 @@ def recalibrated(bench: Bench) -> Recalibrated | None:
     )
 
 
-def _learns(norm: _BatchNorm) -> bool:
+def learns(norm: _BatchNorm) -> bool:
     """A frozen norm keeps the statistics that it came with."""
     return all(weight.requires_grad for weight in norm.parameters())
 
@@ -106,8 +106,8 @@ def _rows(bench: Bench, model: nn.Module, loader: str) -> list[Any]:
     return found
 
 
-def _take_anew(bench: Bench, model: nn.Module, norms: list[_BatchNorm], given: list[Any], *, dropping: bool) -> None:
-    """Running statistics as the plain mean over these batches."""
+def take_anew(bench: Bench, model: nn.Module, norms: list[_BatchNorm], given: Iterable[Any], *, dropping: bool) -> None:
+    """Running statistics as the plain mean over these batches; changes the model."""
     for norm in norms:
         norm.reset_running_stats()
         norm.momentum = None
