@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
 import nbrecipe
 from nbrecipe.batches import BadInput
+from nbrecipe.finding import Verdict
 
 
 @pytest.fixture(autouse=True)
@@ -106,13 +107,20 @@ def test_even_batches_say_nothing(net, digits):
     assert notes(net, DataLoader(digits, 60)) == ""
 
 
+def findings(net, loader, loss=LOSS, **given):
+    found = nbrecipe.evaluate(net, loader, loss=loss, names=NAMES, **given).results
+    return {name: result.finding for name, result in found.items()}
+
+
 def test_a_loader_that_leaves_rows_out_or_repeats_them_is_told(net, digits):
-    assert "leaves out **44** of 300 rows (`drop_last=True`)" in notes(net, DataLoader(digits, 64, drop_last=True))
+    found = findings(net, DataLoader(digits, 64, drop_last=True))["partial-evaluation"]
+    assert "`val_dl` leaves out **44** of 300 rows (14.7 %): `drop_last=True`" in found.message
     torch.manual_seed(0)
-    told = notes(net, DataLoader(digits, 60, sampler=WeightedRandomSampler(torch.ones(300), 300)))
-    assert "leaves out" in told
-    assert "rows more than once" in told
-    assert notes(net, DataLoader(digits, 60, shuffle=True)) == ""
+    sampler = WeightedRandomSampler(torch.ones(300), 300)
+    found = findings(net, DataLoader(digits, 60, sampler=sampler))["partial-evaluation"]
+    assert "leaves out" in found.message
+    assert "rows again" in found.message
+    assert findings(net, DataLoader(digits, 60, shuffle=True))["partial-evaluation"].verdict is Verdict.OK
 
 
 def test_nan_and_one_class_are_told(net, digits):
@@ -181,7 +189,27 @@ def test_answers_that_collapse_are_told_unless_the_prior_explains_them(net, digi
     with torch.no_grad():
         net[1].weight.zero_()
         net[1].bias.copy_(torch.eye(10)[3])
-    assert "answers `3` for **100.0 %** of the rows" in notes(net, DataLoader(digits, 60))
+    found = findings(net, DataLoader(digits, 60))["collapsed-predictions"]
+    assert found.verdict is Verdict.HINT
+    assert "answers `3` for **100.0 %** of 300 rows" in found.message
     y = torch.full((100,), 3)
     y[:3] = 1
-    assert notes(net, DataLoader(TensorDataset(torch.randn(100, 1, 8, 8), y), 50)) == ""
+    rare = DataLoader(TensorDataset(torch.randn(100, 1, 8, 8), y), 50)
+    assert findings(net, rare)["collapsed-predictions"].verdict is Verdict.OK
+
+
+def test_findings_are_shown_and_stand_on_the_board(digits):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    x, y = digits.tensors
+    opt = torch.optim.Adam(net.parameters(), 1e-2)
+    for _ in range(150):
+        opt.zero_grad()
+        LOSS(net(x), y).backward()
+        opt.step()
+    val = DataLoader(TensorDataset(x, (y + 1) % 10), 64)
+    answer = nbrecipe.evaluate(net, val, loss=LOSS, train=DataLoader(digits, 64), names=NAMES)
+    assert answer.results["label-mapping-mismatch"].verdict is Verdict.BAD
+    assert "once classes are renamed (0 → 9" in str(answer)
+    assert "once classes are renamed (" in answer._repr_html_()
+    assert nbrecipe.report().results["label-mapping-mismatch"].verdict is Verdict.BAD

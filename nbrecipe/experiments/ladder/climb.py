@@ -11,7 +11,6 @@ import numpy as np
 
 from ...batches import BadInput
 from ...bench import Bench, Missing
-from ...evaluation.answers import Answers
 from ...evaluation.losses import TaskLoss
 from ...scan.columns.block import told_of
 from ...task import Kind
@@ -184,7 +183,8 @@ def _blind(state: Climb, stopped: str, trying: Trying) -> str:
 
 def _model(state: Climb) -> None:
     """The user's model as it is now, on the same rows."""
-    from ...evaluation.passing import answers_of
+    from ...evaluation.known import val_passed
+    from ...evaluation.passing import passed
 
     name = f"`{state.bench.name('model')}`"
     if state.val is None:
@@ -193,9 +193,10 @@ def _model(state: Climb) -> None:
     start = time.perf_counter()
     shows, cannot = "", "what it has learned beyond these is what counts"
     try:
-        answers: Answers = answers_of(state.bench)
+        found = passed(state.bench)
     except (BadInput, Missing) as error:
         state.rungs.append(Rung(MODEL, "as it is now", shows, cannot, None, str(error)))
         return
+    state.bench.know(val_passed, found)
     spent = time.perf_counter() - start
-    state.rungs.append(Rung(MODEL, "as it is now", shows, cannot, answers, seconds=spent))
+    state.rungs.append(Rung(MODEL, "as it is now", shows, cannot, found.answers, seconds=spent))

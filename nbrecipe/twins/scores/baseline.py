@@ -19,6 +19,7 @@ from ...pictures.ladder import LadderShown
 from ...pictures.scores import Standings
 from ...render.scores import ladder as drawn
 from ...verbs import Shown
+from .judged import of_ladder
 from .others import people_in
 from .rungs import shown_of
 
@@ -92,8 +93,9 @@ def baseline_of(
     ladder = replace(ladder, rungs=(*ladder.rungs, *people_in(bench, ladder, Path.cwd())))
     with bench.untouched():
         shown, scores, losses = shown_of(bench, ladder, [] if metric is None else [metric])
+    results = of_ladder(bench, ladder)
     note = "; ".join(filter(None, [ladder.stopped, UNCHANGED]))
-    return Baseline(f"Baselines of `{ladder.train.name}`", {}, note=note, seconds=ladder.seconds, shown=shown,
+    return Baseline(f"Baselines of `{ladder.train.name}`", results, note=note, seconds=ladder.seconds, shown=shown,
                     ladder=ladder, scores=scores, losses=losses)  # fmt: skip
 
 

@@ -18,11 +18,11 @@ from ...evaluation.against import Against, against
 from ...evaluation.answers import Answers
 from ...evaluation.passing import Passed, Progress, passed
 from ...evaluation.scores import Score, metrics_for, score
-from ...finding import Result
 from ...pictures.evaluation import Evaluation
 from ...render.scores import evaluation as drawn
 from ...verbs import Shown
 from .evaluation import column_of, evaluation
+from .judged import of_pass
 from .noted import counted, noted
 
 UNCHANGED = "your model and data are as they were"
@@ -38,7 +38,6 @@ class Evaluated(Shown):
     answers: Answers | None = field(default=None, repr=False, compare=False)
     other: Answers | None = field(default=None, repr=False, compare=False)
     compared: tuple[Against, ...] = field(default=(), repr=False, compare=False)
-    _picture: bytes | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return drawn.text_of(self, self.shown)
@@ -47,12 +46,6 @@ class Evaluated(Shown):
 
     def _repr_html_(self) -> str:
         return drawn.html_of(self, self.shown)
-
-    def picture(self) -> bytes | None:
-        """What the page draws, as one still picture for papers; None where there is nothing to draw."""
-        if self._picture is None:
-            self._picture = drawn.png(self.shown)
-        return self._picture
 
     def score(self, name: str) -> Score:
         """A metric by its name; LookupError where there is none."""
@@ -110,10 +103,10 @@ def evaluate_of(
     slices = _slices(by, found, data)
     other, pairs = _second(bench, found, against, seen)
     name = bench.name("against") if against is not None else ""
-    notes = [*noted(found, scores, data), *(counted(bench, found, scores, data) if journal else [])]
+    notes = [*noted(found, scores), *(counted(bench, found, scores, data) if journal else [])]
     with bench.untouched():
-        shown = evaluation(bench, found, scores, slices, pairs, name, notes, data, other)
-    results: dict[str, Result] = {}
+        shown = evaluation(bench, found, scores, slices, pairs, name, notes, data)
+    results = of_pass(bench, found)
     note = "; ".join(filter(None, [f"{found.stopped}: {found.extent}" if found.stopped else "", UNCHANGED]))
     seconds = time.perf_counter() - start
     return Evaluated(f"Evaluate `{answers.name}`", results, note=note, seconds=seconds, shown=shown, scores=scores,

@@ -1,4 +1,4 @@
-"""What is told of a pass beside its scores: rows left out, answers that are none, means of batches, data used again."""
+"""What is told of a pass beside its scores: answers that are none, means of batches, data used again."""
 
 from __future__ import annotations
 
@@ -11,19 +11,15 @@ from ...bench import Bench
 from ...evaluation.passing import Passed
 from ...evaluation.scores import Score
 from ...evaluation.tested import says_test
-from ...finding import percent
 from ...journal import Journal
 from ...probes.weights import identity as weights
 from ...scan import identity
 from ...statistics.digits import worth
 
-#: share of the rows that get one answer, and share of the targets that it may be, where answers have collapsed
-ALMOST_ALL, SOME = 0.95, 0.8
 
-
-def noted(found: Passed, scores: Sequence[Score], data: Any) -> list[str]:
+def noted(found: Passed, scores: Sequence[Score]) -> list[str]:
     """Everything that is told, in sentences."""
-    return [*_passes(found, data), *_collapsed(found), *_losses(found, scores)]
+    return [*_passes(found), *_losses(found, scores)]
 
 
 def counted(bench: Bench, found: Passed, scores: Sequence[Score], data: Any) -> list[str]:
@@ -40,36 +36,10 @@ def counted(bench: Bench, found: Passed, scores: Sequence[Score], data: Any) -> 
     return told
 
 
-def _collapsed(found: Passed) -> list[str]:
-    """One answer for nearly all rows, where the targets are not nearly all of that class."""
-    answers = found.answers
-    if answers.answer is None or answers.target is None or answers.right is None or answers.answer.ndim > 1:
-        return []
-    known = answers.answer[np.isfinite(answers.answer) & (answers.answer >= 0)].astype(np.int64)
-    if not len(known):
-        return []
-    values, counts = np.unique(known, return_counts=True)
-    most, share = values[counts.argmax()], counts.max() / len(answers)
-    prior = float((answers.target == most).mean())
-    if share < ALMOST_ALL or prior > SOME:
-        return []
-    name = answers.classes[most] if most < len(answers.classes) else most
-    return [f"`{answers.name}` answers `{name}` for **{percent(share)}** of the rows; {percent(prior)} of them are it"]
-
-
-def _passes(found: Passed, data: Any) -> list[str]:
-    """What the loader does with rows, and answers that are none."""
+def _passes(found: Passed) -> list[str]:
+    """Answers that are none, and rows of which little can be told."""
     notes = []
-    rows, length = found.answers.rows, found.length
-    if found.numbered and length is not None and not found.stopped:
-        distinct = len(np.unique(rows))
-        if distinct < length:
-            why = " (`drop_last=True`)" if getattr(data, "drop_last", False) else ""
-            notes.append(f"`{found.name}` leaves out **{length - distinct:,}** of {length:,} rows{why}")
-        if distinct < len(rows):
-            notes.append(
-                f"`{found.name}` gives **{len(rows) - distinct:,}** rows more than once; each time counts here"
-            )
+    rows = found.answers.rows
     if found.none:
         rest = "they count as wrong" if found.answers.right is not None else "metrics are of the others"
         notes.append(f"**{found.none:,}** of {len(rows):,} rows are answered with NaN: {rest}")
