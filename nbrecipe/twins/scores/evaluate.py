@@ -38,6 +38,7 @@ class Evaluated(Shown):
     answers: Answers | None = field(default=None, repr=False, compare=False)
     other: Answers | None = field(default=None, repr=False, compare=False)
     compared: tuple[Against, ...] = field(default=(), repr=False, compare=False)
+    _picture: bytes | None = field(default=None, repr=False, compare=False)
 
     def __str__(self) -> str:
         return drawn.text_of(self, self.shown)
@@ -46,6 +47,12 @@ class Evaluated(Shown):
 
     def _repr_html_(self) -> str:
         return drawn.html_of(self, self.shown)
+
+    def picture(self) -> bytes | None:
+        """What the page draws, as one still picture for papers; None where there is nothing to draw."""
+        if self._picture is None:
+            self._picture = drawn.png(self.shown)
+        return self._picture
 
     def score(self, name: str) -> Score:
         """A metric by its name; LookupError where there is none."""
@@ -105,7 +112,7 @@ def evaluate_of(
     name = bench.name("against") if against is not None else ""
     notes = [*noted(found, scores), *(counted(bench, found, scores, data) if journal else [])]
     with bench.untouched():
-        shown = evaluation(bench, found, scores, slices, pairs, name, notes, data)
+        shown = evaluation(bench, found, scores, slices, pairs, name, notes, data, other)
     results = of_pass(bench, found)
     note = "; ".join(filter(None, [f"{found.stopped}: {found.extent}" if found.stopped else "", UNCHANGED]))
     seconds = time.perf_counter() - start
