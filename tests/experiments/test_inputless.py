@@ -64,6 +64,39 @@ def test_lengths_and_masks_of_a_mapping_stay():
     assert blank["labels"].all()
 
 
+class TimeFirst(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(2, 3)
+
+    def forward(self, x):
+        return self.head(x.sum(0))
+
+
+def test_where_time_comes_first_rows_lie_in_the_second_axis():
+    x, y = torch.arange(60.0).reshape(5, 6, 2), torch.arange(6) % 3
+    seen = feed(TimeFirst(), (x, y), nn.CrossEntropyLoss())
+    mixed, _ = shuffled(seen.batch, seen)
+    assert (mixed != x).all()
+    assert sorted(mixed[0, :, 0].tolist()) == sorted(x[0, :, 0].tolist())
+    assert torch.equal(mixed[1:] - mixed[:-1], x[1:] - x[:-1]), "a row moves as a whole"
+
+
+def test_ids_that_lie_end_to_end_cannot_be_exchanged():
+    class Bag(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.bag = nn.EmbeddingBag(9, 3)
+
+        def forward(self, ids, starts):
+            return self.bag(ids, starts)
+
+    batch = torch.arange(9), torch.tensor([0, 2, 5]), torch.arange(3)
+    seen = feed(Bag(), batch, nn.CrossEntropyLoss())
+    with pytest.raises(BadInput, match="an input of 9 has no row for each of 3 examples, so they cannot exchange"):
+        shuffled(seen.batch, seen)
+
+
 def test_a_target_that_is_the_input_cannot_be_asked():
     x = torch.rand(64, 8)
     bench = toys.bench(nn.Linear(8, 8), x, x, nn.MSELoss()).replace(

@@ -20,6 +20,7 @@ from ...batches import BadInput
 from ...bench import Bench, Missing
 from ...check import Check
 from ...experiments.inputless.experiment import Independence, trained_thrice
+from ...experiments.inputless.following import following
 from ...experiments.simple.information import train_informed
 from ...finding import Finding, Seen, bad, hint, number, ok
 from ...statistics.digits import chance
@@ -64,6 +65,10 @@ def run(model: nn.Module, bench: Bench) -> Finding:
     if seen.by_zeroed.difference < 0 and seen.by_zeroed.p < RATE:
         why = "it learned rows by heart, or the held-out rows are unlike those it was trained on"
         return hint(f"{told}: it does better without", fix="Look at both splits: `%inspect_data`.", why=why, **numbers)
+    follows = None if _same(seen) else following(seen.real.answers)
+    if follows is not None and follows < RATE:
+        why = "the loss gains nothing where rows are answered too surely: take fewer steps, or keep it from overfitting"
+        return ok(f"{told}: its answers go with the labels all the same ({chance(follows)})", why=why, **numbers)
     return _no_help(seen, told, numbers, bench)
 
 

@@ -31,9 +31,20 @@ def shuffled(batch: Any, fed: Feed) -> Any:
         order = order.roll(1) if len(moved) == size else _apart(order)
 
     def mixed(item: Tensor) -> Tensor:
-        return item[order.to(item.device)] if item.ndim and len(item) == size else item
+        axis = _row_axis(item, size)
+        return item if axis is None else item.index_select(axis, order.to(item.device))
 
+    inputs = _inputs(batch, fed)
+    apart = [item for item in inputs if _row_axis(item, size) is None]
+    if len(apart) == len(inputs) or any(item.ndim == 1 for item in apart):  # such as ids of all texts, end to end
+        shape = " × ".join(map(str, apart[0].shape))
+        raise BadInput(f"an input of {shape} has no row for each of {size} examples, so they cannot exchange theirs")
     return _changed(batch, fed, mixed)
+
+
+def _row_axis(item: Tensor, size: int) -> int | None:
+    """The axis of the examples: the first, or the second where time comes first; None where there is none."""
+    return next((axis for axis in range(min(2, item.ndim)) if item.shape[axis] == size), None)
 
 
 def _apart(order: Tensor) -> Tensor:
@@ -47,13 +58,18 @@ def _apart(order: Tensor) -> Tensor:
 
 
 def _changed(batch: Any, fed: Feed, change: Callable[[Tensor], Tensor]) -> Any:
-    """The batch with its inputs changed. Raises BadInput where none can be told from the target."""
+    """The batch with its inputs changed."""
+    chosen = {id(item) for item in _inputs(batch, fed)}
+    return apply(batch, lambda item: change(item) if id(item) in chosen else item)
+
+
+def _inputs(batch: Any, fed: Feed) -> list[Tensor]:
+    """The tensors that are no target and no shape. Raises BadInput where there are none."""
     kept = {id(item) for item in leaves(fed.target) if isinstance(item, Tensor)} | _shapes(batch)
     inputs = [item for item in leaves(batch) if isinstance(item, Tensor) and item.ndim and id(item) not in kept]
     if not inputs:
         raise BadInput("no input of the batch is another tensor than the target, so none can be taken away alone")
-    chosen = {id(item) for item in inputs}
-    return apply(batch, lambda item: change(item) if id(item) in chosen else item)
+    return inputs
 
 
 def _shapes(batch: Any) -> set[int]:

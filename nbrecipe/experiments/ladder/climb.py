@@ -86,7 +86,10 @@ def climb(
     """
     start = time.perf_counter()
     with bench.untouched():
-        state = begun(bench, labels, metric, progress)
+        try:
+            state = begun(bench, labels, metric, progress)
+        except KeyboardInterrupt:
+            raise BadInput("interrupted while the data were read, before the first baseline") from None
         stopped = _up(state, rule, seconds, start, trying, should_stop)
         if bench.model is not None and stopped != "interrupted":
             _model(state)
@@ -122,7 +125,7 @@ def _up(
         if not stopped and seconds is not None and time.perf_counter() - start > seconds:
             stopped = f"after {seconds:g} s"
         if stopped:
-            state.rungs.append(_refused(maker, f"not tried: {stopped}"))
+            state.rungs.append(_refused(maker, stopped if stopped == "interrupted" else f"no time left {stopped}"))
             continue
         trying(maker.id, number, len(makers))
         try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...finding import percent
+from ...finding import number, percent
 from ...task import Kind
 from .fold import Fold, Given, Maker
 
@@ -127,7 +127,7 @@ def _median(fold: Fold) -> Given:
 
 def _always(fold: Fold, value: Array, what: str) -> Given:
     flat = np.atleast_1d(value)
-    told = f"{float(flat[0]):.4g}" if flat.size == 1 else f"of each of the {flat.size} values"
+    told = number(float(flat[0])) if flat.size == 1 else f"of each of the {flat.size} values"
     answer = np.broadcast_to(value, fold.ask.target.shape)
     return Given(f"always answers the {what} of the training targets, {told}", answer)
 

@@ -16,7 +16,7 @@ from ...evaluation.scores import LOSS, Metric
 from ...experiments.ladder.between import Gap, gaps, missed
 from ...experiments.ladder.climb import MODEL, Ladder
 from ...experiments.ladder.scored import Scored, scored
-from ...finding import number
+from ...finding import number, percent
 from ...pictures.inspection import Beside, Look
 from ...pictures.ladder import LadderShown, Step
 from ...pictures.scores import Standing, Standings
@@ -26,6 +26,8 @@ from .verdict import verdict
 
 #: rows of each gap that are shown, gaps that are, and rows by whose values pixels are coloured
 ROWS, GAPS, LIKE = 8, 2, 64
+#: share of the most frequent class from which on accuracy says little
+UNEVEN = 0.8
 #: metrics that lie between 0 and 1
 SHARES = ("accuracy", "balanced accuracy", "macro F1", "micro F1", "AUC", "exact match")
 
@@ -43,7 +45,8 @@ def shown_of(
     looks = tuple(_Gaps(bench, ladder, model).looks(rungs))
     values = {each.rung.id: each.score.value for each in rungs if each.score is not None}
     losses = {each.rung.id: each.loss.value for each in rungs if each.loss is not None}
-    shown = LadderShown(ladder.extent, standings, steps, looks, ladder.notes, verdict(rungs, model))
+    notes = (*ladder.notes, *_uneven(metric, rungs))
+    shown = LadderShown(ladder.extent, standings, steps, looks, notes, verdict(rungs, model))
     return shown, values, losses
 
 
@@ -52,7 +55,7 @@ def _name(rung: str, model: str) -> str:
 
 
 def _caption(ladder: Ladder, metric: Metric | None, rungs: Sequence[Scored]) -> str:
-    rows = len(ladder.asked.block)
+    rows = next((len(each.rung.answers) for each in rungs if each.rung.answers is not None), 0)
     loss = ladder.loss
     beside = f"beside it the loss, {loss.name}{f' ({loss.told})' if loss.told else ''}" if loss is not None else ""
     known = next((each.score for each in rungs if each.score is not None), None)
@@ -63,6 +66,18 @@ def _caption(ladder: Ladder, metric: Metric | None, rungs: Sequence[Scored]) -> 
     method = f"the lines are {known.interval.level:.0%} intervals ({known.interval.method})".replace("%", " %")
     told = f"{name}{unit}, on {rows:,} row{'' if rows == 1 else 's'}; {method}"
     return f"{told}; {beside}" if beside and metric.name != LOSS else told
+
+
+def _uneven(metric: Metric | None, rungs: Sequence[Scored]) -> list[str]:
+    """That accuracy says little where nearly all rows are of one class."""
+    answers = next((each.rung.answers for each in rungs if each.rung.id == "majority"), None)
+    if metric is None or metric.name != "accuracy" or answers is None or answers.right is None or not len(answers):
+        return []
+    share = float(answers.right.sum()) / len(answers)
+    if share < UNEVEN:
+        return []
+    other = '`--metric "balanced accuracy"` weighs the classes alike'
+    return [f"**{percent(share)}** of these rows are of one class, so accuracy says little of the others: {other}"]
 
 
 def _axis(metric: Metric | None) -> tuple[float | None, float | None]:

@@ -211,7 +211,7 @@ def test_an_interrupt_and_the_end_of_the_time_keep_what_is_done(monkeypatch):
     bench = Bench(train_data=table(), val_data=table(seed=1))
     ladder = climb(bench, seconds=1e-9)
     assert ladder.stopped == "after 1e-09 s"
-    assert {rung.refused for rung in ladder.rungs} == {"not tried: after 1e-09 s"}
+    assert {rung.refused for rung in ladder.rungs} == {"no time left after 1e-09 s"}
 
     def interrupted(state, maker):
         if maker.id == "linear":
@@ -223,7 +223,7 @@ def test_an_interrupt_and_the_end_of_the_time_keep_what_is_done(monkeypatch):
     found = by_id(climb(bench))
     assert found["majority"].answers is not None
     assert found["linear"].refused == "interrupted"
-    assert found["gradient boosting"].refused == "not tried: interrupted"
+    assert found["gradient boosting"].refused == "interrupted"
 
 
 def test_everything_of_the_users_is_as_it_was():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 import nbrecipe
+from nbrecipe.batches import BadInput
 from nbrecipe.scan.sources.opening import open_source
 
 
@@ -67,3 +69,36 @@ def test_the_ladder_reads_them():
     found = nbrecipe.baseline(train, val)
     assert found.scores["majority"] == 0.5
     assert found.scores["linear"] == 1
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.95, True), (0.6, False)])
+def test_accuracy_is_put_in_doubt_where_one_class_has_nearly_all_rows(share, told):
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    y = (np.arange(200) >= share * 200).astype(int)
+    found = nbrecipe.baseline((x, y))
+    assert any("accuracy says little" in note for note in found.shown.notes) is told
+    assert not any("accuracy says little" in n for n in nbrecipe.baseline((x, y), metric="macro F1").shown.notes)
+
+
+def test_rows_without_a_target_are_not_counted():
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    y = np.where(np.arange(60) % 6, x[:, 0], np.nan)
+    found = nbrecipe.baseline((x, y))
+    assert ", on 50 rows;" in found.shown.standings.caption
+
+
+class Interrupted(Dataset):
+    """Reading its tenth row is interrupted."""
+
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, i):
+        if i == 10:
+            raise KeyboardInterrupt
+        return torch.ones(3), i % 2
+
+
+def test_an_interrupt_before_the_first_rung_is_one_sentence():
+    with pytest.raises(BadInput, match="interrupted while the data were read, before the first baseline"):
+        nbrecipe.baseline(Interrupted())
