@@ -13,17 +13,11 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 Measure = Callable[[Array], Any]
-#: classes up to which a table of all pairs of them is faster than three counts
-TABLE = 24
 
 
 def counted(drawn: Array, n: int) -> Array:
     """(draws, n) how often each row was drawn."""
-    return _counted(np.atleast_2d(drawn), n)
-
-
-def _counted(table: Array, n: int) -> Array:
-    """(draws, n) how often each of the numbers below n stands in a row of a table."""
+    table = np.atleast_2d(drawn)
     flat = (table + n * np.arange(len(table))[:, None]).reshape(-1)
     return np.bincount(flat, minlength=n * len(table)).reshape(len(table), n).astype(np.float64)
 
@@ -35,31 +29,55 @@ class Confusion:
         self.classes = np.unique(np.concatenate([target, answer[answer >= 0]]))
         self._size = len(self.classes) + 1
         told = np.where(answer >= 0, np.searchsorted(self.classes, np.maximum(answer, 0)), self._size - 1)
-        self._codes = np.searchsorted(self.classes, target) * self._size + told
+        #: the number of each row's pair of target and answer among those that occur
+        pairs, self.kinds = np.unique(np.searchsorted(self.classes, target) * self._size + told, return_inverse=True)
+        self._there, self._said = pairs // self._size, pairs % self._size
 
     def balanced(self, rows: Array) -> Any:
         """The mean over the classes of the share that is found."""
-        hits, there, _ = self._sums(rows)
-        with np.errstate(invalid="ignore"):
-            return _like(rows, np.nanmean(np.where(there > 0, hits / there, np.nan), 1))
+        return _like(rows, self.balanced_of(self._counts(rows)))
+
+    def balanced_of(self, counts: Array) -> Array:
+        """The same of (draws, kinds) numbers of rows of each kind."""
+        return _balanced(*self._sums(counts))
 
     def f1(self, rows: Array) -> Any:
         """The mean over the classes of F1."""
-        hits, there, said = self._sums(rows)
-        size = there + said
-        with np.errstate(invalid="ignore"):
-            return _like(rows, np.nanmean(np.where(size > 0, 2 * hits / size, np.nan), 1))
+        return _like(rows, self.f1_of(self._counts(rows)))
 
-    def _sums(self, rows: Array) -> tuple[Array, Array, Array]:
+    def f1_of(self, counts: Array) -> Array:
+        """The same of (draws, kinds) numbers of rows of each kind."""
+        return _f1(*self._sums(counts))
+
+    def _counts(self, rows: Array) -> Array:
+        return counted(self.kinds[rows], len(self._there))
+
+    def _sums(self, counts: Array) -> tuple[Array, Array, Array]:
         """(draws, classes) rows of each class that are found, that are there and that are answered."""
-        drawn, size = np.atleast_2d(rows), self._size
-        if size <= TABLE:
-            table = _counted(self._codes[drawn], size * size).reshape(-1, size, size)[:, :-1]
-            return np.diagonal(table, axis1=1, axis2=2), table.sum(2), table[:, :, :-1].sum(1)
-        there, said = self._codes[drawn] // size, self._codes[drawn] % size
-        hits = np.where(there == said, there, size - 1)  # the last place is that of no class
-        found = [_counted(codes, size)[:, :-1] for codes in (hits, there, said)]
-        return found[0], found[1], found[2]
+        same = self._there == self._said
+        hits = _added(counts[:, same], self._there[same], self._size)
+        return hits, _added(counts, self._there, self._size), _added(counts, self._said, self._size)
+
+
+def _added(counts: Array, places: Array, size: int) -> Array:
+    """(draws, size - 1) sums of the columns of each place; the last place is that of no class."""
+    order = np.argsort(places, kind="stable")
+    ordered, table = places[order], np.zeros((len(counts), size))
+    starts = np.flatnonzero(np.diff(ordered, prepend=-1))
+    if len(starts):
+        table[:, ordered[starts]] = np.add.reduceat(counts[:, order], starts, 1)
+    return table[:, :-1]
+
+
+def _balanced(hits: Array, there: Array, said: Array) -> Array:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nanmean(np.where(there > 0, hits / there, np.nan), 1))
+
+
+def _f1(hits: Array, there: Array, said: Array) -> Array:
+    size = there + said
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.nanmean(np.where(size > 0, 2 * hits / size, np.nan), 1))
 
 
 class Ranked:

@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -128,8 +129,8 @@ def _of_classes(answers: Answers, rows: str) -> list[Metric]:
     several = len(answers.classes) or _classes(answers)
     if several >= SEVERAL and (answers.near is not None or answers.probabilities is not None):
         found.append(Metric("top-5 accuracy", 1, _near, rows))
-    found.append(Metric("balanced accuracy", 1, _many(lambda a: _confusion(a).balanced), "mean over the classes"))
-    found.append(Metric("macro F1", 1, _many(lambda a: _confusion(a).f1), "mean over the classes"))
+    found.append(Metric("balanced accuracy", 1, _tabled(Confusion.balanced_of), "mean over the classes"))
+    found.append(Metric("macro F1", 1, _tabled(Confusion.f1_of), "mean over the classes"))
     if _yes(answers) is not None:
         found.append(Metric("AUC", 1, _many(lambda a: Ranked(_wanted(a), _given(a)).auc), "area under the ROC curve"))
         found.append(Metric("average precision", 1, _many(lambda a: Ranked(_wanted(a), _given(a)).precision)))
@@ -250,6 +251,19 @@ def _many(made: Callable[[Answers], Measure]) -> Callable[[Answers], tuple[float
             return math.nan, Interval(-math.inf, math.inf, "no rows")
         measure = made(answers)
         return float(measure(np.arange(len(answers)))), bootstrap(measure, len(answers), many=True)
+
+    return of
+
+
+def _tabled(by_counts: Callable[[Confusion, Array], Array]) -> Callable[[Answers], tuple[float, Interval]]:
+    """A metric of how often each answer meets each target: these counts are drawn rather than the rows."""
+
+    def of(answers: Answers) -> tuple[float, Interval]:
+        if not len(answers):
+            return math.nan, Interval(-math.inf, math.inf, "no rows")
+        table = _confusion(answers)
+        value = float(by_counts(table, np.bincount(table.kinds)[None])[0])
+        return value, bootstrap(partial(by_counts, table), len(answers), kinds=table.kinds)
 
     return of
 

@@ -33,6 +33,7 @@ def bootstrap(
     seed: int = SEED,
     groups: Any = None,
     many: bool = False,
+    kinds: Any = None,
     level: float = LEVEL,
 ) -> Interval:
     """The interval of a metric that is worked out from rows.
@@ -43,11 +44,15 @@ def bootstrap(
         n: how many rows there are.
         groups: (n,) what each row belongs to (a patient, a document), where rows of one are alike; drawn whole.
         many: whether the metric also takes (draws, rows) numbers and gives (draws,) values, which is faster.
+        kinds: (n,) numbers of kinds, 0 to k - 1, of rows that are the same to the metric; it is then given (draws, k)
+            counts of rows of each kind instead, and gives (draws,) values. Of few kinds this is faster by far.
 
     Bias-corrected and accelerated (Efron 1987), with the quantiles of Student's t as Hesterberg 2015 has it. Of more
     than 10,000 rows or groups a jackknife over 100 parts drawn at random, which needs 100 values of the metric alone.
     From -inf to inf where nothing can be told: fewer than two rows or groups, or a metric that is seldom defined.
     """
+    if kinds is not None:
+        return _of_counts(statistic, np.asarray(kinds), samples, seed).interval(level)
     return resampled(statistic, n, samples=samples, seed=seed, groups=groups, many=many).interval(level)
 
 
@@ -131,14 +136,45 @@ def resampled(
     block = max(1, BLOCK // units)
     sizes = [min(block, samples - start) for start in range(0, samples, block)]
     values = np.concatenate([of(rng.integers(0, units, (size, units))) for size in sizes])
-    values = np.sort(values[np.isfinite(values)])
+    return _bootstrapped(value, values, lambda: _left_out(of, units, min(units, TURNS), rng), units, seed)
+
+
+def _of_counts(statistic: Callable[[Array], Any], kinds: Array, samples: int, seed: int) -> Resampled:
+    """The same for a metric of counts: rows that are drawn again fall on the kinds as a multinomial has it."""
+    n, counts = len(kinds), np.bincount(kinds)
+    value = float(statistic(counts[None])[0]) if n else math.nan
+    if n < 2 or not math.isfinite(value):
+        return _nothing(value, "a metric that is not defined" if n > 1 else "too few examples")
+    rng = np.random.default_rng(seed)
+
+    def left_out(parts: int) -> Array:
+        part = rng.permutation(n) % parts
+        gone = np.bincount(part * len(counts) + kinds, minlength=parts * len(counts)).reshape(parts, -1)
+        return _known(statistic(counts - gone))
+
+    if n > MANY:
+        return _jackknifed(value, left_out(PARTS), seed)
+    block = max(1, BLOCK // len(counts))
+    sizes = [min(block, samples - start) for start in range(0, samples, block)]
+    values = np.concatenate([statistic(rng.multinomial(n, counts / n, size)) for size in sizes])
+    return _bootstrapped(value, values, lambda: left_out(min(n, TURNS)), n, seed)
+
+
+def _bootstrapped(value: float, values: Array, turns: Callable[[], Array], units: int, seed: int) -> Resampled:
+    """Bias and acceleration of the values that the samples have."""
+    samples, values = len(values), np.sort(_known(values))
     if len(values) < DEFINED * samples:
         return _nothing(value, "a metric that most samples do not define")
     below = float((values < value).sum()) + float((values == value).sum()) / 2
     share = min(max(below, 0.5), len(values) - 0.5) / len(values)
-    bias, bent = student.NORMAL.inv_cdf(share), _acceleration(_left_out(of, units, min(units, TURNS), rng))
+    bias, bent = student.NORMAL.inv_cdf(share), _acceleration(turns())
     method = f"BCa bootstrap of {samples} samples, seed {seed}"
     return Resampled(value, values, bias, bent, float(values.std()), units - 1, method)
+
+
+def _known(values: Any) -> Array:
+    found = np.asarray(values, np.float64)
+    return np.asarray(found[np.isfinite(found)])
 
 
 def _nothing(value: float, said: str) -> Resampled:
@@ -154,8 +190,7 @@ def _members(groups: Array) -> list[Array]:
 def _left_out(of: Callable[[Array], Array], units: int, parts: int, rng: np.random.Generator) -> Array:
     """(parts,) the metric without each part in turn; parts are drawn at random."""
     part = rng.permutation(units) % parts
-    values = np.array([of(np.flatnonzero(part != one)[None])[0] for one in range(parts)])
-    return np.asarray(values[np.isfinite(values)])
+    return _known([of(np.flatnonzero(part != one)[None])[0] for one in range(parts)])
 
 
 def _jackknifed(value: float, turns: Array, seed: int) -> Resampled:

@@ -18,7 +18,7 @@ BINS, ROWS = 10, 20
 #: labels drawn by the probabilities themselves, and the seed
 DRAWS, SEED = 1999, 0
 #: rows above which neighbours are drawn together, in so many runs of rows of nearly one probability
-MANY, RUNS = 5000, 1000
+MANY, RUNS = 5000, 200
 
 
 @dataclass(frozen=True)

@@ -110,3 +110,39 @@ def test_what_says_nothing_is_said_to():
     assert (seldom.low, seldom.method) == (-math.inf, "a metric that most samples do not define")
     assert bootstrap(lambda rows: 3.0, 31, samples=200).low == 3.0
     assert bootstrap(lambda rows: 3.0, 31, groups=np.zeros(31)).method == "too few examples"
+
+
+def share_of(kinds):
+    """Of (draws, 3) counts the first's share of the first two, and the same of rows."""
+    of_counts = lambda counts: counts[:, 0] / (counts[:, 0] + counts[:, 1])  # noqa: E731
+    return of_counts, lambda rows: (kinds[rows] == 0).sum(-1) / (kinds[rows] < 2).sum(-1)
+
+
+def test_drawing_counts_of_kinds_is_drawing_rows():
+    kinds = np.random.default_rng(3).choice(3, 600, p=[0.5, 0.2, 0.3])
+    of_counts, of_rows = share_of(kinds)
+    one, other = bootstrap(of_counts, 600, kinds=kinds, samples=8000), bootstrap(of_rows, 600, many=True, samples=8000)
+    assert one.method == other.method
+    assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=0.004)
+    many = np.tile(kinds, 20)  # a jackknife leaves out the same rows
+    of_counts, of_rows = share_of(many)
+    one, other = bootstrap(of_counts, 12_000, kinds=many), bootstrap(of_rows, 12_000, many=True)
+    assert one.method == other.method
+    assert (one.low, one.high) == pytest.approx((other.low, other.high), rel=1e-12)
+
+
+def test_intervals_of_counts_hold_the_true_value():
+    held = []
+    for seed in range(1000):
+        kinds = np.random.default_rng(seed).choice(3, 150, p=[0.5, 0.2, 0.3])
+        held.append(5 / 7 in bootstrap(share_of(kinds)[0], 150, kinds=kinds, samples=400))
+    assert 0.93 <= np.mean(held) <= 0.97
+
+
+def test_counts_of_kinds_that_tell_nothing():
+    of_counts = share_of(np.ones(1, int))[0]
+    with np.errstate(invalid="ignore"):
+        assert bootstrap(of_counts, 1, kinds=np.ones(1, int)).method == "too few examples"
+        assert bootstrap(of_counts, 5, kinds=np.full(5, 2)).method == "a metric that is not defined"
+        seldom = bootstrap(of_counts, 31, kinds=np.array([0] + [2] * 30), samples=200)
+    assert seldom.method == "a metric that most samples do not define"
