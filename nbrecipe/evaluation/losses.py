@@ -84,7 +84,7 @@ class TaskLoss:
         call = LossCall(self.call, scores, self._target(scores, wanted), self.options)
         found = terms(call, len(given))
         assert found is not None  # the entries of one example stand in its own row
-        sums, weights = (part.double().numpy() for part in found)
+        sums, weights = (part.double().numpy() for part in found[:2])
         return np.where(sums > _INFINITE, np.inf, sums), weights
 
     def _scores(self, given: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from ..guard import Untouched
 from ..probes.passes.signal import evaluating
 from ..task import Task
 from .answers import Answers, Array
+from .places import Placed
 from .reader import Reader
 from .source import Source
 from .tally import Tally
@@ -49,6 +50,8 @@ class Passed:
     limits: tuple[float, float] | None = None
     seconds: float = 0.0
     notes: tuple[str, ...] = field(default_factory=tuple)
+    #: the loss by position, of texts
+    places: Placed | None = None
 
     @property
     def extent(self) -> str:
@@ -132,7 +135,7 @@ def _ended(tally: Tally, source: Source, task: Task, stopped: str, seconds: floa
     batch_losses: Any = kept.get("batch_loss")
     return Passed(answers, task, source.name, source.length, source.numbered, tuple(tally.sizes),
                   None if batch_losses is None else batch_losses.astype(np.float64), stopped, _none(answers),
-                  limits, seconds)  # fmt: skip
+                  limits, seconds, places=tally.places.placed())  # fmt: skip
 
 
 def _none(answers: Answers) -> int:

@@ -195,7 +195,7 @@ class Reader:
                 return None
             found.append(value.detach().float().mean())
         each = torch.stack(found)
-        return each, torch.ones_like(each)
+        return Terms(each, torch.ones_like(each))
 
     def _failed(self, fed: Feed, error: Exception) -> BadInput:
         """Which of the two failed is told by asking the loss alone."""
@@ -233,5 +233,5 @@ class _Asked(TorchFunctionMode):
         self.calls.append((meant, found))
         if call.reduction == "none" or found is None:
             return func(*args, **(kwargs or {}))
-        sums, weights = found
+        sums, weights, _ = found
         return sums.sum() if call.reduction == "sum" else sums.sum() / weights.sum()

@@ -17,6 +17,7 @@ from torch import Tensor
 from ..task import Kind, Task
 from .answers import Answers, Array
 from .made import answers_from
+from .places import Places
 from .reader import Seen
 
 #: bytes of probabilities, and values of an example, that are kept
@@ -40,6 +41,7 @@ class Tally:
         self.batches: list[tuple[int, float | None]] = []
         self._form = ""
         self._bounded = False
+        self.places = Places()
         self.done = 0
 
     def add(self, rows: Sequence[Array], seen: Seen) -> None:
@@ -47,7 +49,9 @@ class Tally:
         form = self._form or self._form_of(seen)
         part = getattr(self, f"_{form}")(seen)
         if seen.terms is not None:
-            part["loss"], part["weight"] = seen.terms
+            part["loss"], part["weight"], entries = seen.terms
+            if entries is not None and self._task.kind is Kind.NEXT_TOKEN:
+                self.places.add(entries, seen.size)
         elif seen.loss is not None:
             part["batch_loss"] = seen.loss.detach().reshape(1)
         part["rows"] = rows

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -9,7 +11,16 @@ from ..task import LossCall
 
 #: losses of one class for each entry
 INDEXED = ("cross_entropy", "nll_loss")
-Terms = tuple[Tensor, Tensor]
+
+
+class Terms(NamedTuple):
+    """Of some examples."""
+
+    #: (rows,) each
+    sums: Tensor
+    weights: Tensor
+    #: the loss of each entry, and its weight, as they lie in the batch; None where there is one for each row
+    entries: tuple[Tensor, Tensor] | None = None
 
 
 def terms(call: LossCall, rows: int) -> Terms | None:
@@ -22,7 +33,8 @@ def terms(call: LossCall, rows: int) -> Terms | None:
     weights = _weights(call, each)
     if rows < 1 or each.numel() % rows or weights.numel() % rows:
         return None
-    return _by_row(each, rows), _by_row(weights, rows)
+    entries = (each, weights) if each.numel() > rows and each.numel() == weights.numel() else None
+    return Terms(_by_row(each, rows), _by_row(weights, rows), entries)
 
 
 def _by_row(values: Tensor, rows: int) -> Tensor:

@@ -21,10 +21,10 @@ def html_of(report: Report, shown: LadderShown) -> str:
     parts += [f'<div class="nbr-verdict">{rich(sentence(shown.verdict))}</div>'] if shown.verdict else []
     parts += [_place(shown.extent), standings.html_of(shown.standings)]
     parts.append(f'<div class="nbr-rungs">{"".join(map(_step, shown.steps))}</div>')
-    parts += [beside.html_of(look) for look in shown.looks]
     parts += [_place(note) for note in shown.notes]
-    found = html.rows(report, fold=True)
-    return fragment("".join(filter(None, [*parts, found])))
+    parts.append(f'<div class="nbr-found">{html.rows(report, fold=True)}</div>' if len(report) else "")
+    parts += [beside.html_of(look) for look in shown.looks]
+    return fragment("".join(filter(None, parts)))
 
 
 def _place(told: str) -> str:

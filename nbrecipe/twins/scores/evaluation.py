@@ -31,6 +31,7 @@ from ...pictures.evaluation import (
     Mistaken,
     Part,
     Parts,
+    Places,
     Scored,
     Second,
     Trust,
@@ -84,6 +85,7 @@ def evaluation(
         answers.name,
         _seconds(pairs, theirs, other),
         _aims(answers),
+        _places(passed),
     )
 
 
@@ -107,6 +109,15 @@ def _seconds(pairs: Sequence[Against], theirs: Answers | None, name: str) -> tup
             made.append(Second(pair.metric, name, found.value, found.interval.low, found.interval.high, found.told,
                                verdict))  # fmt: skip
     return tuple(made)
+
+
+def _places(passed: Passed) -> Places | None:
+    found = passed.places
+    if found is None:
+        return None
+    told = f"**{number(found.mean[0], 3)}** at the first, **{number(found.mean[-1], 3)}** at the last"
+    return Places(found.first, found.mean, found.mean - found.half, found.mean + found.half, found.tokens, found.last,
+                  told, found.method)  # fmt: skip
 
 
 def _aims(answers: Answers) -> Aims | None:
