@@ -19,8 +19,8 @@ from ..statistics.interval import Interval
 from .answers import Answers, Array
 from .scores import Metric, part_of
 
-#: seconds that resampling one metric may take, and the fewest samples
-SECONDS, FEWEST = 5.0, 200
+#: seconds that resampling one metric may take, and the fewest samples; a ladder asks for it once a rung
+SECONDS, FEWEST = 1.0, 200
 Value = Callable[[Answers], float]
 #: what people call a metric, and what scikit-learn does, that is one of ours or another name of scikit-learn's
 ALIASES = {

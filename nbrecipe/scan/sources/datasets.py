@@ -170,18 +170,29 @@ def unbatched(rows: Sequence[int], batch: Any) -> Block:
     if batch_size(batch) != count:
         raise ValueError(f"a batch of {batch_size(batch)} rows was made of {count}")
     parts = _parts(batch)
-    odd = {key for key, part in parts.items() if isinstance(part, Tensor) and part.ndim and len(part) != count}
+    odd = {key for key, part in parts.items() if _axis(part, count) is None}
     if odd:
         raise Undivided(odd)
-    columns = {key: [part[i] for i in range(count)] for key, part in parts.items()}
+    columns = {key: [_row(part, i, count) for i in range(count)] for key, part in parts.items()}
     return gathered(rows, [_example(batch, {key: values[i] for key, values in columns.items()}) for i in range(count)])
 
 
 def only(batch: Any, whole: Set[Any] = frozenset()) -> Any:
     """A batch of one row as that row, of which these parts are taken whole."""
-    odd = {key for key, part in _parts(batch).items() if isinstance(part, Tensor) and part.ndim and len(part) != 1}
     parts = _parts(batch)
-    return _example(batch, {key: part if key in whole | odd else part[0] for key, part in parts.items()})
+    odd = {key for key, part in parts.items() if _axis(part, 1) is None}
+    return _example(batch, {key: part if key in whole | odd else _row(part, 0, 1) for key, part in parts.items()})
+
+
+def _axis(part: Any, count: int) -> int | None:
+    """The axis of the rows: the first, or the second where time comes first; None where there is none."""
+    if not isinstance(part, Tensor) or not part.ndim:
+        return 0
+    return next((axis for axis in range(min(2, part.ndim)) if part.shape[axis] == count), None)
+
+
+def _row(part: Any, row: int, count: int) -> Any:
+    return part[:, row] if _axis(part, count) == 1 else part[row]
 
 
 def _parts(batch: Any) -> dict[Any, Any]:

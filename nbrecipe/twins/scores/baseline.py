@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -84,6 +85,7 @@ def baseline_of(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Baseline:
     """The same for a bench; what is given stands in for what it holds."""
+    start = time.perf_counter()
     if rule is not None and not callable(rule):
         raise BadInput(f"`rule` is a function of an example; a {type(rule).__name__} was given")
     bench = _with(bench, train, val)
@@ -95,8 +97,8 @@ def baseline_of(
         shown, scores, losses = shown_of(bench, ladder, [] if metric is None else [metric])
     results = of_ladder(bench, ladder)
     note = "; ".join(filter(None, [ladder.stopped, UNCHANGED]))
-    return Baseline(f"Baselines of `{ladder.train.name}`", results, note=note, seconds=ladder.seconds, shown=shown,
-                    ladder=ladder, scores=scores, losses=losses)  # fmt: skip
+    return Baseline(f"Baselines of `{ladder.train.name}`", results, note=note, seconds=time.perf_counter() - start,
+                    shown=shown, ladder=ladder, scores=scores, losses=losses)  # fmt: skip
 
 
 def _with(bench: Bench, train: Any, val: Any) -> Bench:

@@ -64,6 +64,19 @@ def test_ids_that_lie_end_to_end_belong_to_their_rows():
     ]
 
 
+def test_rows_lie_in_the_second_axis_where_time_comes_first():
+    x = torch.arange(240.0).reshape(12, 5, 4)
+    rows = [(x[i], i % 2) for i in range(12)]
+
+    def time_first(some):
+        return torch.stack([one for one, _ in some], 1), torch.tensor([label for _, label in some])
+
+    source = open_source(DataLoader(rows, batch_size=3, collate_fn=time_first), "train")
+    read = np.concatenate([np.asarray(block.columns["input"]) for block in source.blocks()])
+    assert np.array_equal(read, x.numpy())
+    assert np.array_equal(np.asarray(source.example(7)["input"]), x[7].numpy())
+
+
 def test_the_ladder_reads_them():
     train, val = (DataLoader(part, batch_size=8, collate_fn=end_to_end) for part in (texts(120)[:80], texts(120)[80:]))
     found = nbrecipe.baseline(train, val)
