@@ -47,6 +47,23 @@ def test_other_numbers_in_validation_are_named(change):
     assert "class_to_idx" in found.code
 
 
+def test_a_fresh_net_that_happens_to_answer_by_other_numbers_is_skipped():
+    given = toys.classify()
+    x, _ = evaluated.rows_of(given).tensors
+    with torch.no_grad():
+        said = given.get("model")(x).argmax(1)
+    rows, names = said.unique(return_inverse=True)
+    moved = rows[(names + 1) % len(rows)]
+    fresh = given.replace(val_loader=DataLoader(TensorDataset(x, moved), 64))
+    assert run(label_mapping_mismatch.check, fresh).verdict is Verdict.SKIPPED
+
+
+def test_what_is_worse_than_a_guess_for_its_numbers_says_so():
+    found = run(worse_than_baseline.check, renamed([1, 2, 3, 4, 0])).finding
+    assert found.verdict is Verdict.BAD
+    assert "label-mapping-mismatch" in found.why
+
+
 def test_two_of_five_classes_that_change_places_are_a_hint():
     assert run(label_mapping_mismatch.check, renamed([1, 0, 2, 3, 4])).verdict is Verdict.HINT
 

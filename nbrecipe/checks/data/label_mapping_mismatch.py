@@ -23,6 +23,7 @@ from ...evaluation.renamed import ROWS, SURE, accuracy_of, majorities, mapped, m
 from ...evaluation.tested import says_attacked
 from ...experiments.simple.across import by_own_names
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
+from ...probes.init.untrained import as_drawn
 from ...trace import Trace
 from ...trace.record.course import ends, training_loss
 from ...trace.record.data import Answers
@@ -53,12 +54,13 @@ def run(bench: Bench, trace: Trace | None = None, trained: str = "") -> Finding:
 
 
 def _asked(bench: Bench) -> Finding:
-    bench.get("model")
-    found = bench.once(val_passed)
+    model, found = bench.get("model"), bench.once(val_passed)
     table = table_of(found.answers)
     if len(table) < 2:
         return skipped(f"the answers to `{found.name}` are not of two classes or more")
     renamed = moved(majorities(table))
+    if renamed and as_drawn((model,)):
+        return skipped(f"the weights of `{bench.name('model')}` are as torch draws them: nothing is trained yet")
     if not renamed:
         said = f"accuracy {number(accuracy_of(table), 3)} on {rows_of(table)} rows of `{found.name}`"
         return ok(f"{said}, and no two classes change places", **_numbers(table))
@@ -66,9 +68,11 @@ def _asked(bench: Bench) -> Finding:
     named = {place: str(name) for place, name in enumerate(found.answers.classes)}
     learned = has_learned(bench) and len(renamed) > 2 and right > RIGHT and not says_attacked(found.name)
     others = by_own_names(bench, renamed) if learned else ""
-    why = "" if learned else "two classes also change places where inputs are inverted, and weights before training"
-    return (bad if learned and not others else hint)(
-        f"{_said(table, renamed, named)}: `{found.name}` numbers them in another way than what the model learned",
+    why = "" if learned else "two classes change places where inputs are inverted, too, or by an attack"
+    certain = learned and not others
+    told = "numbers them in another way than what the model learned" if certain else "may number them in another way"
+    return (bad if certain else hint)(
+        f"{_said(table, renamed, named)}: `{found.name}` {told}",
         fix=FIX,
         code=CODE,
         why=others or why,

@@ -24,6 +24,7 @@ from ...check import Check
 from ...evaluation.constant import in_other_units, numbers_beside, trained_beside
 from ...evaluation.known import Table, table_of, val_passed
 from ...evaluation.passing import Passed
+from ...evaluation.renamed import majorities, moved
 from ...evaluation.tested import says_attacked
 from ...experiments.ladder.above import above
 from ...finding import Finding, Verdict, bad, hint, number, ok, skipped
@@ -65,6 +66,9 @@ def _asked(bench: Bench) -> Finding:
     elif found.verdict is Verdict.BAD and not bench.once(trained_beside):
         why = "on training rows it does no better, or these are not known"
         found = dataclasses.replace(found, verdict=Verdict.HINT, why=why)
+    elif found.verdict is Verdict.BAD and moved(majorities(table)):
+        why = "classes go by the numbers of others: see `label-mapping-mismatch` first"
+        found = dataclasses.replace(found, why=why)
     return _above(bench, passed, found) if found.verdict is Verdict.OK else found
 
 
