@@ -24,6 +24,7 @@ from . import ragged
 from .alike import PAIRS, REFERENCES, Looks, certainly, differing
 from .keys import MOST as KEPT
 from .keys import Kept, columns_of, picked_keys, values_of
+from .moved import MOVED, Moves
 from .pairs import MOST, candidates
 from .reworded import TEXTS, reworded
 from .series import Waves
@@ -177,6 +178,10 @@ class _Known:
         return Looks(known[drawn(len(known), REFERENCES)], self.rows)
 
     @functools.cached_property
+    def moves(self) -> Moves:
+        return Moves(self.sample.columns[columns_of(self.plan)[0]], self.rows)
+
+    @functools.cached_property
     def waves(self) -> Waves:
         return Waves(list(self.sample.columns[columns_of(self.plan)[0]]), self.rows)
 
@@ -219,7 +224,8 @@ def _told(seen: _Known, first: Block, second: Block) -> list[tuple[str, bool]]:
         return [("case, spaces or signs" if good else "", bool(good)) for good in sure]
     if kind is Kind.IMAGE and isinstance(sample.columns.get(names[0]), list):
         return ragged.told(list(sample.columns[names[0]]), list(left), list(right), equal, rows,
-                           lambda few: bits(alone, sample, _lined(first, first.rows[few], few)))  # fmt: skip
+                           lambda few: bits(alone, sample, _lined(first, first.rows[few], few)),
+                           seen.moves)  # fmt: skip
     if kind is Kind.SEQUENCE:
         near = seen.waves.told(list(left), list(right))
         return [pair if same else ("", False) for pair, same in zip(near, equal.tolist(), strict=True)]
@@ -231,12 +237,14 @@ def _told(seen: _Known, first: Block, second: Block) -> list[tuple[str, bool]]:
     few = np.flatnonzero(changed >= 0)
     held = bits(alone, sample, _lined(first, first.rows[few], few))
     changed[few] = np.where(certainly(changed[few], size, held, needed(rows)), changed[few], -1)
-    known, sole = sample.columns.get(names[0]), np.zeros(len(first), bool)
+    known = sample.columns.get(names[0])
+    sole, moved = np.zeros(len(first), bool), np.zeros(len(first), bool)
     if kind is Kind.IMAGE and isinstance(known, np.ndarray) and known.shape[1:] == left.shape[1:]:
         sole = equal & (seen.looks.chance(left, right) < PAIRS)
+        moved = equal & seen.moves.told(list(left), list(right))
     return [
-        (_values(c, size) if c >= 0 else "compression or brightness" if s else "", s)
-        for c, s in zip(changed.tolist(), sole.tolist(), strict=True)
+        (_values(c, size) if c >= 0 else MOVED if m else "compression or brightness" if s else "", s or m)
+        for c, s, m in zip(changed.tolist(), sole.tolist(), moved.tolist(), strict=True)
     ]
 
 

@@ -13,6 +13,7 @@ from ..counts.sample import drawn
 from ..doubles.chance import needed
 from .alike import PAIRS, SIDE, Looks, certainly, differing
 from .keys import plane
+from .moved import MOVED, Moves
 
 #: images that tell how far apart images are, and pixels a side below which an image is too small to be told by its look
 KNOWN, SMALLEST = 400, 8
@@ -22,11 +23,12 @@ Array = np.ndarray[Any, Any]
 
 
 def told(known: Sequence[Array], first: Sequence[Array], second: Sequence[Array], equal: Array, rows: int,
-         bits: Callable[[Array], Array]) -> list[tuple[str, bool]]:  # fmt: skip
+         bits: Callable[[Array], Array], moves: Moves) -> list[tuple[str, bool]]:  # fmt: skip
     """In what the images of each pair differ, "" where they are no near copies, and whether no third is as near.
 
     `equal` says where the other columns of a pair are equal; `bits` gives those that the first images of pairs hold.
     """
+    moved = equal & moves.told(first, second)
     few = [np.asarray(known[row]) for row in drawn(len(known), KNOWN).tolist()]
     side = min([SIDE, *(min(plane(image[None]).shape[1:]) for image in (*few, *first, *second))])
     alone = np.zeros(len(first), bool)
@@ -34,8 +36,11 @@ def told(known: Sequence[Array], first: Sequence[Array], second: Sequence[Array]
         looks = Looks(_at(few, side), rows)
         alone = equal & (looks.chance(_at(first, side), _at(second, side)) < PAIRS)
     changed = _changed(first, second, equal, rows, bits)
-    pairs = zip(first, second, changed.tolist(), alone.tolist(), strict=True)
-    return [(_differ(one, other, count, near), near and _scaled(one, other)) for one, other, count, near in pairs]
+    pairs = zip(first, second, changed.tolist(), alone.tolist(), moved.tolist(), strict=True)
+    return [
+        (MOVED, True) if step and count < 0 else (_differ(one, other, count, near), near and _scaled(one, other))
+        for one, other, count, near, step in pairs
+    ]
 
 
 def _changed(first: Sequence[Array], second: Sequence[Array], equal: Array, rows: int,
