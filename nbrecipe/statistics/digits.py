@@ -39,7 +39,8 @@ def chance(p: float) -> str:
 
 def against(first: float, second: float, paired: Paired) -> str:
     """Two values and whether they differ: "0.912 against 0.905: could be chance, p = 0.31"."""
-    places = _places(first - second, paired.interval)
+    same = first == second and not paired.interval.high > paired.interval.low
+    places = _places(first if same else first - second, paired.interval)
     places += first != second and _spelled(first, places) == _spelled(second, places)
     said = "could be chance" if paired.could_be_chance else "no chance"
     return f"{_spelled(first, places)} against {_spelled(second, places)}: {said}, {chance(paired.p)}"

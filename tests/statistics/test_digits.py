@@ -63,3 +63,6 @@ def test_two_are_told_against_each_other():
     clear = Paired(0.1, Interval(0.05, 0.15, ""), 0.0004, "")
     assert against(0.912, 0.812, clear) == "0.91 against 0.81: no chance, p = 0.0004"
     assert against(0.912, 0.911, paired) == "0.912 against 0.911: could be chance, p = 0.31"
+    same = Paired(0.0, Interval(0.0, 0.0, ""), 1.0, "")
+    assert against(0.6804, 0.6804, same) == "0.680 against 0.680: could be chance, p = 1.00"
+    assert against(0.0, 0.0, same) == "0 against 0: could be chance, p = 1.00"
