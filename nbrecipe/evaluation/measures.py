@@ -85,31 +85,40 @@ class Ranked:
 
     def __init__(self, target: Array, score: Array) -> None:
         self._n = len(score)
-        self._order = np.argsort(-score, kind="stable")
-        ordered = score[self._order]
-        self._yes = target[self._order] > 0.5
+        order = np.argsort(-score, kind="stable")
+        #: where each row stands in that order
+        self._places = np.empty(self._n, np.int64)
+        self._places[order] = np.arange(self._n)
+        ordered = score[order]
+        self._yes = target[order] > 0.5
         self._starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
 
     def _steps(self, rows: Array) -> tuple[Array, Array]:
         """(draws, scores) of yes and of no at each score that occurs, the highest first."""
-        weights = counted(rows, self._n)[:, self._order]
-        yes = np.add.reduceat(weights * self._yes, self._starts, 1)
-        return yes, np.add.reduceat(weights * ~self._yes, self._starts, 1)
+        weights = counted(self._places[rows], self._n)
+        yes = weights * self._yes
+        weights -= yes
+        if len(self._starts) == self._n:
+            return yes, weights
+        return np.add.reduceat(yes, self._starts, 1), np.add.reduceat(weights, self._starts, 1)
 
     def auc(self, rows: Array) -> Any:
         """The chance that a yes has a higher score than a no."""
         yes, no = self._steps(rows)
-        above = np.cumsum(yes, 1) - yes / 2
+        above = np.cumsum(yes, 1)
+        total = above[:, -1].copy()
+        above -= yes / 2
         with np.errstate(invalid="ignore"):
-            return _like(rows, (no * above).sum(1) / (yes.sum(1) * no.sum(1)))
+            return _like(rows, np.einsum("ij,ij->i", no, above) / (total * no.sum(1)))
 
     def precision(self, rows: Array) -> Any:
         """Average precision: the mean of the precision at every yes."""
         yes, no = self._steps(rows)
         hits, size = np.cumsum(yes, 1), np.cumsum(yes + no, 1)
+        total = hits[:, -1].copy()
         with np.errstate(invalid="ignore", divide="ignore"):
-            precision = np.where(size > 0, hits / size, 0)
-            return _like(rows, (yes * precision).sum(1) / yes.sum(1))
+            hits /= np.maximum(size, 1, out=size)  # where there is nothing yet there are no hits either
+            return _like(rows, np.einsum("ij,ij->i", yes, hits) / total)
 
 
 class Labels:
