@@ -19,9 +19,11 @@ VALUES = 4
 
 
 def class_names(bench: Bench) -> dict[int, str]:
-    """The names of the classes, from the training data or from the model; empty where none are found."""
-    loader = bench.train_loader
-    data = [bench.train_data, getattr(loader, "dataset", None)]
+    """The names of the classes, from the training data, from the validation data where there are no others, or from
+    the model; empty where none are found."""
+    data = [bench.train_data, getattr(bench.train_loader, "dataset", None)]
+    if bench.train_data is None and bench.train_loader is None:
+        data = [bench.val_data, getattr(bench.val_loader, "dataset", None)]
     for thing in data:
         depth = 0
         while thing is not None and depth < 5:

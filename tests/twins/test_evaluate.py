@@ -89,6 +89,23 @@ def test_a_column_of_the_data_by_name():
         nbrecipe.evaluate(Model(), DataLoader(rows, 32), loss=LOSS, by="city")
 
 
+def test_names_of_classes_come_from_the_data_where_no_others_are_known(net, digits):
+    class Named(TensorDataset):
+        classes = tuple(f"<i>digit {k}</i> with a name that is far too long for a column" for k in range(10))
+
+    loader = DataLoader(Named(*digits.tensors), 64)
+    answer = nbrecipe.evaluate(net, loader, loss=LOSS, against=net)
+    assert answer.shown.confusions.names == Named.classes
+    page = answer._repr_html_()
+    assert "<i>digit" not in page
+    assert "&lt;i&gt;digit" in page
+    assert len(page.encode()) < 300_000
+    assert max(map(len, str(answer).splitlines())) <= 88
+    assert answer.picture().startswith(b"\x89PNG")
+    trained = DataLoader(digits, 64)
+    assert nbrecipe.evaluate(net, loader, loss=LOSS, train=trained).shown.confusions.names != Named.classes
+
+
 def notes(net, loader, loss=LOSS):
     return " ".join(nbrecipe.evaluate(net, loader, loss=loss, names=NAMES).shown.notes)
 

@@ -103,7 +103,9 @@ def places(shown: Places) -> str:
     top = max([*known, *shown.mean.tolist()])
     bottom = min([*known, *shown.mean.tolist()])
     bottom = 0.0 if 0 <= bottom < top / 2 else bottom - 0.2 * (top - bottom or 1.0)
-    frame = Frame((float(shown.first[0]), float(max(shown.last, shown.first[0] + 1))), (bottom, top + 0.05 * (top - bottom)), 240)
+    frame = Frame(
+        (float(shown.first[0]), float(max(shown.last, shown.first[0] + 1))), (bottom, top + 0.05 * (top - bottom)), 240
+    )
     xs = [frame.across(x) for x in shown.first.tolist()]
     ends = [[frame.down(v if math.isfinite(v) else m) for v, m in zip(side.tolist(), shown.mean.tolist(), strict=True)]
             for side in (shown.low, shown.high)]  # fmt: skip

@@ -14,7 +14,7 @@ from . import panels
 
 Table = tuple[list[str], list[list[str]]]
 #: parts of which a terminal shows the numbers, positions of which it does, and letters of a name at least
-LINES, PLACES, LETTERS = 24, 8, 12
+LINES, PLACES, LETTERS = 24, 8, 8
 #: letters of each of two names
 NAME = 18
 
@@ -63,7 +63,7 @@ def _scores(shown: Evaluation) -> Table:
 def _table(parts: Parts) -> Table:
     classes = any(one.answered is not None for one in parts.rows)
     head = [parts.by, "rows", f"{'found' if classes else parts.metric} (95 % interval)"]
-    head += ["answered", "of these right"] if classes else []
+    head += ["answered", "right"] if classes else []
     rows = []
     for one in parts.rows:
         row = [one.name, f"{one.rows:,}", one.told]

@@ -92,7 +92,9 @@ def evaluation(
 def _scored(one: Score) -> Scored:
     interval = one.interval
     share = one.name in SHARES or one.name.endswith("accuracy")
-    return Scored(one.name, one.value, interval.low, interval.high, one.told, interval.method, one.unit, one.better,
+    # why there is none stands where intervals are explained
+    told = f"{one.told.partition(' (no interval')[0]} (no interval)" if " (no interval" in one.told else one.told
+    return Scored(one.name, one.value, interval.low, interval.high, told, interval.method, one.unit, one.better,
                   share and 0 <= one.value <= 1)  # fmt: skip
 
 
