@@ -19,8 +19,8 @@ SAMPLES, SEED = 2000, 0
 MANY, PARTS = 10_000, 100
 #: parts that are left out in turn to tell the acceleration
 TURNS = 200
-#: numbers of rows drawn at once
-BLOCK = 1_000_000
+#: numbers of rows drawn at once: few enough to stay in the cache
+BLOCK = 100_000
 #: share of the resamples in which the metric must be a number
 DEFINED = 0.9
 

@@ -19,6 +19,8 @@ BINS, ROWS = 10, 20
 DRAWS, SEED = 1999, 0
 #: rows above which neighbours are drawn together, in so many runs of rows of nearly one probability
 MANY, RUNS = 5000, 200
+#: numbers drawn at once: few enough to stay in the cache
+BLOCK = 100_000
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def _drawn(ordered: Array, starts: list[int]) -> Array:
     """(draws, bins) how many come true, where each does with its own probability."""
     rng = np.random.default_rng(SEED)
     if len(ordered) <= MANY:
-        block = max(1, 4_000_000 // len(ordered))
+        block = max(1, BLOCK // len(ordered))
         sizes = [min(block, DRAWS - start) for start in range(0, DRAWS, block)]
         parts = [
             np.add.reduceat(

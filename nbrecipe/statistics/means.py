@@ -18,8 +18,8 @@ SAMPLES, SEED = 2000, 0
 STRAIGHT = 0.02
 #: examples below which resamples are too often of one value alone
 FEW = 10
-#: numbers drawn at once
-BLOCK = 4_000_000
+#: numbers drawn at once: few enough to stay in the cache
+BLOCK = 100_000
 
 
 def mean_interval(sums: Any, weights: Any = None, level: float = LEVEL) -> Interval:
