@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from nbrecipe import toys
 from nbrecipe.batches import BadInput, feed
-from nbrecipe.bench import Missing
-from nbrecipe.experiments.inputless.blanking import shuffled, zeroed
+from nbrecipe.bench import Bench, Missing
+from nbrecipe.experiments.inputless.blanking import _blank, shuffled, zeroed
 from nbrecipe.experiments.inputless.experiment import independence, trained_thrice
 from nbrecipe.experiments.ladder.climb import climb
 
@@ -59,7 +59,7 @@ def test_lengths_and_masks_of_a_mapping_stay():
     }
     seen = feed(Masked(), batch, nn.CrossEntropyLoss())
     blank = zeroed(seen.batch, seen)
-    assert not blank["input_ids"].any()
+    assert len(blank["input_ids"].unique()) == 1
     assert blank["attention_mask"].all()
     assert blank["labels"].all()
 
@@ -187,3 +187,37 @@ def test_on_the_ladder_the_network_without_inputs_is_two_rungs():
     assert share == pytest.approx(float((y[300:] == y[:300].mode().values).float().mean()), abs=0.1)
     assert "drawn anew and trained" in rungs["inputs of other rows"].how
     assert bench.known(trained_thrice) is not None
+
+
+class Pooled(torch.nn.Module):
+    """A mean of the words that are no padding, as long as a row says, or of all where it says nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.head = torch.nn.Embedding(30, 8, padding_idx=0), torch.nn.Linear(8, 3)
+
+    def forward(self, ids, lengths=None):
+        there = (ids != 0).float()[..., None]
+        count = there.sum(1) if lengths is None else lengths[:, None].float()
+        return self.head((self.table(ids) * there).sum(1) / count)
+
+
+def test_rows_of_padding_alone_and_of_no_length_are_none():
+    g = torch.Generator().manual_seed(0)
+    y = torch.randint(3, (240,), generator=g)
+    ids = torch.randint(1, 10, (240, 6), generator=g) + 9 * y[:, None]
+    ids[:, 4:] = 0
+    long = torch.full((240,), 4)
+    for data in (TensorDataset(ids, y), TensorDataset(ids, long, y)):
+        given = Bench(model=Pooled(), loss_fn=torch.nn.CrossEntropyLoss(), train_loader=DataLoader(data, 40))
+        seen = independence(given)
+        assert torch.isfinite(torch.tensor(seen.zeroed.loss))
+        assert seen.helps
+
+
+def test_places_where_rows_begin_stay_valid():
+    begin, ids = torch.tensor([0, 3, 5]), torch.tensor([4, 9, 2, 7, 7, 3])
+    assert _blank(begin).tolist() == [0, 0, 0]
+    assert _blank(ids).tolist() == [2] * 6
+    assert _blank(torch.zeros(3).long()).tolist() == [0, 0, 0]
+    assert _blank(torch.rand(3)).tolist() == [0.0, 0.0, 0.0]

@@ -1,4 +1,4 @@
-"""A batch whose inputs say nothing of its targets: zeroed, or those of other rows; lengths and masks stay."""
+"""A batch whose inputs say nothing of its targets: all the same, or those of other rows; lengths and masks stay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,20 @@ Blank = Callable[[Any, Feed], Any]
 
 def zeroed(batch: Any, fed: Feed) -> Any:
     """Every input is 0, every id the same one."""
-    return _changed(batch, fed, torch.zeros_like)
+    return _changed(batch, fed, _blank)
+
+
+def _blank(item: Tensor) -> Tensor:
+    """Zeros; of ids and counts the least above 0, since rows of padding alone, or of length 0, have no answer.
+
+    Places where rows begin, which rise from 0, become 0.
+    """
+    whole = item.dtype in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+    if not whole or not bool((item > 0).any()):
+        return torch.zeros_like(item)
+    if item.ndim == 1 and len(item) > 1 and int(item[0]) == 0 and bool((item.diff() >= 0).all()):
+        return torch.zeros_like(item)
+    return torch.full_like(item, int(item[item > 0].min()))
 
 
 def shuffled(batch: Any, fed: Feed) -> Any:
