@@ -139,7 +139,8 @@ def _bars(shown: Parts, rows: tuple[Part, ...]) -> str:
     classes = any(one.answered is not None for one in shown.rows)
     what = "found" if classes else shown.metric
     tops = [f"{what} (95 %)", "images" if shown.metric == "IoU" else "rows", *(["right if said"] if classes else [])]
-    head = f'<span>{escape(shown.by)}</span><span class="nbr-track nbr-bare" aria-hidden="true"></span>'
+    head = f'<span role="columnheader">{escape(shown.by)}</span>'
+    head += '<span class="nbr-track nbr-bare" aria-hidden="true"></span>'
     head += "".join(f'<span class="nbr-num" role="columnheader">{escape(top)}</span>' for top in tops)
     made = "".join(_bar(one, classes) for one in rows)
     plain = "" if classes else " nbr-plain"
