@@ -146,6 +146,7 @@ def test_two_people_agree_as_far_as_they_do():
     told = str(compare_people(ana.asking.sheet.path, ben.asking.sheet.path))
     assert "20 cards both answered: they gave the same answer to 15" in told
     other = asked((IMAGES[:40], LABELS[:40]), file="other.jsonl")
+    answer_all(other)
     with pytest.raises(BadInput, match=r"holds answers to `val_data` and .* to other data"):
         compare_people(ana.asking.sheet.path, other.asking.sheet.path)
 
@@ -248,8 +249,16 @@ def test_bad_input_is_one_sentence(more, told):
     assert str(raised.value) == told
 
 
+def test_only_an_answer_makes_a_file(folder):
+    me = asked(file="deep/er/me.jsonl")
+    assert not (folder / "deep").exists()
+    row = me.asking.deck.questions[0].row
+    me.answer(row, truth_of(me)[row])
+    assert len(me.asking.sheet.path.read_text().splitlines()) == 2
+
+
 def test_the_file_of_other_data_is_left_alone(folder):
-    asked()
+    answer_all(asked())
     with pytest.raises(BadInput, match=r"holds answers to other data \(val_data, .*: name another file"):
         asked((IMAGES[:50], LABELS[:50]))
     (folder / "notes.txt").write_text("mine\n")

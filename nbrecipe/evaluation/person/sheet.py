@@ -37,15 +37,17 @@ class Sheet:
 
     @classmethod
     def of(cls, path: str | Path, deck: Deck, by: str = "") -> Sheet:
-        """The sheet of this deck: a new file, or the one that is there; `by` is whose answers they are.
+        """The sheet of this deck: the file that is there, or one that the first answer makes; `by` is whose they are.
 
-        Raises BadInput where the file is none of answers, or of answers to other data.
+        Raises BadInput where the file is none of answers, or of answers to other data, or cannot be written.
         """
         place = Path(path).expanduser()
-        if not place.exists() or not place.stat().st_size:
-            sheet = cls(place, _head(deck, by))
-            sheet._append(dict(sheet.head))
-            return sheet
+        folder = next(parent for parent in place.resolve().parents if parent.exists())
+        if not os.access(place if place.exists() else folder, os.W_OK):
+            raise BadInput(f"answers cannot be kept in `{place}`, which may not be written: name another file, "
+                           "`--file NAME.jsonl`")  # fmt: skip
+        if _is_new(place):
+            return cls(place, _head(deck, by))
         sheet = read(place)
         if sheet.head.get("fingerprint") != deck.fingerprint or sheet.head.get("kind") != str(deck.kind):
             raise BadInput(f"`{place}` holds answers to other data ({sheet.head.get('data')}, not `{deck.name}` as it "
@@ -81,10 +83,11 @@ class Sheet:
     def _append(self, line: Mapping[str, Any]) -> None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            lines = [self.head, line] if _is_new(self.path) else [line]
             with self.path.open("a+b") as file:
-                if file.tell() and not _ends_a_line(self.path):
+                if len(lines) == 1 and not _ends_a_line(self.path):
                     file.write(b"\n")  # what was torn off in the middle of a line stays a line of its own
-                file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                file.writelines(json.dumps(dict(each), ensure_ascii=False).encode() + b"\n" for each in lines)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
@@ -122,6 +125,10 @@ def _parsed(line: str) -> dict[str, Any] | None:
 def _head(deck: Deck, by: str) -> dict[str, Any]:
     head = {"what": FORMAT, "data": deck.name, "fingerprint": deck.fingerprint, "kind": str(deck.kind)}
     return {**head, "by": by, "seed": deck.seed, "choices": [list(choice) for choice in deck.choices]}
+
+
+def _is_new(path: Path) -> bool:
+    return not path.exists() or not path.stat().st_size
 
 
 def _ends_a_line(path: Path) -> bool:
