@@ -56,6 +56,8 @@ class TaskLoss:
     own: Callable[[Tensor, Tensor], Tensor] | None = field(default=None, repr=False)
     #: whether that one takes probabilities rather than logits
     plain: bool = False
+    #: whether it takes the logarithm of what is answered
+    logs: bool = False
 
     def of(self, given: Array, target: Array) -> tuple[Array, Array]:
         """(n,) sums of the loss over the entries of each example, and (n,) weights; the mean is sums over weights.
@@ -95,7 +97,7 @@ class TaskLoss:
             return given.log().clamp_min(_NONE).movedim(-1, 1)
         if self.call == "binary_cross_entropy_with_logits" or (self.own is not None and self._is_yes_no):
             return (given.log() - (-given).log1p()).clamp(_NONE, -_NONE)
-        return given
+        return given.clamp_min(0).log().clamp_min(_NONE) if self.logs else given
 
     def _target(self, scores: Tensor, wanted: Tensor) -> Tensor:
         if self.call in INDEXED and wanted.shape != scores.shape:
@@ -117,6 +119,12 @@ class TaskLoss:
             for row in range(len(scores)):
                 found[row] = float(self.own(scores[row : row + 1].float(), wanted[row : row + 1]).float().mean())
         return found, np.ones(len(scores))
+
+
+def of_logarithms(loss_fn: Any) -> bool:
+    """Whether a loss takes the logarithm of what is answered, as that of a rate."""
+    logged = isinstance(loss_fn, torch.nn.PoissonNLLLoss) and loss_fn.log_input
+    return bool(logged) or loss_fn is torch.nn.functional.poisson_nll_loss
 
 
 def usual_loss(kind: Kind, classes: int | None = None) -> TaskLoss:
@@ -157,7 +165,8 @@ def of_task(task: Task, bench: Bench) -> TaskLoss:
             "give one of torch, or a function of (output, target), with --loss"
         )
     plain = _are_shares(task)
-    return TaskLoss(_name_of(bench.loss_fn), task.kind, task.classes, own=_asked(task, bench), plain=plain)
+    return TaskLoss(_name_of(bench.loss_fn), task.kind, task.classes, own=_asked(task, bench), plain=plain,
+                    logs=of_logarithms(bench.loss_fn))  # fmt: skip
 
 
 def told(call: LossCall) -> str:

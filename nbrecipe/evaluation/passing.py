@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..guard import Untouched
 from ..probes.passes.signal import evaluating
 from ..task import Task
 from .answers import Answers, Array
+from .losses import of_logarithms
 from .places import Placed
 from .reader import Reader
 from .source import Source
@@ -110,7 +111,11 @@ def passed(
         together.settle()
     if together.tally is None:
         raise BadInput(f"interrupted before the first batch of `{source.name}` was answered")
-    return _ended(together.tally, source, reader.read, stopped, time.perf_counter() - start)
+    found = _ended(together.tally, source, reader.read, stopped, time.perf_counter() - start)
+    answer = found.answers.answer
+    if answer is None or not of_logarithms(bench.loss_fn):
+        return found
+    return replace(found, answers=replace(found.answers, answer=np.exp(answer)))
 
 
 def _labels(batch: Any, name: str) -> BadInput | None:

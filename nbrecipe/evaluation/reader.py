@@ -139,6 +139,11 @@ class Reader:
         assert self.task is not None
         assert self.task.call is not None
         call = LossCall(self.task.call.name, output, target, self.task.call.options)
+        if not output.ndim and isinstance(target, Tensor) and target.shape == (1,):
+            raise BadInput(
+                "the model gives a single number, without an axis, for a batch of one row: name the axis that "
+                "`squeeze` takes away, such as `.squeeze(1)`"
+            )
         if output.device.type != "cpu":  # there a wrong index ends the process; here it raises by itself
             refuse_targets(call.name, output, target, call.options)
         return Seen(len(output), call, terms(call, len(output)), output, target)

@@ -130,3 +130,37 @@ def test_metrics_get_probabilities_where_they_mean_them(asked, expected):
     chances = net(x).detach().sigmoid().numpy()[:, 0].astype(np.float64)
     assert found.scores[0].name == asked
     assert found.scores[0].value == pytest.approx(expected(y.numpy(), chances))
+
+
+class Squeezed(nn.Module):
+    """A column that loses the axis of its rows as well, where there is one row."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(5, 1)
+
+    def forward(self, x):
+        return self.layer(x).squeeze()
+
+
+def test_a_last_batch_of_one_row_that_is_squeezed_away_is_one_sentence():
+    x, y = data(33, 2)
+    loader = DataLoader(TensorDataset(x, y.float()), batch_size=16)
+    with pytest.raises(BadInput, match=r"without an axis, for a batch of one row: name the axis .* `\.squeeze\(1\)`"):
+        nbrecipe.evaluate(Squeezed(), loader, loss_fn=nn.BCEWithLogitsLoss())
+
+
+def test_logarithms_of_rates_are_judged_as_rates():
+    x, _ = data(200)
+    y = torch.poisson((x[:, :1] * 0.5 + 1).exp())
+    net = nn.Linear(5, 1)
+    train, val = TensorDataset(x[:150], y[:150]), TensorDataset(x[150:], y[150:])
+    loaders = [DataLoader(part, batch_size=25) for part in (train, val)]
+    loss = nn.PoissonNLLLoss()
+    found = nbrecipe.baseline(*loaders, model=net, loss_fn=loss)
+    mean = y[:150].mean()
+    assert found.losses["mean"] == pytest.approx(float(loss(mean.log().expand(50, 1), y[150:])), rel=1e-4)
+    assert found.scores["mean"] == pytest.approx(float((y[150:] - mean).abs().mean()), rel=1e-4)
+    assert found.scores["model"] == pytest.approx(float((net(x[150:]).detach().exp() - y[150:]).abs().mean()), rel=1e-4)
+    rates = nbrecipe.evaluate(net, loaders[1], loss_fn=nn.PoissonNLLLoss(log_input=False))
+    assert rates.score("MAE").value == pytest.approx(float((net(x[150:]).detach() - y[150:]).abs().mean()), rel=1e-4)

@@ -74,7 +74,7 @@ def _uneven(metric: Metric | None, rungs: Sequence[Scored]) -> list[str]:
     if metric is None or metric.name != "accuracy" or answers is None or answers.right is None or not len(answers):
         return []
     share = float(answers.right.sum()) / len(answers)
-    if share < UNEVEN:
+    if not UNEVEN <= share < 1:
         return []
     other = '`--metric "balanced accuracy"` weighs the classes alike'
     return [f"**{percent(share)}** of these rows are of one class, so accuracy says little of the others: {other}"]

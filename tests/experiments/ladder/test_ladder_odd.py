@@ -84,7 +84,7 @@ def test_the_ladder_reads_them():
     assert found.scores["linear"] == 1
 
 
-@pytest.mark.parametrize(("share", "told"), [(0.95, True), (0.6, False)])
+@pytest.mark.parametrize(("share", "told"), [(0.95, True), (0.6, False), (1, False)])
 def test_accuracy_is_put_in_doubt_where_one_class_has_nearly_all_rows(share, told):
     x = np.random.default_rng(0).normal(size=(200, 3))
     y = (np.arange(200) >= share * 200).astype(int)
