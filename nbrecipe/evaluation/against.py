@@ -11,7 +11,7 @@ from ..statistics.digits import against as told_against
 from ..statistics.families import holm
 from ..statistics.paired import Paired, means_against, right_against
 from .answers import Answers, Array
-from .scores import counted_rows, mean_of, part_of
+from .scores import counted_rows, mean_of
 from .slices import each, metric_of
 
 
@@ -73,8 +73,8 @@ def _aligned(first: Answers, second: Answers) -> tuple[Answers, Answers]:
 
 
 def _sorted(answers: Answers) -> Answers:
-    return part_of(answers, np.argsort(answers.rows, kind="stable"))
+    return answers.at(np.argsort(answers.rows, kind="stable"))
 
 
 def _only(answers: Answers, rows: Array) -> Answers:
-    return part_of(answers, np.flatnonzero(np.isin(answers.rows, rows)))
+    return answers.at(np.flatnonzero(np.isin(answers.rows, rows)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,6 @@ import numpy as np
 from ..task import Kind
 
 Array = np.ndarray[Any, Any]
-#: what has one entry for each example
-EACH = ("rows", "target", "answer", "probabilities", "loss", "weight", "right", "entries", "near",
-        "pixels", "squares")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -52,12 +49,15 @@ class Answers:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def at(self, places: Array) -> Answers:
+        """The answers at these places, in this order; a place may stand there twice."""
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        changes: dict[str, Any] = {name: each[places] for name, each in columns.items() if isinstance(each, np.ndarray)}
+        return replace(self, **changes)
+
     def among(self, rows: Array) -> Answers | None:
         """The answers to these rows alone, in their order; None where one of them has none."""
         place = {int(row): i for i, row in enumerate(self.rows)}
         if any(int(row) not in place for row in rows):
             return None
-        chosen = np.array([place[int(row)] for row in rows], np.int64)
-        given = {name: getattr(self, name) for name in EACH}
-        kept: dict[str, Any] = {name: None if each is None else each[chosen] for name, each in given.items()}
-        return replace(self, **kept)
+        return self.at(np.array([place[int(row)] for row in rows], np.int64))

@@ -17,7 +17,7 @@ from ..libraries import made_by, sklearn
 from ..statistics.bootstrap import MANY, SAMPLES, bootstrap
 from ..statistics.interval import Interval
 from .answers import Answers, Array
-from .scores import Metric, part_of
+from .metric import Metric
 
 #: seconds that resampling one metric may take, and the fewest samples; a ladder asks for it once a rung
 SECONDS, FEWEST = 1.0, 200
@@ -171,7 +171,7 @@ def _resampled(value: Value) -> Callable[[Answers], tuple[float, Interval]]:
             raise BadInput(f"the metric fails on these answers: {type(error).__name__}: {error}") from error
         took = max(time.perf_counter() - start, 1e-6)
         samples = int(min(SAMPLES, max(FEWEST, SECONDS / took)))
-        return found, bootstrap(lambda rows: _quietly(value, part_of(answers, rows)), len(answers),
+        return found, bootstrap(lambda rows: _quietly(value, answers.at(rows)), len(answers),
                                 samples=samples if len(answers) <= MANY else SAMPLES)  # fmt: skip
 
     return of

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -18,36 +16,15 @@ from ..statistics.means import mean_interval
 from ..statistics.proportions import share_interval, wilson
 from ..task import Kind
 from .answers import Answers, Array
+from .asked import asked_metrics
 from .measures import Confusion, Determined, Labels, Measure, Pixels, Ranked
+from .metric import Metric, Score
 from .tally import NEAR, SEVERAL
 
 LOSS = "loss"
-
-
-@dataclass(frozen=True)
-class Score:
-    """One metric of some answers."""
-
-    name: str
-    value: float
-    interval: Interval
-    #: +1 where more is better, -1 where less is, 0 where that is not known
-    better: int
-    #: "0.91 (0.89 to 0.93)"
-    told: str
-    #: what the value counts: "of 10,000 rows", "in the target's units"
-    unit: str = ""
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A way to judge answers."""
-
-    name: str
-    better: int
-    #: value and interval of some answers
-    of: Callable[[Answers], tuple[float, Interval]] = field(repr=False)
-    unit: str = ""
+#: classes for each row of a class, from which on a mean over classes has no interval, for each class adds its own bias:
+#: with 50 classes of 10 rows intervals hold the true value in 95 of 100 samples, with 100 of 10 in 84, 300 of 5 in 17
+THIN = 5.0
 
 
 def score(metric: Metric, answers: Answers) -> Score:
@@ -69,8 +46,6 @@ def metrics_for(
     usual = _usual(answers, limits)
     if not asked:
         return usual
-    from .asked import asked_metrics
-
     return asked_metrics(asked, usual)
 
 
@@ -81,14 +56,7 @@ def counted_rows(answers: Answers) -> Answers:
         keep &= answers.target >= 0
     if answers.kind is Kind.REGRESSION and answers.answer is not None:
         keep &= np.isfinite(answers.answer).reshape(len(answers), -1).all(1)
-    return answers if keep.all() else part_of(answers, np.flatnonzero(keep))
-
-
-def part_of(answers: Answers, places: Array) -> Answers:
-    """The answers at these places, in this order; a place may stand there twice."""
-    columns = {f.name: getattr(answers, f.name) for f in dataclasses.fields(answers)}
-    changes: dict[str, Any] = {name: value[places] for name, value in columns.items() if isinstance(value, np.ndarray)}
-    return dataclasses.replace(answers, **changes)
+    return answers if keep.all() else answers.at(np.flatnonzero(keep))
 
 
 def there(column: Array | None) -> Array:
@@ -263,6 +231,10 @@ def _tabled(by_counts: Callable[[Confusion, Array], Array]) -> Callable[[Answers
             return math.nan, Interval(-math.inf, math.inf, "no rows")
         table = _confusion(answers)
         value = float(by_counts(table, np.bincount(table.kinds)[None])[0])
+        met = len(np.unique(there(answers.target)))
+        if met * met > THIN * len(answers):
+            few = f"{met:,} classes have about {max(1, len(answers) // met)} rows each"
+            return value, Interval(-math.inf, math.inf, f"{few}, too few for a mean over classes")
         return value, bootstrap(partial(by_counts, table), len(answers), kinds=table.kinds)
 
     return of

@@ -17,7 +17,7 @@ from ..statistics.interval import Interval
 from ..statistics.proportions import share_interval, wilson
 from ..task import Kind
 from .answers import Answers, Array
-from .scores import counted_rows, mean_of, part_of
+from .scores import counted_rows, mean_of
 
 #: distinct numbers from which on they are cut into parts, and into how many parts of as many rows each
 VALUES, PARTS = 12, 4
@@ -139,7 +139,7 @@ def _sliced(
     rows = []
     for key in distinct:
         here = keys == key
-        value, interval = _value(part_of(answers, np.flatnonzero(here)))
+        value, interval = _value(answers.at(np.flatnonzero(here)))
         rows.append(Slice(name_of(key), int(here.sum()), value, interval, _chance(answers, here)))
     # of two parts each is the other's rest: one test, told twice
     corrected = holm([one.p for one in rows]) if len(rows) > 2 else [one.p for one in rows]

@@ -12,8 +12,10 @@ import torchmetrics
 from sklearn import metrics as sk
 
 from nbrecipe.batches import BadInput
+from nbrecipe.evaluation.answers import Answers
 from nbrecipe.evaluation.passing import answers_of, passed
-from nbrecipe.evaluation.scores import metrics_for, part_of, score
+from nbrecipe.evaluation.scores import metrics_for, score
+from nbrecipe.task import Kind
 
 
 def scores(answers, asked=(), **known):
@@ -137,7 +139,7 @@ def test_measures_of_many_draws_equal_those_of_each():
     for kind in ("classes", "yes_no", "labels", "numbers", "masks"):
         answers = answers_of(models.ALL[kind]())
         rows = np.random.default_rng(0).integers(0, len(answers), len(answers))
-        drawn = scores(part_of(answers, rows))
+        drawn = scores(answers.at(rows))
         for name, one in scores(answers).items():
             assert one.interval.low <= one.interval.high, name
             assert math.isfinite(drawn[name].value), name
@@ -200,3 +202,15 @@ def test_what_is_no_metric_is_one_sentence(asked):
 def test_a_metric_that_needs_rows_says_so_of_tokens():
     with pytest.raises(BadInput, match="needs an answer for each row"):
         scores(answers_of(models.tokens()), ["f1_macro"])
+
+
+def test_a_mean_over_many_classes_of_few_rows_has_no_interval():
+    draws = np.random.default_rng(0)
+    y = draws.integers(0, 100, 800)
+    p = np.where(draws.random(800) < 0.8, y, draws.integers(0, 100, 800))
+    right = (y == p).astype(float)
+    answers = Answers("net", Kind.CLASSES, np.arange(800), y, p, right=right, entries=np.ones(800))
+    found = scores(answers)
+    assert found["macro F1"].value == pytest.approx(sk.f1_score(y, p, average="macro"))
+    assert "no interval: 100 classes have about 8 rows each, too few for a mean over classes" in found["macro F1"].told
+    assert found["accuracy"].interval.method == "Wilson"

@@ -15,7 +15,6 @@ from nbrecipe.evaluation.against import against
 from nbrecipe.evaluation.calibrated import calibrated
 from nbrecipe.evaluation.confusion import confused
 from nbrecipe.evaluation.passing import answers_of
-from nbrecipe.evaluation.scores import part_of
 from nbrecipe.evaluation.slices import by_class, by_value
 from nbrecipe.evaluation.worst import worst
 from nbrecipe.statistics.apart import means_apart, shares_apart
@@ -99,7 +98,7 @@ def test_probabilities_that_come_true_are_calibrated_and_sure_ones_are_not():
 
 
 def test_a_second_model_is_compared_row_by_row_even_where_the_loader_shuffles(answers):
-    other = part_of(answers, np.random.default_rng(0).permutation(150))
+    other = answers.at(np.random.default_rng(0).permutation(150))
     same = against(answers, other)
     assert [one.metric for one in same] == ["accuracy", "loss"]
     assert all(one.paired.p == 1 for one in same)
@@ -112,7 +111,7 @@ def test_a_second_model_is_compared_row_by_row_even_where_the_loader_shuffles(an
 
 def test_answers_to_other_rows_cannot_be_compared(answers):
     with pytest.raises(BadInput, match="did not answer the same rows"):
-        against(part_of(answers, np.arange(50)), part_of(answers, np.arange(60, 90)))
+        against(answers.at(np.arange(50)), answers.at(np.arange(60, 90)))
 
 
 def test_shares_and_means_apart_are_fishers_and_welchs_tests():

@@ -10,7 +10,8 @@ import numpy as np
 
 from ...batches import BadInput
 from ...evaluation.answers import Answers
-from ...evaluation.scores import LOSS, Metric, Score, metrics_for, score
+from ...evaluation.metric import Metric, Score
+from ...evaluation.scores import LOSS, metrics_for, score
 from ...task import Kind
 from .climb import Ladder
 from .rung import Rung

@@ -16,8 +16,9 @@ from ...batches import BadInput
 from ...bench import Bench
 from ...evaluation.against import Against, against
 from ...evaluation.answers import Answers
+from ...evaluation.metric import Score
 from ...evaluation.passing import Passed, Progress, passed
-from ...evaluation.scores import Score, metrics_for, score
+from ...evaluation.scores import metrics_for, score
 from ...pictures.evaluation import Evaluation
 from ...render.scores import evaluation as drawn
 from ...verbs import Shown

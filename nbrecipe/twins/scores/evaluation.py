@@ -17,8 +17,9 @@ from ...evaluation.aims import aimed
 from ...evaluation.answers import Answers
 from ...evaluation.calibrated import calibrated
 from ...evaluation.confusion import confused
+from ...evaluation.metric import Score
 from ...evaluation.passing import Passed
-from ...evaluation.scores import Score, metrics_for, score
+from ...evaluation.scores import metrics_for, score
 from ...evaluation.slices import Slices, by_class, by_overlap, by_value
 from ...evaluation.worst import Worst, worst
 from ...finding import number, percent

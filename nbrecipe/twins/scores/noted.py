@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ...bench import Bench
+from ...evaluation.metric import Score
 from ...evaluation.passing import Passed
-from ...evaluation.scores import Score
 from ...evaluation.tested import says_test
 from ...journal import Journal
 from ...probes.weights import identity as weights

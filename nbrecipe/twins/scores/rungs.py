@@ -12,7 +12,8 @@ from ...decoding.normalisation import scale_of
 from ...decoding.spelled import Speller
 from ...decoding.worded import class_names
 from ...evaluation.answers import Answers
-from ...evaluation.scores import LOSS, Metric
+from ...evaluation.metric import Metric
+from ...evaluation.scores import LOSS
 from ...experiments.ladder.between import Gap, gaps, missed
 from ...experiments.ladder.climb import MODEL, Ladder
 from ...experiments.ladder.scored import Scored, scored

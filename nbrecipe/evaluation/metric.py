@@ -1,0 +1,35 @@
+"""A way to judge answers, and what it says of some."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..statistics.interval import Interval
+from .answers import Answers
+
+
+@dataclass(frozen=True)
+class Score:
+    """One metric of some answers."""
+
+    name: str
+    value: float
+    interval: Interval
+    #: +1 where more is better, -1 where less is, 0 where that is not known
+    better: int
+    #: "0.91 (0.89 to 0.93)"
+    told: str
+    #: what the value counts: "of 10,000 rows", "in the target's units"
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A way to judge answers."""
+
+    name: str
+    better: int
+    #: value and interval of some answers
+    of: Callable[[Answers], tuple[float, Interval]] = field(repr=False)
+    unit: str = ""
