@@ -117,3 +117,12 @@ def test_targets_in_another_unit_are_named_with_the_unit():
     ).finding
     assert found.verdict is Verdict.BAD
     assert "times the answers, plus" in found.why
+
+
+def test_targets_that_are_all_one_number_are_no_yardstick():
+    given = toys.regress()
+    x, _ = evaluated.rows_of(given).tensors
+    still = given.replace(val_loader=DataLoader(TensorDataset(x, torch.full((len(x), 1), 3.0)), 64))
+    found = run(worse_than_baseline.check, still).finding
+    assert found.verdict is Verdict.SKIPPED
+    assert "are 3.000: a constant answers them without a fault" in found.message

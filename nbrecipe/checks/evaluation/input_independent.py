@@ -115,9 +115,8 @@ def _prior(seen: Independence) -> str:
         best = int(given.mean(0).argmax())
         share = float((found.target == best).mean())
         name = found.classes[best] if best < len(found.classes) else best
-        return (
-            f"without inputs it answers `{name}` with {number(float(given.mean(0)[best]), 2)}; {number(share, 2)} are"
-        )
+        sure = number(float(given.mean(0)[best]), 2)
+        return f"without inputs it gives `{name}` {sure}; the share of such labels is {number(share, 2)}"
     if found.kind is Kind.REGRESSION and found.answer is not None and found.target is not None:
         mean, truth = float(found.answer.mean()), float(found.target.mean())
         return f"without inputs it answers {number(mean, 3)}; the mean of the targets is {number(truth, 3)}"

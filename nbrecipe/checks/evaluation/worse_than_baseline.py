@@ -85,10 +85,14 @@ def _of_numbers(bench: Bench, passed: Passed) -> Finding:
     if not seen or seen[0].rows < ROWS:
         return skipped(f"no constant answers to `{passed.name}` are known to compare with")
     best = seen[0]
+    if not best.constant:
+        return skipped(
+            f"all targets of `{passed.name}` are {best.told.split(',')[0]}: a constant answers them without a fault"
+        )
     told = f"{best.loss} **{number(best.model)}** on {best.rows} rows; always answering {best.told} gives "
     told += f"**{number(best.constant)}**"
     numbers: dict[str, Any] = {"error": best.model, "baseline": best.constant, "rows": best.rows, "p": best.p}
-    if best.model <= best.constant or not best.constant:
+    if best.model <= best.constant:
         return ok(told, **numbers)
     unit = in_other_units(passed.answers)
     # rows of another time or place have a mean of their own, that nobody could have known before

@@ -39,7 +39,9 @@ def html_of(report: Report, shown: Evaluation) -> str:
 
 def _lead(report: Report, shown: Evaluation) -> str:
     """What was asked, what the first metric says, and what is worth a look."""
-    first = f"{shown.scores[0].name} **{shown.scores[0].told}**: " if shown.scores else ""
+    name = shown.scores[0].name if shown.scores else ""
+    name = f"`{name}`" if "_" in name else name  # a name of a function keeps its letters
+    first = f"{name} **{shown.scores[0].told}**: " if shown.scores else ""
     told = f'<div class="nbr-lead">{rich(sentence(f"{first}{shown.place}"))}</div>'
     notes = "".join(html.row("nbr-row nbr-line", "hint", rich(sentence(note))) for note in shown.notes)
     found = html.rows(report, fold=True) if len(report) else ""
