@@ -120,7 +120,7 @@ def test_targets_in_another_unit_are_named_with_the_unit():
 
 
 def test_targets_that_are_all_one_number_are_no_yardstick():
-    given = toys.regress()
+    given = toys.trained(toys.regress())
     x, _ = evaluated.rows_of(given).tensors
     still = given.replace(val_loader=DataLoader(TensorDataset(x, torch.full((len(x), 1), 3.0)), 64))
     found = run(worse_than_baseline.check, still).finding
