@@ -45,7 +45,7 @@ def test_tokenizers_of_every_kind_are_told(kind):
         Autoencoder(), nn.Linear(2, 2), trained.Workshop, "a text", b"bytes", np.array(["a"]), np.char.array(["a b"]),
         3, None, Loud(), {"a": 1.5}, ["a b", "c"], ("a b", "c d"), ("a", "b", "c"), {"text": ["a"]},
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )  # fmt: skip
 def test_what_is_no_tokenizer_is_not_found(value):
     assert not is_tokenizer(value)
