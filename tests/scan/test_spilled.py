@@ -233,8 +233,9 @@ def test_no_file_has_a_name_while_it_is_used_nor_after_an_error(place):
 @pytest.mark.parametrize("ended", [signal.SIGKILL, signal.SIGINT])
 def test_a_kernel_that_ends_leaves_no_file(ended, tmp_path):
     code = (
-        "import numpy as np, time\n"
+        "import numpy as np, signal, time\n"
         "from nbrecipe.scan.counts import copies, spilled\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell's background jobs ignore it
         "file = spilled.Spilled()\n"
         "some = np.arange(100_000).astype(np.uint64)\n"
         "file.add([spilled.entries(some, some.astype(np.int64), some)])\n"
