@@ -9,10 +9,10 @@ import numpy as np
 from ..batches import BadInput
 from ..statistics.digits import against as told_against
 from ..statistics.families import holm
-from ..statistics.paired import Paired, means_against, right_against
+from ..statistics.paired import Paired
 from .answers import Answers, Array
+from .headline import compared, losses_compared, metric_of, value_of
 from .scores import counted_rows, mean_of
-from .slices import each, metric_of
 
 
 @dataclass(frozen=True)
@@ -33,30 +33,20 @@ def against(first: Answers, second: Answers) -> tuple[Against, ...]:
     Raises BadInput where the two did not answer the same rows.
     """
     one, other = _aligned(first, second)
-    found = [_main(one, other)]
-    if one.loss is not None and other.loss is not None and found[0][0] != "loss":
-        found.append(_loss(one, other))
-    corrected = holm([paired.p for *_, paired in found])
+    found = {
+        pair.metric: pair.paired for pair in (compared(one, other), losses_compared(one, other)) if pair is not None
+    }
+    corrected = holm([paired.p for paired in found.values()])
     made = []
-    for (metric, mine, theirs, paired), p in zip(found, corrected, strict=True):
+    for (metric, paired), p in zip(found.items(), corrected, strict=True):
         fixed = replace(paired, p=float(p))
+        mine, theirs = _means(metric, one), _means(metric, other)
         made.append(Against(metric, mine, theirs, fixed, told_against(mine, theirs, fixed)))
     return tuple(made)
 
 
-def _main(one: Answers, other: Answers) -> tuple[str, float, float, Paired]:
-    metric, _ = metric_of(one)
-    (mine, weights), (theirs, other_weights) = each(one), each(other)
-    if metric == "accuracy":
-        paired = right_against(np.asarray(one.right).astype(bool), np.asarray(other.right).astype(bool))
-    else:
-        paired = means_against(mine, theirs, weights)
-    return metric, mean_of(mine, weights)[0], mean_of(theirs, other_weights)[0], paired
-
-
-def _loss(one: Answers, other: Answers) -> tuple[str, float, float, Paired]:
-    mine, theirs = mean_of(one.loss, one.weight)[0], mean_of(other.loss, other.weight)[0]
-    return "loss", mine, theirs, means_against(one.loss, other.loss, one.weight)
+def _means(metric: str, answers: Answers) -> float:
+    return value_of(answers)[0] if metric == metric_of(answers)[0] else mean_of(answers.loss, answers.weight)[0]
 
 
 def _aligned(first: Answers, second: Answers) -> tuple[Answers, Answers]:

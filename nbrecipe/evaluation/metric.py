@@ -8,6 +8,10 @@ from dataclasses import dataclass, field
 from ..statistics.interval import Interval
 from .answers import Answers
 
+#: metrics between 0 and 1, beside those whose names end in "accuracy"
+_SHARES = ("macro F1", "micro F1", "AUC", "average precision", "mean average precision", "exact match", "mean IoU",
+           "Dice")  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Score:
@@ -33,3 +37,8 @@ class Metric:
     #: value and interval of some answers
     of: Callable[[Answers], tuple[float, Interval]] = field(repr=False)
     unit: str = ""
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric of this name lies between 0 and 1."""
+    return name in _SHARES or name.endswith("accuracy")

@@ -14,9 +14,9 @@ from ..finding import number
 from ..statistics.apart import means_apart, shares_apart
 from ..statistics.families import holm
 from ..statistics.interval import Interval
-from ..statistics.proportions import share_interval, wilson
 from ..task import Kind
 from .answers import Answers, Array
+from .headline import each, metric_of, value_of
 from .scores import counted_rows, mean_of
 
 #: distinct numbers from which on they are cut into parts, and into how many parts of as many rows each
@@ -139,7 +139,7 @@ def _sliced(
     rows = []
     for key in distinct:
         here = keys == key
-        value, interval = _value(answers.at(np.flatnonzero(here)))
+        value, interval = value_of(answers.at(np.flatnonzero(here)))
         rows.append(Slice(name_of(key), int(here.sum()), value, interval, _chance(answers, here)))
     # of two parts each is the other's rest: one test, told twice
     corrected = holm([one.p for one in rows]) if len(rows) > 2 else [one.p for one in rows]
@@ -152,44 +152,6 @@ def _told(answers: Answers, rows: list[Slice], by: str) -> Slices:
     worst = sorted(most, key=lambda one: (math.isnan(one.value), better * one.value))
     total, whole = sum(one.rows for one in rows), sum(one.value * one.rows for one in rows)
     return Slices(by, metric, better, tuple(worst), len(rows) - len(most), total, whole)
-
-
-def metric_of(answers: Answers) -> tuple[str, int]:
-    """The one metric of a part of the rows, and whether more of it is better."""
-    if answers.kind is Kind.REGRESSION and answers.answer is not None:
-        return "MAE", -1
-    names = {Kind.NEXT_TOKEN: "token accuracy", Kind.SEGMENTATION: "pixel accuracy", Kind.MULTILABEL: "label accuracy"}
-    if answers.right is not None:
-        return names.get(answers.kind, "accuracy"), 1
-    return ("MSE", -1) if answers.loss is None else ("loss", -1)
-
-
-def _value(answers: Answers) -> tuple[float, Interval]:
-    metric, _ = metric_of(answers)
-    if metric == "accuracy":
-        assert answers.right is not None
-        return float(answers.right.mean()), wilson(float(answers.right.sum()), len(answers))
-    if answers.right is not None:
-        entries = answers.entries
-        assert entries is not None
-        total = float(entries.sum())
-        share = float(answers.right.sum()) / total if total else math.nan
-        return share, share_interval(answers.right, entries)
-    sums, weights = each(answers)
-    return mean_of(sums, weights)
-
-
-def each(answers: Answers) -> tuple[Array, Array | None]:
-    """(n,) what the metric of a slice is the mean of, and its weights."""
-    if answers.right is not None:
-        return answers.right.astype(np.float64), answers.entries
-    if answers.kind is Kind.REGRESSION and answers.answer is not None and answers.target is not None:
-        away = np.abs(answers.answer.astype(np.float64) - answers.target).reshape(len(answers), -1).mean(1)
-        return away, None
-    if answers.loss is not None:
-        return answers.loss, answers.weight
-    assert answers.squares is not None
-    return answers.squares, answers.entries
 
 
 def _chance(answers: Answers, here: Array) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from ..finding import number, percent
 from ..task import Kind
 from .answers import Answers, Array
-from .slices import each
+from .headline import each
 
 #: examples that are told, and values of one
 MOST, VALUES = 12, 4

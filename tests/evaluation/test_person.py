@@ -170,7 +170,8 @@ def test_several_yes_or_no_are_right_where_all_of_them_are():
     for place, question in enumerate(me.asking.deck.questions):
         held = truth_of(me)[question.row]
         me.answer(question.row, held if place else [one for one in range(3) if one not in held])
-    assert me.answers.right.sum() == 9
+    assert me.answers.right.sum() == 27, "nine cards of three labels"
+    assert "**9** of 10 cards" in str(me) or "9 of 10 cards" in str(me)
     with pytest.raises(BadInput, match="a list of labels that hold"):
         me.answer(me.asking.deck.questions[0].row, [7])
 
@@ -294,6 +295,29 @@ def test_the_model_answers_the_same_cards():
     line = next(line for line in str(me).splitlines() if line.strip().startswith("model"))
     assert f"{1 - wrong / 20:.1f}" in line
     assert "p = " in line
+
+
+def test_of_several_labels_everyone_is_judged_by_the_labels():
+    flags = torch.as_tensor(DRAWS.random((60, 3)) < 0.5).float()
+    x = torch.cat([flags, torch.rand(60, 2)], 1)
+    net = torch.nn.Linear(5, 3)
+    with torch.no_grad():
+        net.weight.copy_(9 * torch.eye(3, 5))
+        net.bias.fill_(-4.5)
+        net.weight[2] = 0.0  # the third label is always answered with no
+    me = asked(TensorDataset(x[:40], flags[:40]), n=10, train_data=TensorDataset(x[40:], flags[40:]), model=net,
+               loss=torch.nn.BCEWithLogitsLoss())  # fmt: skip
+    for question in me.asking.deck.questions:
+        me.answer(question.row, truth_of(me)[question.row])
+    rows = [question.row for question in me.asking.deck.questions]
+    right = float((2 + (1 - flags[rows, 2])).sum()) / 30
+    lines = {line.split("  ")[1].strip(): line for line in str(me).splitlines() if line.startswith("  ")}
+    assert "Share of labels answered right" in str(me)
+    assert f"{right:.2f}"[:3] in lines["model"]
+    assert "0.5" in lines["uniform"]
+    values = [one.value for one in me._outcome().standings.rows if one.value is not None]
+    assert all(0 <= value <= 1 for value in values), values
+    assert values[1] == pytest.approx(right)
 
 
 def test_baselines_stand_beside_the_person_and_the_person_on_the_ladder(folder):

@@ -44,12 +44,14 @@ def answers_of(deck: Deck, sheet: Sheet, name: str = "you") -> Answers | None:
     truth = [deck.truth[int(row)] for row in rows]
     said = [given[int(row)] for row in rows]
     target, answer = _encoded(deck, truth), _encoded(deck, said)
-    right = None if deck.kind is Column.NUMBER else (target == answer).reshape(len(rows), -1).all(1).astype(float)
-    loss = np.square(target - answer) if deck.kind is Column.NUMBER else None
-    ones = np.ones(len(rows))
     classes = tuple(value for value, _ in deck.choices)
-    return Answers(name, KINDS[deck.kind], rows, target, answer, loss=loss, right=right,
-                   entries=None if right is None else ones, classes=classes)  # fmt: skip
+    if deck.kind is Column.NUMBER:
+        loss = np.square(target - answer)
+        return Answers(name, KINDS[deck.kind], rows, target, answer, loss=loss, classes=classes)
+    hits = (target == answer).reshape(len(rows), -1)  # of several yes or no, each counts
+    entries = np.full(len(rows), hits.shape[1], np.float64)
+    return Answers(name, KINDS[deck.kind], rows, target, answer, right=hits.sum(1, dtype=np.float64), entries=entries,
+                   classes=classes)  # fmt: skip
 
 
 def again(deck: Deck, sheet: Sheet) -> Agreement | None:

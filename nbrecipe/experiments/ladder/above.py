@@ -6,9 +6,9 @@ import numpy as np
 
 from ...bench import Bench
 from ...evaluation.answers import Answers
+from ...evaluation.headline import Compared, compared
 from ...statistics.digits import chance
 from ...statistics.families import holm
-from ...statistics.paired import Paired, means_against, right_against
 from .climb import Ladder, climb
 
 #: rungs that a model is held against beside the constant ones
@@ -25,38 +25,29 @@ def climbed(bench: Bench) -> Ladder:
 def above(bench: Bench, answers: Answers) -> list[str]:
     """Each rung of `SIMPLE` that beats these answers, in words; nothing where no ladder was climbed.
 
-    Right answers by McNemar's exact test, else squared errors by a paired one; corrected after Holm.
+    By a paired test of the metric that people read first; corrected after Holm.
     """
     ladder = bench.known(climbed)
-    found: dict[str, Paired] = {}
+    found: dict[str, Compared] = {}
     for rung in ladder.tried() if ladder is not None else ():
         pair = _pair(rung.answers, answers) if rung.id in SIMPLE and rung.answers is not None else None
         if pair is not None:
             found[rung.id] = pair
     told = []
-    for (name, pair), p in zip(found.items(), holm([pair.p for pair in found.values()]), strict=True):
-        if pair.difference > 0 and p < SURE:
-            worth = f"{pair.only[0]} rows right that it gets wrong, {pair.only[1]} the other way" if pair.only else (
-                "a smaller squared error"
-            )  # fmt: skip
+    for (name, pair), p in zip(found.items(), holm([pair.paired.p for pair in found.values()]), strict=True):
+        if pair.paired.difference * pair.better > 0 and p < SURE:
+            only, less = pair.paired.only, "greater" if pair.better > 0 else "smaller"
+            worth = f"a {less} {pair.metric}"
+            if only is not None:
+                worth = f"{only[0]} rows right that it gets wrong, {only[1]} the other way"
             told.append(f"`{name}` has {worth} ({chance(float(p))})")
     return told
 
 
-def _pair(rung: Answers, model: Answers) -> Paired | None:
-    """The rung against the model on the rows that both answered; above 0 where the rung is better."""
-    both = np.intersect1d(rung.rows, model.rows)
-    first, second = rung.among(both), model.among(both)
-    if first is None or second is None or not len(both):
+def _pair(rung: Answers, model: Answers) -> Compared | None:
+    """The rung against the model; None where their rows have other targets, and so are numbered in another way."""
+    rows = np.intersect1d(rung.rows, model.rows)
+    first, second = rung.among(rows), model.among(rows)
+    if first is None or second is None or first.target is None or second.target is None:
         return None
-    if first.target is None or second.target is None or first.target.shape != second.target.shape:
-        return None
-    if not np.array_equal(first.target, second.target):  # rows are numbered in another way
-        return None
-    if first.right is not None and second.right is not None and first.right.ndim == 1:
-        return right_against(first.right > 0, second.right > 0)
-    if first.answer is None or second.answer is None or first.target.dtype.kind != "f":
-        return None
-    away = [np.square(each.answer - each.target).reshape(len(both), -1).mean(1) for each in (first, second)
-            if each.answer is not None and each.target is not None]  # fmt: skip
-    return means_against(away[1], away[0])
+    return compared(first, second) if np.array_equal(first.target, second.target) else None

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 
 from ...bench import Bench
-from ...decoding.normalisation import scale_of
-from ...decoding.spelled import Speller
 from ...decoding.worded import class_names
 from ...experiments.simple.noise import Noise, train_noise
 from ...finding import Result, Verdict
@@ -24,11 +22,10 @@ from ...scan.doubles.tables import read_rows
 from ...scan.doubles.within import SPLITS
 from ...scan.near.copies import Copies, near_both, near_train, near_val
 from ...scan.reading import Scan
+from ..cards import LIKE, cards_of
 
 #: rows whose label is doubted, and pairs of each sort, that are shown
 SUSPECTS, PAIRS = 12, 4
-#: rows by whose values pixels are coloured
-LIKE = 64
 #: (split, row), (split, row) and what is told of both
 Pair = tuple[tuple[str, int], tuple[str, int], str]
 
@@ -67,10 +64,7 @@ class _Shelf:
         if self._cards is None:
             sample, plan = self.scan.part.sample.block(), self.scan.plan
             like = [{name: values[i] for name, values in sample.columns.items()} for i in range(min(LIKE, len(sample)))]
-            kinds = {name: str(kind) for name, kind in plan.kinds.items()}
-            names = class_names(self.bench) or dict(self.scan.source.names)
-            self._cards = Cards(kinds, plan.label, names=names, scale=scale_of(self.bench),
-                                speller=Speller.of(self.bench), like=like, dates=plan.dates)  # fmt: skip
+            self._cards = cards_of(self.bench, self.scan.source, plan, like=like)
         return self._cards
 
     def read(self, rows: Sequence[int]) -> dict[int, Card]:

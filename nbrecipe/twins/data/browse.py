@@ -12,8 +12,6 @@ import numpy as np
 from ... import verbs
 from ...batches import BadInput
 from ...bench import Bench
-from ...decoding.normalisation import scale_of
-from ...decoding.spelled import Speller
 from ...decoding.worded import class_names
 from ...guard import Untouched
 from ...pictures.browse import Browser
@@ -26,11 +24,12 @@ from ...scan.sources.source import Source
 from ...scan.table.columns import Table, read_table
 from ...scan.table.selection import Ask
 from ...verbs import Shown
+from ..cards import LIKE, cards_of
 from .browsing import LOSS, Browsing
 
 UNCHANGED = "your data are as they were"
-#: rows that stand in a saved page, and rows by whose values pixels are coloured
-ROWS, LIKE = 60, 64
+#: rows that stand in a saved page
+ROWS = 60
 #: what is called after each block with the name of the data, the rows read and the rows in all
 Progress = Callable[[str, int, int | None], None]
 
@@ -199,12 +198,5 @@ def _by_number(source: Source, rows: int | None, seen: Callable[[int], None]) ->
 
 
 def _cards(bench: Bench, table: Table) -> Cards:
-    like = []
-    for row in table.rows[np.linspace(0, len(table) - 1, min(LIKE, len(table))).astype(int)].tolist():
-        try:
-            like.append(table.source.example(row))
-        except Exception:  # a row that raises has no colours
-            continue
-    kinds = {name: str(kind) for name, kind in table.plan.kinds.items()}
-    known: dict[str, Any] = {"names": class_names(bench), "scale": scale_of(bench), "speller": Speller.of(bench)}
-    return Cards(kinds, table.plan.label, like=like, dates=table.plan.dates, **known)
+    evenly = np.linspace(0, len(table) - 1, min(LIKE, len(table))).astype(int)
+    return cards_of(bench, table.source, table.plan, table.rows[evenly].tolist())

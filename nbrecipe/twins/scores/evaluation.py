@@ -9,15 +9,12 @@ import numpy as np
 
 from ...batches import BadInput
 from ...bench import Bench
-from ...decoding.normalisation import scale_of
-from ...decoding.spelled import Speller
-from ...decoding.worded import class_names
 from ...evaluation.against import Against
 from ...evaluation.aims import aimed
 from ...evaluation.answers import Answers
 from ...evaluation.calibrated import calibrated
 from ...evaluation.confusion import confused
-from ...evaluation.metric import Score
+from ...evaluation.metric import Score, is_share
 from ...evaluation.passing import Passed
 from ...evaluation.scores import metrics_for, score
 from ...evaluation.slices import Slices, by_class, by_overlap, by_value
@@ -38,19 +35,14 @@ from ...pictures.evaluation import (
     Trust,
     Trusted,
 )
-from ...probes.data.cards import Cards
 from ...scan.plan import plan_of
 from ...scan.sources.opening import open_source
 from ...statistics.calibration import Calibration
 from ...statistics.digits import chance, told
+from ..cards import LIKE, cards_of
 
-#: rows by whose values pixels are coloured
-LIKE = 32
 #: p-value below which a part is told to be unlike the others
 SURE = 0.05
-#: metrics between 0 and 1, beside those whose names end in "accuracy"
-SHARES = ("macro F1", "micro F1", "AUC", "average precision", "mean average precision", "exact match", "mean IoU",
-          "Dice")  # fmt: skip
 
 
 def evaluation(
@@ -92,7 +84,7 @@ def evaluation(
 
 def _scored(one: Score) -> Scored:
     interval = one.interval
-    share = one.name in SHARES or one.name.endswith("accuracy")
+    share = is_share(one.name)
     # why there is none stands where intervals are explained
     told = f"{one.told.partition(' (no interval')[0]} (no interval)" if " (no interval" in one.told else one.told
     return Scored(one.name, one.value, interval.low, interval.high, told, interval.method, one.unit, one.better,
@@ -197,10 +189,7 @@ def _decoded(bench: Bench, passed: Passed, bad: Sequence[Worst], data: Any) -> t
     source = open_source(data, passed.name)
     plan = plan_of(source)
     length = source.length or 0
-    like = [source.example(row) for row in np.unique(np.linspace(0, length - 1, LIKE).astype(int)).tolist()]
-    kinds = {name: str(kind) for name, kind in plan.kinds.items()}
-    known: dict[str, Any] = {"names": class_names(bench), "scale": scale_of(bench), "speller": Speller.of(bench)}
-    cards = Cards(kinds, plan.label, like=like, **known)
+    cards = cards_of(bench, source, plan, np.unique(np.linspace(0, length - 1, LIKE).astype(int)).tolist())
     made = [Costly(one.row, one.told, one.loss, cards.card(one.row, source.example(one.row))) for one in bad]
     return tuple(made), cards.kind
 

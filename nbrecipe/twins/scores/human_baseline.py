@@ -14,8 +14,6 @@ import numpy as np
 from ... import verbs
 from ...batches import BadInput
 from ...bench import Bench
-from ...decoding.normalisation import scale_of
-from ...decoding.spelled import Speller
 from ...decoding.worded import class_names
 from ...evaluation.answers import Answers
 from ...evaluation.person import standing
@@ -23,7 +21,6 @@ from ...evaluation.person.deck import Question, deck_of
 from ...evaluation.person.sheet import Sheet
 from ...guard import Untouched
 from ...pictures.asking import Outcome
-from ...probes.data.cards import Cards
 from ...render.scores import asking as drawn
 from ...scan import held
 from ...scan.reading import Scan, scan
@@ -31,15 +28,14 @@ from ...scan.sources.kept import Kept
 from ...scan.sources.opening import open_source
 from ...scan.sources.source import Source
 from ...verbs import Shown
+from ..cards import cards_of
 from .asking import Asking
 from .others import known_by, model_on, rungs_on
-from .outcome import compared, outcome
+from .outcome import outcome, people
 
 UNCHANGED = "your data are as they were"
 #: cards that are asked, and one in so many that comes twice
 CARDS, TWICE = 50, 5
-#: rows by whose values pixels are coloured
-LIKE = 64
 
 
 @dataclass
@@ -157,7 +153,7 @@ def human_baseline_of(
         bench.know(held.val_scan, read)
         deck = deck_of(read, source, class_names(bench), known=known_by(data, read.plan.label), count=n, again=again,
                        seed=seed)  # fmt: skip
-        cards = _cards(bench, source, read)
+        cards = cards_of(bench, source, read.plan, read.part.sample.block().rows.tolist())
     sheet = Sheet.of(file or _place(name, by), deck, by)
     asking = Asking(deck, sheet, cards, source, [data], seconds)
     found = HumanBaseline(
@@ -176,7 +172,7 @@ def human_baseline_of(
 
 def compare_people(one: str | Path, other: str | Path) -> Shown:
     """Two people's answers to the same rows: how often they agree, and where not. Raises BadInput, in one sentence."""
-    return compared(one, other)
+    return people(one, other)
 
 
 def _refuse(n: int, twice: int | bool, seconds: float | None) -> None:
@@ -201,18 +197,6 @@ def _opened(data: Any, name: str, labels: Any) -> tuple[Source, Scan]:
     opened = open_source(data, name, label=labels)
     source: Source = opened if opened.length is not None else Kept(opened)
     return source, scan(source, most=held.ROWS, seconds=held.SECONDS)
-
-
-def _cards(bench: Bench, source: Source, read: Scan) -> Cards:
-    like = []
-    for row in read.part.sample.block().rows[:LIKE].tolist():
-        try:
-            like.append(source.example(row))
-        except Exception:  # a row that raises has no colours
-            continue
-    kinds = {name: str(kind) for name, kind in read.plan.kinds.items()}
-    known: dict[str, Any] = {"names": class_names(bench), "scale": scale_of(bench), "speller": Speller.of(bench)}
-    return Cards(kinds, read.plan.label, like=like, **known)
 
 
 def _place(name: str, by: str) -> str:

@@ -60,7 +60,7 @@ def rungs_on(bench: Bench, rows: Array) -> tuple[Answers, ...]:
     except (BadInput, Missing):
         return ()
     found = (rung.answers.among(rows) for rung in ladder.tried() if rung.answers is not None)
-    return tuple(one for one in found if one is not None and _single(one))
+    return tuple(one for one in found if one is not None)
 
 
 def people_in(bench: Bench, ladder: Ladder, folder: Path) -> Iterator[Rung]:
@@ -71,13 +71,6 @@ def people_in(bench: Bench, ladder: Ladder, folder: Path) -> Iterator[Rung]:
     for name, answers in people_on(ladder.val.source, ladder.val.plan, known, folder):
         how = f"a person, by hand: {len(answers)} of the rows, drawn at random"
         yield Rung(name, how, "more than a person knows at first sight", "knows what people know", answers)
-
-
-def _single(answers: Answers) -> bool:
-    """Whether there is one answer to each row, not what is expected of answers that are drawn."""
-    if answers.answer is None:
-        return False
-    return answers.right is None or bool(np.isin(answers.right, (0, 1)).all())
 
 
 def known_by(data: Any, label: str | None) -> str:

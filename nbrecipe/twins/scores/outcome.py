@@ -6,12 +6,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ...batches import BadInput
 from ...evaluation.answers import Answers
+from ...evaluation.headline import compared, metric_of, value_of
 from ...evaluation.person import standing
 from ...evaluation.person.sheet import read
 from ...finding import number
@@ -21,15 +21,15 @@ from ...render.scores import asking as drawn
 from ...scan.columns.kinds import Kind
 from ...statistics.digits import chance, told
 from ...statistics.families import holm
-from ...statistics.means import mean_interval
-from ...statistics.paired import Paired, means_against, right_against
+from ...statistics.paired import Paired
 from ...statistics.proportions import wilson
 from ...verbs import Shown
 from .asking import Asking
 
-Array = np.ndarray[Any, Any]
 #: cards that are shown again, and rows that are listed
 CARDS, LISTED = 24, 40
+CAPTIONS = {Kind.NUMBER: "Mean absolute error", Kind.CLASS: "Share of cards answered right",
+            Kind.FLAGS: "Share of labels answered right"}  # fmt: skip
 
 
 def outcome(asking: Asking, others: Sequence[Answers] = ()) -> Outcome | None:
@@ -37,12 +37,13 @@ def outcome(asking: Asking, others: Sequence[Answers] = ()) -> Outcome | None:
     given = standing.answers_of(asking.deck, asking.sheet)
     if given is None:
         return None
-    shared = [found for other in others if (found := other.among(given.rows)) is not None]
+    among = [found for other in others if (found := other.among(given.rows)) is not None]
+    shared = [one for one in among if metric_of(one) == metric_of(given)]
     beside = _against(given, shared)
     rows = [_standing(given, judged=True)]
     rows += [replace(_standing(one), beside=told) for one, told in zip(shared, beside, strict=True)]
     numbers = asking.deck.kind is Kind.NUMBER
-    caption = "Mean absolute error" if numbers else "Share of cards answered right"
+    caption = CAPTIONS[asking.deck.kind]
     caption += f" on {len(given)} card{'' if len(given) == 1 else 's'}; the lines are 95 % intervals"
     if shared:
         caption += f", each p is against you{', corrected after Holm' if len(shared) > 1 else ''}"
@@ -51,7 +52,7 @@ def outcome(asking: Asking, others: Sequence[Answers] = ()) -> Outcome | None:
     return Outcome(tuple(_told(asking, given)), standings, tuple(apart), count)
 
 
-class Compared(Shown):
+class People(Shown):
     """Two people's answers to the same rows."""
 
     lines: tuple[str, ...] = ()
@@ -65,7 +66,7 @@ class Compared(Shown):
         return drawn.people_html(self, self.lines)
 
 
-def compared(one: str | Path, other: str | Path) -> Compared:
+def people(one: str | Path, other: str | Path) -> People:
     """How often two people agree; raises BadInput where they answered other data, or no row in common."""
     first, second = read(one), read(other)
     if first.head.get("fingerprint") != second.head.get("fingerprint"):
@@ -74,15 +75,15 @@ def compared(one: str | Path, other: str | Path) -> Compared:
     found = standing.between(first, second)
     if found is None:
         raise BadInput(f"`{first.path}` and `{second.path}` share no row: draw the same cards, with one `--seed`")
-    answer = Compared(f"`{first.path.name}` beside `{second.path.name}`")
+    answer = People(f"`{first.path.name}` beside `{second.path.name}`")
     answer.lines = tuple(_agreed(found, "both answered", "They"))
     return answer
 
 
 def _told(asking: Asking, given: Answers) -> list[str]:
     lines = []
-    if given.right is not None:
-        right, cards = int(given.right.sum()), len(given)
+    if given.right is not None and given.entries is not None:
+        right, cards = int((given.right == given.entries).sum()), len(given)
         share = told(right / cards, wilson(right, cards))
         lines.append(f"**{right}** of {cards} cards answered as their label says: **{share}**")
     else:
@@ -113,37 +114,19 @@ def _agreed(found: standing.Agreement, what: str, who: str) -> list[str]:
 
 
 def _standing(given: Answers, judged: bool = False) -> Standing:
-    if given.right is not None:
-        right = float(given.right.sum())
-        value, interval = right / len(given), wilson(right, len(given))
-    else:
-        away = _away(given)
-        value, interval = float(away.mean()), mean_interval(away)
+    value, interval = value_of(given)
     return Standing(given.name, value, interval.low, interval.high, told(value, interval), judged=judged)
 
 
 def _against(yours: Answers, others: Sequence[Answers]) -> list[str]:
     """Whether each of the others does better, or worse, on these cards than the person by more than chance."""
-    pairs = [_paired(other, yours) for other in others]
-    corrected = holm([found.p for found in pairs])
-    told = []
-    for found, p in zip(pairs, corrected, strict=True):
-        fair = replace(found, p=float(p))
-        told.append(f"{'could be chance' if fair.could_be_chance else 'no chance'}, {chance(fair.p)}")
-    return told
+    pairs = [found.paired if (found := compared(other, yours)) is not None else None for other in others]
+    corrected = iter(holm([found.p for found in pairs if found is not None]))
+    return ["" if found is None else _by_chance(replace(found, p=float(next(corrected)))) for found in pairs]
 
 
-def _paired(other: Answers, yours: Answers) -> Paired:
-    if yours.right is not None and other.right is not None:
-        return right_against(other.right > 0, yours.right > 0)
-    return means_against(_away(other), _away(yours))
-
-
-def _away(given: Answers) -> Array:
-    assert given.answer is not None
-    assert given.target is not None
-    away: Array = np.abs(given.answer.astype(float) - given.target.astype(float)).reshape(len(given), -1).mean(1)
-    return away
+def _by_chance(found: Paired) -> str:
+    return f"{'could be chance' if found.could_be_chance else 'no chance'}, {chance(found.p)}"
 
 
 def _apart(asking: Asking) -> tuple[list[Apart], int]:

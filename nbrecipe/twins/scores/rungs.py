@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 
 from ...bench import Bench
-from ...decoding.normalisation import scale_of
-from ...decoding.spelled import Speller
 from ...decoding.worded import class_names
 from ...evaluation.answers import Answers
-from ...evaluation.metric import Metric
+from ...evaluation.metric import Metric, is_share
 from ...evaluation.scores import LOSS
 from ...experiments.ladder.between import Gap, gaps, missed
 from ...experiments.ladder.climb import MODEL, Ladder
@@ -23,14 +21,13 @@ from ...pictures.ladder import LadderShown, Step
 from ...pictures.scores import Standing, Standings
 from ...probes.data.cards import Cards
 from ...task import Kind
+from ..cards import cards_of
 from .verdict import verdict
 
-#: rows of each gap that are shown, gaps that are, and rows by whose values pixels are coloured
-ROWS, GAPS, LIKE = 8, 2, 64
+#: rows of each gap that are shown, and gaps that are
+ROWS, GAPS = 8, 2
 #: share of the most frequent class from which on accuracy says little
 UNEVEN = 0.8
-#: metrics that lie between 0 and 1
-SHARES = ("accuracy", "balanced accuracy", "macro F1", "micro F1", "AUC", "exact match")
 
 
 def shown_of(
@@ -82,11 +79,7 @@ def _uneven(metric: Metric | None, rungs: Sequence[Scored]) -> list[str]:
 
 
 def _axis(metric: Metric | None) -> tuple[float | None, float | None]:
-    return (
-        (0.0, 1.0)
-        if metric is not None and (metric.name in SHARES or metric.name.endswith("accuracy"))
-        else (None, None)
-    )
+    return (0.0, 1.0) if metric is not None and is_share(metric.name) else (None, None)
 
 
 def _standing(each: Scored, model: str, metric: Metric | None) -> Standing:
@@ -163,15 +156,7 @@ class _Gaps:
     def _cards(self) -> Cards:
         if self._made is None:
             split = self._ladder.asked
-            kinds = {name: str(kind) for name, kind in split.plan.kinds.items()}
-            like = []
-            for row in split.block.rows[:LIKE].tolist():
-                try:
-                    like.append(split.source.example(row))
-                except Exception:
-                    continue
-            self._made = Cards(kinds, split.plan.label, names=self._names, scale=scale_of(self._bench),
-                               speller=Speller.of(self._bench), like=like)  # fmt: skip
+            self._made = cards_of(self._bench, split.source, split.plan, split.block.rows.tolist())
         return self._made
 
 
