@@ -11,7 +11,8 @@ import nbformat
 import pytest
 
 import nbrecipe
-from nbrecipe.cli import _headline, main
+from nbrecipe.cli import main
+from nbrecipe.cli.running import headline
 
 MODEL = """\
 import torch
@@ -156,7 +157,7 @@ def test_the_version_is_the_packages(capsys):
 
 
 @pytest.mark.parametrize(
-    ("source", "headline"),
+    ("source", "said"),
     [
         ("x = 1\ny = 2", "x = 1"),
         ("\n# the model\n\n  x = 1", "x = 1"),
@@ -164,5 +165,5 @@ def test_the_version_is_the_packages(capsys):
         ("x" * 100, "x" * 71 + "…"),
     ],
 )
-def test_the_line_of_progress_is_the_first_that_says_something(source, headline):
-    assert _headline(source) == headline
+def test_the_line_of_progress_is_the_first_that_says_something(source, said):
+    assert headline(source) == said

@@ -1,0 +1,37 @@
+"""`nbrecipe run notebook.ipynb`: the same checks without a person, for CI; `nbrecipe explain ID`; `--version`.
+
+A command is a file here: `add(commands)` gives it a parser of arguments and, as `do`, the function that carries it out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from .. import __version__
+from . import explain, run
+from .trouble import TROUBLE, Trouble
+
+COMMANDS = (run, explain)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit code: 0, 1 when a check found a fault, 2 when a cell failed or the command was misused."""
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.do(options))
+    except Trouble as trouble:
+        print(f"nbrecipe: {trouble}", file=sys.stderr)
+        return TROUBLE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="nbrecipe", description="The recipe for training neural networks, executable."
+    )
+    parser.add_argument("--version", action="version", version=f"nbrecipe {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser
