@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from nbrecipe import toys
+from nbrecipe.bench import Bench
 from nbrecipe.checks.evaluation.collapsed_predictions import check
 from nbrecipe.finding import Finding, Verdict
 from nbrecipe.runner import run
@@ -39,6 +40,38 @@ def judged(given: Any, trained: str = "`fit` in cell 3") -> Finding:
 def collapsed(net: nn.Module, rows: Any = None, **more: Any) -> Any:
     data = evaluated.rows_of(toys.classify()) if rows is None else rows
     return evaluated.fitted(net, data, nn.CrossEntropyLoss(), **more)
+
+
+def painted(net, share, steps=60):
+    """Images whose right third is bright and, in as many as `share` says, of class 1; a net of one convolution."""
+    draws = torch.Generator().manual_seed(0)
+    x = torch.randn(60, 1, 9, 9, generator=draws)
+    y = torch.zeros(60, 9, 9, dtype=torch.long)
+    there = torch.rand(60, generator=draws) < share
+    y[there, :, 6:] = 1
+    x = x + 3.0 * y.unsqueeze(1)
+    loss, opt = nn.CrossEntropyLoss(), torch.optim.Adam(net.parameters(), 0.05)
+    for _ in range(steps):
+        opt.zero_grad()
+        loss(net(x), y).backward()
+        opt.step()
+    data = TensorDataset(x, y)
+    return Bench(model=net, loss_fn=loss, train_loader=DataLoader(data, 20), val_loader=DataLoader(data, 20))
+
+
+def test_images_answered_as_background_alone_are_a_hint():
+    net = nn.Conv2d(1, 2, 3, padding=1)
+    given = painted(net, 0.4)
+    with torch.no_grad():
+        net.bias.copy_(torch.tensor([9.0, -9.0]))
+    found = judged(given)
+    assert found.verdict is Verdict.HINT
+    assert "none is answered as `1`" in found.message.replace("*", "")
+
+
+@pytest.mark.parametrize(("share", "steps"), [(0.4, 60), (0.4, 0), (0.0, 60)], ids=["learned", "fresh", "one class"])
+def test_images_answered_as_they_are_or_not_learned_yet_raise_nothing(share, steps):
+    assert judged(painted(nn.Conv2d(1, 2, 3, padding=1), share, steps)).verdict in (Verdict.OK, Verdict.SKIPPED)
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ ALMOST_ALL, SOME = 0.95, 0.8
 ROWS = 20
 #: chance that labels without any signal look so well known; share of what can be known that must be, doubt counted
 CHANCE, KNOWN = 1e-6, 0.25
+#: classes of pixels that are named
+LISTED = 6
 #: steps of an optimizer after which weights are trained; outputs that differ by less than this share are the same
 STEPS, SAME = 100, 1e-5
 #: names of models that are meant to answer one thing
@@ -47,6 +49,8 @@ def run(model: nn.Module, bench: Bench, trained: str = "") -> Finding:
     passed = bench.once(val_passed)
     answers, table = passed.answers, table_of(passed.answers)
     rows = sum(sum(row.values()) for row in table.values())
+    if answers.pixels is not None and len(answers):
+        return _painted(answers, bool(as_drawn((model,))))
     if not table:
         return skipped(f"the answers to `{passed.name}` are not one class for each row")
     if len(table) < 2 or rows < ROWS:
@@ -88,6 +92,27 @@ def _collapsed(
         fix="Follow the inputs through `forward` until they are the same for all rows, and compare their scale.",
         code="%activations" if same else "%%overfit_batch",
         why=why,
+        **numbers,
+    )
+
+
+def _painted(answers: Answers, fresh: bool) -> Finding:
+    """The same of images: a class that no pixel is answered as, though targets hold it, may still be rare or early."""
+    _, said, there = np.asarray(answers.pixels, np.float64).sum(0)
+    share, prior = said.max() / max(1.0, said.sum()), float(there[said.argmax()] / max(1.0, there.sum()))
+    names = [answers.classes[place] if place < len(answers.classes) else place for place in range(len(said))]
+    name, never = names[int(said.argmax())], [str(names[place]) for place in np.flatnonzero((said == 0) & (there > 0))]
+    numbers: dict[str, Any] = {"share": float(share), "prior": prior, "rows": len(answers), "answer": str(name)}
+    told = f"`{answers.name}` answers `{name}` for **{percent(share)}** of the pixels of {len(answers)} images; "
+    told += f"**{percent(prior)}** are it"
+    if not never or fresh or share < ALMOST_ALL:
+        return ok(told, why="nothing is trained yet" if fresh and never else "", **numbers)
+    listed = ", ".join(f"`{one}`" for one in never[:LISTED]) + (", …" if never[LISTED:] else "")
+    return hint(
+        f"{told}, and **none** is answered as {listed}",
+        fix="Weigh the classes in the loss, or add one of overlap (Dice), where a common class outweighs the others.",
+        why="overlap (IoU) shows it where the share of right pixels does not",
+        never=never,
         **numbers,
     )
 

@@ -118,6 +118,10 @@ def parts(shown: Parts, title: str) -> str:
 def standing_out(shown: Parts) -> str:
     """Which parts are unlike the others beyond chance, as HTML."""
     if shown.metric == "IoU":
+        nowhere = [_code(one.name) for one in shown.rows if one.value == 0]
+        if nowhere:
+            named = ", ".join(nowhere[:NAMED]) + (f" and {len(nowhere) - NAMED} more" if nowhere[NAMED:] else "")
+            return f"{named} {'overlaps' if len(nowhere) == 1 else 'overlap'} nowhere"
         return f"{_code(shown.rows[0].name)} overlaps least"
     off = [one for one in shown.rows if one.beside]
     if not off:
