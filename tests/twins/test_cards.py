@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from torch.utils.data import TensorDataset
 
 from nbrecipe.bench import Bench
 from nbrecipe.scan.plan import plan_of
@@ -53,3 +55,15 @@ def test_the_first_row_may_raise():
     with pytest.raises(LookupError, match="torn"):
         source.example(2)
     assert cards_of(Bench(), source, plan, [2, 5, 6]).card(6, source.example(6)).row == 6
+
+
+def test_targets_that_are_tokens_are_read_by_the_tokenizer():
+    told = "the recipe says to look at the data before anything else " * 4
+    letters = sorted(set(told))
+    ids = torch.tensor([[letters.index(letter) for letter in told[i : i + 33]] for i in range(40)])
+    targets = ids[:, 1:].clone()
+    targets[:, :3] = -100  # what is given does not count
+    source = open_source(TensorDataset(ids[:, :-1], targets), "texts")
+    card = cards_of(Bench(tokenizer=letters), source, plan_of(source), range(8)).card(0, source.example(0))
+    assert card.text == told[:32]
+    assert card.label == f"– ×3 {told[4:33]}"

@@ -47,6 +47,7 @@ class Cards:
         self._dates = dates
         self._kinds = {name: kind for name, kind in kinds.items() if name != label}
         self._label, self._names, self._speller = label, names or {}, speller
+        self._answer = kinds.get(label or "", "")
         self._marks = Marks.among(kinds, label)
         #: the column that is shown, "" where small numbers are
         for name, kind in self._kinds.items():
@@ -88,7 +89,7 @@ class Cards:
         if drawn is None and line is None and not (text or cells):
             text = self._shapes(example)
         boxes = self._boxed(example) if drawn is not None else ()
-        return Card(row, self._worded(example), drawn, mask, boxes, text, line, cells)
+        return Card(row, self._worded(example, whole), drawn, mask, boxes, text, line, cells)
 
     def _boxed(self, example: Example) -> tuple[Box, ...]:
         image = self._image(example)
@@ -105,12 +106,14 @@ class Cards:
         )
         return "; ".join(told)
 
-    def _worded(self, example: Example) -> str:
+    def _worded(self, example: Example, whole: bool) -> str:
         if self._label is None or self._label not in example:
             return ""
         value = example[self._label]
         if value is None or (isinstance(value, (float, np.floating)) and value != value):
             return "no label"
+        if self._answer == "tokens" and self._speller is not None and self._speller.known:
+            return _cut(self._spelled(value, whole), whole)
         one = tensor_of(np.asarray(value)[None]) if not isinstance(value, (str, dict, list)) else None
         words = captions(one if one is not None else [value], 1, self._names, 1)
         return words[0] if words else ""
@@ -134,9 +137,9 @@ class Cards:
         words: list[str] = []
         for low in range(0, len(ids), _AT_ONCE):
             (tokens,) = self._speller.rows(torch.as_tensor(ids[low : low + _AT_ONCE]).reshape(1, -1))
-            words += [token.text + (f" ×{token.count}" if token.count > 1 else "") for token in tokens]
+            words += [token.text + (f" ×{token.count} " if token.count > 1 else "") for token in tokens]
         close = any(mark in word for word in words for mark in "Ġ▁") or sum(map(len, words)) < 1.2 * len(words)
-        return ("".join(words).translate(_MARKS) if close else " ".join(words)).strip()
+        return ("".join(words).translate(_MARKS) if close else " ".join(map(str.strip, words))).strip()
 
     def _cells(self, example: Example, most: int) -> list[tuple[str, str]]:
         """Numbers, and short texts, by name."""
