@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from .finding import bad as bad
+    from .finding import hint as hint
+    from .finding import ok as ok
+    from .own import check as check
     from .twins.batch.activations import activations as activations
     from .twins.batch.chart_dependencies import chart_dependencies as chart_dependencies
     from .twins.batch.check_grad import check_grad as check_grad
@@ -38,6 +42,10 @@ if TYPE_CHECKING:
 
 #: where a verb lies that has a file of its own
 TWINS = {
+    "check": ".own",
+    "ok": ".finding",
+    "bad": ".finding",
+    "hint": ".finding",
     "baseline": ".twins.scores.baseline",
     "browse": ".twins.data.browse",
     "freeze": ".twins.batch.freeze",
@@ -56,18 +64,22 @@ TWINS = {
 }
 __all__ = [
     "activations",
+    "bad",
     "baseline",
     "bind",
     "browse",
     "chart_dependencies",
+    "check",
     "check_grad",
     "check_init",
     "evaluate",
     "explain",
     "filters",
     "freeze",
+    "hint",
     "human_baseline",
     "inspect_data",
+    "ok",
     "overfit_batch",
     "recipe",
     "report",

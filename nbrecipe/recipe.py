@@ -10,7 +10,8 @@ import difflib
 from dataclasses import dataclass
 from typing import Literal
 
-Author = Literal["Karpathy", "Sanh"]
+#: "own" is the reader, for a check of theirs that carries out none of the essays' tips
+Author = Literal["Karpathy", "Sanh", "own"]
 ESSAYS: dict[Author, str] = {
     "Karpathy": "https://karpathy.github.io/2019/04/25/recipe/",
     "Sanh": "https://huggingface.co/blog/simple-considerations",
@@ -28,6 +29,13 @@ class Tip:
     line: str = ""
     #: nothing of a later stage is worth doing while this one fails
     gate: bool = False
+    #: the name of the stage of a tip that stands in no essay
+    stage: str = ""
+
+    @property
+    def source(self) -> str:
+        """Who says so, and where."""
+        return self.section if self.author == "own" else f"{self.author}, {self.section}"
 
 
 @dataclass(frozen=True)
@@ -287,4 +295,4 @@ def tip_named(name: str) -> Tip:
 
 def stage_of(tip: Tip) -> Stage:
     """The stage a tip stands in."""
-    return next(stage for stage in STAGES if tip in stage.tips)
+    return next(stage for stage in STAGES if tip in stage.tips or tip.stage == stage.name)

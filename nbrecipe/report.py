@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from .check import Check, Draw
 from .check import Example as MakeBench
 from .finding import Result, Verdict
-from .recipe import SAME, STAGES, TIPS, Stage, Tip
+from .recipe import SAME, STAGES, Stage, Tip, stage_of
 from .registry import all_checks
 
 #: where a tip stands: a verdict, or idle where what ran found nothing of its kind to judge, or not yet run, or advice
@@ -29,6 +29,28 @@ class Report:
     #: what the reader should know beside the findings, in one line
     note: str = ""
     seconds: float = 0.0
+    #: how many stages are shown, the first ones; 0 for all
+    lock: int = 0
+
+    def up_to(self, lock: int) -> Report:
+        """The same with the first `lock` stages alone, and what belongs to them; 0 for all."""
+        if not lock:
+            return self
+        later = {stage.name for stage in STAGES[lock:]}
+        hidden = [id for id, check in all_checks().items() if stage_of(check.tip).name in later]
+        shown = replace(self, results=dict(self.results), lock=lock)
+        shown.drop(hidden)
+        return shown
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """The stages that are shown."""
+        return STAGES[: self.lock or None]
+
+    @property
+    def tips(self) -> list[Tip]:
+        """The tips of the stages that are shown."""
+        return [tip for stage in self.stages for tip in tips_of(stage)]
 
     def add(self, results: Iterable[Result]) -> Report:
         """Take in results; what was skipped does not replace what was seen, on any occasion, and gives way to it."""
@@ -88,7 +110,8 @@ class Report:
 
     def progress(self, stage: Stage) -> tuple[int, int]:
         """How many tips of a stage hold, of how many that checks carry out."""
-        return sum(map(self.holds, stage.tips)), sum(self.state(tip) not in ("advice", "idle") for tip in stage.tips)
+        tips = tips_of(stage)
+        return sum(map(self.holds, tips)), sum(self.state(tip) not in ("advice", "idle") for tip in tips)
 
     def holds(self, tip: Tip) -> bool:
         """Whether a tip lets the reader go on: a hint claims no fault, but does not open a gate either."""
@@ -101,11 +124,11 @@ class Report:
         if not self.results:
             return STAGES[0]
         seen = STAGES[0]
-        for stage in STAGES:
-            if any(self.state(tip) == "bad" for tip in stage.tips):
+        for stage in self.stages:
+            if any(self.state(tip) == "bad" for tip in tips_of(stage)):
                 return stage
-        for stage in STAGES:
-            states = [self.state(tip) for tip in stage.tips]
+        for stage in self.stages:
+            states = [self.state(tip) for tip in tips_of(stage)]
             if "todo" in states or "crashed" in states or self.gate in stage.tips:
                 return stage
             if set(states) & {"ok", "hint"}:
@@ -115,13 +138,13 @@ class Report:
     @property
     def gate(self) -> Tip | None:
         """The first gate of the recipe that does not hold, seen or not; None once all hold."""
-        return next((tip for tip in TIPS if tip.gate and not self.holds(tip)), None)
+        return next((tip for tip in self.tips if tip.gate and not self.holds(tip)), None)
 
     @property
     def next(self) -> Tip | None:
         """The tip to turn to: the first fault, else the first that has not run; None when there is neither."""
         for state in ("bad", "todo"):
-            for tip in TIPS:
+            for tip in self.tips:
                 if self.state(tip) == state:
                     return tip
         return None
@@ -145,7 +168,11 @@ class Example:
     def of(cls, kind: Literal["breaks", "holds"], make: MakeBench, result: Result) -> Example:
         """From the function that makes the example's bench."""
         doc = inspect.getdoc(make) or ""
-        return cls(kind, make.__name__, doc, inspect.getsource(make), result)
+        try:
+            source = inspect.getsource(make)
+        except OSError:  # typed where nobody kept it
+            source = ""
+        return cls(kind, make.__name__, doc, source, result)
 
 
 @dataclass(frozen=True)
@@ -159,17 +186,25 @@ class ExplainPage:
     needs: tuple[str, ...]
     cost: str
     examples: tuple[Example, ...]
+    #: where a check comes from that is not ours
+    source: str = ""
 
     @classmethod
     def of(cls, check: Check, examples: Iterable[Example]) -> ExplainPage:
         """From a check and its examples."""
-        return cls(check.id, check.title, check.why, check.tip, check.needs, check.cost, tuple(examples))
+        return cls(check.id, check.title, check.why, check.tip, check.needs, check.cost, tuple(examples), check.source)
 
 
 def drawing_of(result: Result) -> Draw | None:
     """How the check behind a result draws what it saw, if it draws at all and there is something to draw."""
     check = all_checks().get(result.id)
     return check.drawing if check is not None and result.finding.seen else None
+
+
+def tips_of(stage: Stage) -> tuple[Tip, ...]:
+    """The tips of a stage, and behind them those of checks that carry out none of the essays'."""
+    own = dict.fromkeys(check.tip for check in all_checks().values() if check.tip.stage == stage.name)
+    return (*stage.tips, *own)
 
 
 def checks_of(tip: Tip) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from .batches import BadInput
 from .bench import Bench, Missing
-from .check import Check
+from .check import NOTEBOOK, Check
 from .finding import Finding, Result, Verdict, skipped
 
 #: the line that hands over what a check lacks
@@ -58,11 +58,18 @@ def _judge(check: Check, bench: Bench) -> Finding:
         return skipped(f"needs `{lack.needed}`", fix="Hand over what is missing, then run it again.", code=line)
     except BadInput as error:
         return skipped(str(error))
-    except Exception as error:  # a bug of ours must not end the user's notebook
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        return Finding(
-            Verdict.CRASHED,
-            f"{type(error).__name__}: {error}",
-            fix="This is a bug of nbrecipe; please report it with the line below.",
-            where=f"{place.filename}:{place.lineno}",
-        )
+    except Exception as error:  # a bug of ours, or of a check of the user's, must not end the user's notebook
+        return _crashed(check, error)
+
+
+def _crashed(check: Check, error: Exception) -> Finding:
+    """The finding of a check that raised: the line where it did, and whose bug it is."""
+    frames = traceback.extract_tb(error.__traceback__)
+    told = f"{type(error).__name__}: {error}"
+    if not check.source:
+        fix = "This is a bug of nbrecipe; please report it with the line below."
+        return Finding(Verdict.CRASHED, told, fix=fix, where=f"{frames[-1].filename}:{frames[-1].lineno}")
+    own = [frame for frame in frames if frame.filename == check.file] or frames
+    file = "" if check.source == NOTEBOOK else f"{own[-1].filename}, "
+    fix = f"This is a bug of the check `{check.id}`, which is not one of nbrecipe's."
+    return Finding(Verdict.CRASHED, told, fix=fix, where=f"{file}line {own[-1].lineno}: `{own[-1].line}`")

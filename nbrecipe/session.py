@@ -16,7 +16,8 @@ from .bench import Bench, Cell, Missing
 from .check import Check
 from .finding import Result, Verdict, number, skipped
 from .probes.init.prior import Applied, apply_prior
-from .registry import all_checks, checks_named
+from .recipe import STAGES, stage_of
+from .registry import all_checks, checks_named, complaints
 from .report import Report
 from .runner import run_each
 from .trace import Trace
@@ -36,6 +37,8 @@ class Session:
     report: Report = field(default_factory=Report)
     #: ids that a comment in the notebook silences
     silenced: frozenset[str] = frozenset()
+    #: how many stages the board shows, the first ones; 0 for all
+    lock: int = 0
 
     def bench(self, given: dict[str, Any], names: dict[str, str] | None = None) -> Bench:
         """A bench of what is given now and, beneath it, what was bound before."""
@@ -50,7 +53,18 @@ class Session:
 
     def _noted(self, note: str) -> str:
         told = f"silenced in a cell: {', '.join(sorted(self.silenced))}" if self.silenced else ""
-        return "; ".join(text for text in (note, told) if text)
+        return "; ".join(text for text in (note, told, *complaints()) if text)
+
+    def lock_at(self, stage: int) -> None:
+        """Show no stage of the board after this one from now on; the last one opens all. BadInput for none."""
+        if isinstance(stage, bool) or not isinstance(stage, int) or not 1 <= stage <= len(STAGES):
+            raise BadInput(f"a lock is the number of the last stage to show, 1 to {len(STAGES)}; {stage!r} was given")
+        self.lock = stage % len(STAGES)
+
+    def board(self) -> Report:
+        """What was seen so far, of the stages that are shown."""
+        self.report.note = self._noted("")
+        return self.report.up_to(self.lock)
 
     def run(self, checks: Iterable[Check], bench: Bench, *, budget: float | None = None) -> list[Result]:
         """The results of these checks, but for the silenced ones; they are kept in the report."""
@@ -108,7 +122,9 @@ class Session:
     def glance(self, trace: Trace) -> Report:
         """The faults and hints that the trace of a running loop shows already; none of them is kept."""
         quick = [c for c in reading_traces() if not {*c.needs, *c.wants} - {"trace", "bench"} and c.cost == "instant"]
-        results = run_each([c for c in quick if c.id not in self.silenced], Bench(trace=trace))
+        # a check of the user's may take long, and the loop waits
+        ours = [c for c in quick if not c.source and c.id not in self.silenced]
+        results = run_each(ours, Bench(trace=trace))
         return Report().add(r for r in results if r.verdict in (Verdict.BAD, Verdict.HINT))
 
     def run_all(self, bench: Bench, *, budget: float) -> None:
@@ -117,8 +133,9 @@ class Session:
         What judges the data set where it has been read comes after those that read it.
         """
         places = {"instant": 0, "scan": 1, "trains": 3}
-        checks = sorted(all_checks().values(), key=lambda check: 2 if check.rows else places[check.cost])
-        self.run(checks, bench, budget=budget)
+        open_ = {stage.name for stage in STAGES[: self.lock or None]}
+        checks = [check for check in all_checks().values() if stage_of(check.tip).name in open_]
+        self.run(sorted(checks, key=lambda c: 2 if c.rows else places[c.cost]), bench, budget=budget)
 
 
 def reading_traces() -> list[Check]:

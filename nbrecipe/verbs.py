@@ -133,20 +133,33 @@ def overfit_batch_of(
 
 
 def recipe(
-    *ids: str, full: bool = False, budget: float = 120.0, report: str | Path | None = None, **given: Any
+    *ids: str,
+    full: bool = False,
+    budget: float = 120.0,
+    report: str | Path | None = None,
+    lock: int | None = None,
+    **given: Any,
 ) -> Answer:
     """The board of all stages and tips; with ids, run those checks; with `full`, run everything that applies.
 
     The name of a chapter ("model", "loss") stands for its checks of one batch. Takes what `bind` takes. `report` writes
-    the board to a .html or .json file. Raises LookupError for an unknown id.
+    the board to a .html or .json file. `lock` hides every stage after that number from now on; the last one opens all.
+    Raises LookupError for an unknown id.
     """
-    return recipe_of(bench_of(**given), *ids, full=full, budget=budget, report=report)
+    return recipe_of(bench_of(**given), *ids, full=full, budget=budget, report=report, lock=lock)
 
 
 def recipe_of(
-    bench: Bench, *ids: str, full: bool = False, budget: float = 120.0, report: str | Path | None = None
+    bench: Bench,
+    *ids: str,
+    full: bool = False,
+    budget: float = 120.0,
+    report: str | Path | None = None,
+    lock: int | None = None,
 ) -> Answer:
     """The same for a bench."""
+    if lock is not None:
+        SESSION.lock_at(lock)
     if ids:
         answer = _answer(SESSION.run_named(ids, bench))
     else:
@@ -171,7 +184,7 @@ def explain(name: str) -> Answer:
 
 def report() -> Answer:
     """Everything seen so far, as the board."""
-    return _answer(SESSION.report, view="board")
+    return _answer(SESSION.board(), view="board")
 
 
 def bind(names: Mapping[str, str] | None = None, **given: Any) -> None:
@@ -205,7 +218,7 @@ def _fields(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answer(found: Report, view: View = "findings") -> Answer:
-    return Answer(found.title, found.results, note=found.note, seconds=found.seconds, view=view)
+    return Answer(found.title, found.results, found.note, found.seconds, found.lock, view)
 
 
 def _save(answer: Answer, path: str | Path) -> None:

@@ -62,6 +62,7 @@ def _forget():
     if "nbrecipe.verbs" in sys.modules:
         verbs = sys.modules["nbrecipe.verbs"]
         verbs.SESSION = type(verbs.SESSION)()
+        sys.modules["nbrecipe.registry"].forget_written()
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +83,7 @@ def browser():
 
 @pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
-    """A JupyterLab server with a home of its own: (address, token, folder of notebooks)."""
+    """A server of JupyterLab and Notebook 7 with a home of its own: (address, token, folder of notebooks)."""
     folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
     settings = home / "config/lab/user-settings/@jupyterlab/apputils-extension"
     settings.mkdir(parents=True)
@@ -96,7 +97,7 @@ def lab(browser, tmp_path_factory):
     command = [
         sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
         "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}",
-        "--LabApp.expose_app_in_browser=True",
+        "--LabApp.expose_app_in_browser=True", "--JupyterNotebookApp.expose_app_in_browser=True",
     ]  # fmt: skip
     log = home / "lab.log"
     with log.open("w") as out:

@@ -35,10 +35,12 @@ ARROWS["registry"] = {"check", "checks", "recipe"}
 ARROWS["runner"] = {"registry", "check", "bench", "batches", "finding"}
 ARROWS["report"] = {"runner", "registry", "check", "finding", "recipe", "film", "trace"}
 ARROWS["render"] = {"report", "finding", "film", "pictures", "recipe", "trace"}
+ARROWS["gallery"] = {"batches", "libraries", "render", "__init__"}
 ARROWS["session"] = {"report", "runner", "registry", "check", "probes", "bench", "batches", "finding", "trace"}
 ARROWS["verbs"] = {*ARROWS, "render"}
 ARROWS["twins"] = {*ARROWS, "verbs"}
-ARROWS["__init__"] = {"verbs", "twins", "notebook"}
+ARROWS["own"] = {*ARROWS, "verbs"}
+ARROWS["__init__"] = {"finding", "own", "verbs", "twins", "notebook"}
 for edge in ("notebook", "cli", "catalogue"):
     ARROWS[edge] = {*ARROWS, "notebook", "__init__"} - {"cli", "catalogue"}
 #: rooms within a room, each of which may import those before it; what lies beside them may import all of them

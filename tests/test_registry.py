@@ -18,9 +18,9 @@ FOLDER = Path(checks.__file__).parent
 @pytest.fixture
 def fresh():
     """The registry reads the folder anew, and forgets it afterwards."""
-    all_checks.cache_clear()
+    registry.read_anew()
     yield
-    all_checks.cache_clear()
+    registry.read_anew()
 
 
 def test_every_file_of_the_folder_is_a_check():

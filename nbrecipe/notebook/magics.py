@@ -101,6 +101,7 @@ class RecipeMagics(
     @argument("--full", action="store_true", help="run everything that applies now, experiments too")
     @argument("--budget", type=float, default=120.0, metavar="S", help="seconds for --full (default 120)")
     @argument("--report", metavar="FILE", help="write the board to a .html or a .json file")
+    @argument("--lock", type=int, metavar="N", help="show no stage after the Nth from now on; the last one opens all")
     @expressions("model", "loss", "batch", "train", "val", "optimizer", "pretrained", "tokenizer")
     @shown
     def recipe(self, line: str, local_ns: Locals = None) -> Answer | None:
@@ -113,7 +114,8 @@ class RecipeMagics(
                 return deliver(self, verbs.explain(args.ids[1]), args)
             bench = self._bench("%recipe", args, local_ns, board=not (args.ids or args.full))
             try:
-                answer = verbs.recipe_of(bench, *args.ids, full=args.full, budget=args.budget, report=args.report)
+                answer = verbs.recipe_of(bench, *args.ids, full=args.full, budget=args.budget, report=args.report,
+                                         lock=args.lock)  # fmt: skip
             except KeyboardInterrupt:
                 if not args.full:
                     raise

@@ -7,7 +7,7 @@ from html import escape
 
 from ...finding import plain
 from ...recipe import STAGES, Stage, Tip
-from ...report import Report, State, checks_of
+from ...report import Report, State, checks_of, tips_of
 from ..pieces.fragment import code, fragment, heading, mark, rich
 from ..pieces.words import MARKS, WORDS, counted, sentence
 from . import text as _text
@@ -19,13 +19,14 @@ BEFORE = "nothing of a later stage is worth doing before it holds"
 def text(report: Report) -> str:
     """The board as plain text: the rail, what stops you, and the tips of the stage where you stand."""
     here = report.here
-    rail = [_rail_line(report, i, stage) for i, stage in enumerate(STAGES, 1)]
+    rail = [_rail_line(report, i, stage) for i, stage in enumerate(report.stages, 1)]
     ahead = [
         _text.wrap(f"{MARKS[state]} {plain(told)}", "  ") + (f"\n      {line}" if line else "")
         for state, told, line in _ahead(report)
     ]
-    tips = [_tip_lines(report, tip) for tip in here.tips]
+    tips = [_tip_lines(report, tip) for tip in tips_of(here)]
     aim = f"{STAGES.index(here) + 1} {here.title}: {here.aim}"
+    rail += [_text.wrap(f"– {line}", "  ") for line in _notes(report)]
     return "\n\n".join([f"{TITLE}: {plain(_told(report))}", "\n".join(rail), "\n".join(ahead), "\n".join([aim, *tips])])
 
 
@@ -36,19 +37,28 @@ def html(report: Report) -> str:
 
 def body(report: Report) -> str:
     """The same, to stand inside a fragment."""
-    rail = "".join(_station(report, i, stage) for i, stage in enumerate(STAGES, 1))
+    rail = "".join(_station(report, i, stage) for i, stage in enumerate(report.stages, 1))
     ahead = "".join(
         f'<div class="nbr-row nbr-line nbr-ahead">{mark(state)}<div>{rich(told)}</div>{code(line)}</div>'
         for state, told, line in _ahead(report)
     )
-    stages = "".join(_stage(report, i, stage) for i, stage in enumerate(STAGES, 1))
-    return f'{heading(TITLE, _told(report))}<div class="nbr-rail">{rail}</div>{ahead}{stages}'
+    notes = "".join(f'<div class="nbr-row nbr-line nbr-aim">{rich(line)}</div>' for line in _notes(report))
+    stages = "".join(_stage(report, i, stage) for i, stage in enumerate(report.stages, 1))
+    return f'{heading(TITLE, _told(report))}<div class="nbr-rail">{rail}</div>{notes}{ahead}{stages}'
 
 
 def _told(report: Report) -> str:
     counts = [part for part in counted(report) if "skipped" not in part]
     here = f"you are at **{report.here.title}**"
     return " · ".join([here, *counts]) if report.results else f"nothing has run yet; {here}"
+
+
+def _notes(report: Report) -> list[str]:
+    """What the reader should know of the board: what is locked, silenced, interrupted."""
+    first, last = report.lock + 1, len(STAGES)
+    held = f"stage {last} is" if first == last else f"stages {first} to {last} are"
+    locked = f"{sentence(held)} locked; `%recipe --lock {last}` opens them" if 0 < report.lock < last else ""
+    return [line for line in (locked, sentence(report.note)) if line]
 
 
 def _ahead(report: Report) -> list[tuple[State, str, str]]:
@@ -65,7 +75,7 @@ def _ahead(report: Report) -> list[tuple[State, str, str]]:
         state = report.state(tip)
         told = f"First, **{tip.name}**: {_evidence(report, tip)[0]}"
         rows.insert(0 if state == "bad" else len(rows), (state, told, _next(report, tip)))
-    return rows or [("ok", "Everything that checks can tell holds", "")]
+    return rows or [("ok", "Everything that checks can tell holds" + (" so far" if report.lock else ""), "")]
 
 
 def _next(report: Report, tip: Tip) -> str:
@@ -87,8 +97,8 @@ def _evidence(report: Report, tip: Tip) -> tuple[str, str]:
 
 
 def _stage_state(report: Report, stage: Stage) -> State:
-    known = {report.state(tip) for tip in stage.tips}
-    tips = [tip for tip in stage.tips if report.state(tip) not in ("advice", "idle")]
+    known = {report.state(tip) for tip in tips_of(stage)}
+    tips = [tip for tip in tips_of(stage) if report.state(tip) not in ("advice", "idle")]
     if not tips:
         return "idle" if "idle" in known else "advice"
     if all(map(report.holds, tips)):
@@ -117,13 +127,13 @@ def _stage(report: Report, number: int, stage: Stage) -> str:
     state, count = _stage_state(report, stage), _count(report, stage)
     aim = f'<div><strong>{number} {escape(stage.title)}</strong> <span class="nbr-aim">{escape(stage.aim)}</span></div>'
     top = f'<summary class="nbr-row nbr-line">{mark(state)}{aim}<span class="nbr-aim">{count}</span></summary>'
-    tips = "".join(_tip(report, tip) for tip in stage.tips)
+    tips = "".join(_tip(report, tip) for tip in tips_of(stage))
     return f"<details{' open' if stage == report.here else ''}>{top}{tips}</details>"
 
 
 def _tip(report: Report, tip: Tip) -> str:
     state, (seen, fix) = report.state(tip), _evidence(report, tip)
-    source = escape(f"{tip.author}, {tip.section}: {tip.advice}")
+    source = escape(f"{tip.source}: {tip.advice}")
     todo = f"<div>{rich(fix)}</div>" if fix else ""
     name = f'<div class="nbr-name" title="{source}">{escape(tip.name)}</div>'
     cells = f'{mark(state)}{name}<div class="nbr-seen">{rich(seen)}{todo}</div>{code(_next(report, tip))}'

@@ -14,15 +14,16 @@ from . import text as _text
 
 COSTS = {"instant": "looks at objects or one batch", "scan": "reads the data set", "trains": "trains for seconds"}
 KINDS = {"breaks": "Breaks", "holds": "Holds"}
+#: what a check says it comes from that a notebook wrote
+NOTEBOOK = "notebook"
 
 
 def text(page: ExplainPage) -> str:
     """The page as plain text."""
-    tip = page.tip
     parts = [
         _text.wrap(f"{page.id}: {page.title}"),
         *(_text.wrap(" ".join(part.split())) for part in page.why.split("\n\n") if part),
-        _text.wrap(f"{tip.author}, {tip.section}, {tip.name}: {tip.advice}"),
+        _text.wrap(_tip(page)),
         _text.wrap(_needs(page)),
         *(_example_text(example) for example in page.examples),
         f"To silence it, put `# nbrecipe: ignore {page.id}` in a cell.",
@@ -33,16 +34,26 @@ def text(page: ExplainPage) -> str:
 def html(page: ExplainPage) -> str:
     """The page as an HTML fragment."""
     tip = page.tip
-    link = f'<a href="{ESSAYS[tip.author]}">{tip.author}, {escape(tip.section)}</a>'
+    link = f'<a href="{ESSAYS[tip.author]}">{escape(tip.source)}</a>' if tip.author in ESSAYS else ""
+    advice = f"{link}, <em>{escape(tip.name)}</em>: {escape(tip.advice)}" if link else escape(_tip(page))
     told = [
         heading(page.title, f"`{page.id}`"),
         *(f'<p class="nbr-say">{rich(" ".join(part.split()))}</p>' for part in page.why.split("\n\n") if part),
-        f'<p class="nbr-aside">{link}, <em>{escape(tip.name)}</em>: {escape(tip.advice)}</p>',
+        f'<p class="nbr-aside">{advice}</p>',
         f'<p class="nbr-aside">{rich(_needs(page))}</p>',
         *(_example_html(example) for example in page.examples),
         f'<p class="nbr-aside">{rich(f"To silence it, put `# nbrecipe: ignore {page.id}` in a cell.")}</p>',
     ]
     return fragment(f'<div class="nbr-explain">{"".join(told)}</div>')
+
+
+def _tip(page: ExplainPage) -> str:
+    """Whose advice it is, in words."""
+    tip = page.tip
+    if tip.author in ESSAYS:
+        return f"{tip.source}, {tip.name}: {tip.advice}"
+    whose = "A check written in this notebook" if page.source == NOTEBOOK else f"A check of the package {page.source}"
+    return f"{whose}; on the board it stands in the stage {tip.stage}."
 
 
 def _needs(page: ExplainPage) -> str:
