@@ -14,6 +14,7 @@ from ..finding import number
 from ..statistics.apart import means_apart, shares_apart
 from ..statistics.families import holm
 from ..statistics.interval import Interval
+from ..statistics.proportions import wilson
 from ..task import Kind
 from .answers import Answers, Array
 from .headline import each, metric_of, value_of
@@ -54,6 +55,8 @@ class Slices:
     #: rows of all slices, and the sum of their values
     total: int = 0
     whole: float = 0.0
+    #: whether each was tested against the others; not where they share rows
+    tested: bool = True
 
 
 def by_class(answers: Answers) -> Slices | None:
@@ -74,6 +77,23 @@ def by_class(answers: Answers) -> Slices | None:
     return _told(answers, rows, "class")
 
 
+def by_label(answers: Answers) -> Slices | None:
+    """The share of each label that is found, of several that may hold at once; None where there are none.
+
+    Its rows are those that have the label. Nothing is tested: labels share their rows.
+    """
+    if answers.kind is not Kind.MULTILABEL or answers.target is None or answers.answer is None:
+        return None
+    answers = counted_rows(answers)
+    there, said = (np.asarray(given).reshape(len(answers), -1) > 0.5 for given in (answers.target, answers.answer))
+    rows = []
+    for place in np.flatnonzero(there.any(0)).tolist():
+        right, holds, answered = (int(one[:, place].sum()) for one in (there & said, there, said))
+        share = right / answered if answered else None
+        rows.append(Slice(_called(answers, place), holds, right / holds, wilson(right, holds), 1.0, answered, share))
+    return replace(_told(answers, rows, "label"), metric="recall", tested=False) if len(rows) > 1 else None
+
+
 def by_overlap(answers: Answers) -> Slices | None:
     """The overlap (IoU) of each class of pixels in answer and target; None where these are not known.
 
@@ -87,7 +107,7 @@ def by_overlap(answers: Answers) -> Slices | None:
         if union.any():
             value, interval = mean_of(both[place], union)
             rows.append(Slice(_called(answers, place), int((union > 0).sum()), value, interval, 1.0))
-    return replace(_told(answers, rows, "class"), metric="IoU") if len(rows) > 1 else None
+    return replace(_told(answers, rows, "class"), metric="IoU", tested=False) if len(rows) > 1 else None
 
 
 def by_value(answers: Answers, values: Any, by: str) -> Slices | None:

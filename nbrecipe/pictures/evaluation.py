@@ -69,6 +69,13 @@ class Parts:
     #: which interval, and what was corrected
     method: str = ""
     left: int = 0
+    #: whether each was tested against the others; not where they share rows
+    tested: bool = True
+
+    @property
+    def is_share(self) -> bool:
+        """Whether values lie between 0 and 1."""
+        return self.metric.endswith("accuracy") or self.metric in ("IoU", "recall")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from nbrecipe.evaluation.against import against
 from nbrecipe.evaluation.calibrated import calibrated
 from nbrecipe.evaluation.confusion import confused
 from nbrecipe.evaluation.passing import answers_of
-from nbrecipe.evaluation.slices import by_class, by_value
+from nbrecipe.evaluation.slices import by_class, by_label, by_value
 from nbrecipe.evaluation.worst import worst
 from nbrecipe.statistics.apart import means_apart, shares_apart
 from nbrecipe.statistics.families import holm
@@ -34,6 +34,18 @@ def test_classes_are_recall_and_precision(answers):
         assert found[str(k)].value == pytest.approx(recall[k])
         assert (found[str(k)].precision or 0) == pytest.approx(precision[k])
         assert found[str(k)].rows == int((answers.target == k).sum())
+
+
+def test_several_labels_are_recall_and_precision_too():
+    answers = answers_of(models.labels())
+    found = by_label(answers)
+    recall = recall_score(answers.target, answers.answer, average=None, zero_division=0)
+    precision = precision_score(answers.target, answers.answer, average=None, zero_division=0)
+    assert [one.value for one in sorted(found.rows, key=lambda one: one.name)] == pytest.approx(recall.tolist())
+    assert [one.precision or 0 for one in sorted(found.rows, key=lambda one: one.name)] == pytest.approx(precision)
+    assert [one.rows for one in sorted(found.rows, key=lambda one: one.name)] == answers.target.sum(0).tolist()
+    assert not found.tested
+    assert by_label(answers_of(models.classes())) is None
 
 
 def test_parts_are_tested_exactly_and_corrected(answers):

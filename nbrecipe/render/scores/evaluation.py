@@ -24,7 +24,7 @@ def html_of(report: Report, shown: Evaluation) -> str:
     """A fragment that needs no script: panels side by side where there is room."""
     parts = [panels.metrics(shown)]
     if shown.classes is not None:
-        parts.append(panels.parts(shown.classes, "Classes"))
+        parts.append(panels.parts(shown.classes, "Labels" if shown.classes.by == "label" else "Classes"))
     if shown.confusions is not None:
         parts.append(heat.html_of(shown.confusions))
     parts += [_trust(shown.trust)] if shown.trust is not None else []

@@ -104,7 +104,7 @@ def ways(shown: Evaluation) -> str:
 
 def parts(shown: Parts, title: str) -> str:
     """Classes or slices, the worst first: bars of shares, dots of what has no end."""
-    bars = all(0 <= one.value <= 1 for one in shown.rows if math.isfinite(one.value)) and _is_share(shown)
+    bars = all(0 <= one.value <= 1 for one in shown.rows if math.isfinite(one.value)) and shown.is_share
     first = shown.rows if len(shown.rows) <= ALL else shown.rows[:OPEN]
     rest = shown.rows[len(first) :]
     body = _bars(shown, first) if bars else standings.html_of(_dots(shown, first))
@@ -115,14 +115,21 @@ def parts(shown: Parts, title: str) -> str:
     return panel(f"{title}<em>: {standing_out(shown)}</em>", body, shown.method)
 
 
+def _untested(shown: Parts) -> str:
+    """Which part is the worst; those that are 0 by name."""
+    overlap, nothing = shown.metric == "IoU", [_code(one.name) for one in shown.rows if one.value == 0]
+    if not nothing:
+        return f"{_code(shown.rows[0].name)} {'overlaps least' if overlap else 'is found least often'}"
+    named = ", ".join(nothing[:NAMED]) + (f" and {len(nothing) - NAMED} more" if nothing[NAMED:] else "")
+    if overlap:
+        return f"{named} {'overlaps' if len(nothing) == 1 else 'overlap'} nowhere"
+    return f"{named} {'is' if len(nothing) == 1 else 'are'} never found"
+
+
 def standing_out(shown: Parts) -> str:
     """Which parts are unlike the others beyond chance, as HTML."""
-    if shown.metric == "IoU":
-        nowhere = [_code(one.name) for one in shown.rows if one.value == 0]
-        if nowhere:
-            named = ", ".join(nowhere[:NAMED]) + (f" and {len(nowhere) - NAMED} more" if nowhere[NAMED:] else "")
-            return f"{named} {'overlaps' if len(nowhere) == 1 else 'overlap'} nowhere"
-        return f"{_code(shown.rows[0].name)} overlaps least"
+    if not shown.tested:
+        return _untested(shown)
     off = [one for one in shown.rows if one.beside]
     if not off:
         return "none stands out beyond chance"
@@ -133,10 +140,6 @@ def standing_out(shown: Parts) -> str:
         together = " and ".join(filter(None, [", ".join(listed[:-1]), *listed[-1:]]))
         told += [f"{together} {'is' if len(names) == 1 else 'are'} {way} than the others"] if names else []
     return "; ".join(told)
-
-
-def _is_share(shown: Parts) -> bool:
-    return shown.metric.endswith("accuracy") or shown.metric == "IoU"
 
 
 def _bars(shown: Parts, rows: tuple[Part, ...]) -> str:

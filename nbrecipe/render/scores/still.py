@@ -73,8 +73,7 @@ def _parts(ax: Axes, parts: Parts) -> None:
     rows = [(one.name, one.value, one.low, one.high, one.beside.startswith("worse")) for one in parts.rows]
     known = [row for row in rows if math.isfinite(row[2] + row[3])]
     more = f", the worst {PARTS} of {len(rows) + parts.left}" if len(rows) + parts.left > PARTS else ""
-    share = parts.metric.endswith("accuracy") or parts.metric == "IoU"
-    _bars(ax, known[:PARTS], f"{parts.metric} by {_plain(parts.by)}{more}", share)
+    _bars(ax, known[:PARTS], f"{parts.metric} by {_plain(parts.by)}{more}", parts.is_share)
 
 
 def _bars(ax: Axes, rows: list[tuple[str, float, float, float, bool]], title: str, share: bool) -> None:

@@ -17,7 +17,7 @@ from ...evaluation.confusion import confused
 from ...evaluation.metric import Score, is_share
 from ...evaluation.passing import Passed
 from ...evaluation.scores import metrics_for, score
-from ...evaluation.slices import Slices, by_class, by_overlap, by_value
+from ...evaluation.slices import Slices, by_class, by_label, by_overlap, by_value
 from ...evaluation.worst import Worst, worst
 from ...finding import number, percent
 from ...guard import Untouched
@@ -58,7 +58,7 @@ def evaluation(
 ) -> Evaluation:
     """All of it, of one pass; `slices` are values of each answer by name, `data` what holds the rows."""
     answers = passed.answers
-    classes, trust = by_class(answers) or by_overlap(answers), calibrated(answers)
+    classes, trust = by_class(answers) or by_label(answers) or by_overlap(answers), calibrated(answers)
     by = (by_value(answers, values, name) for name, values in slices.items())
     bad = worst(answers)
     costly, kind = _costly(bench, passed, bad, data)
@@ -138,8 +138,8 @@ def _parts(slices: Slices) -> Parts:
     methods = " and ".join(dict.fromkeys(one.interval.method for one in slices.rows))
     kind = "Fisher's exact test" if slices.metric == "accuracy" else "Welch's t-test"
     tested = f"; each against all others of {total:,} rows by {kind}, corrected after Holm"
-    method = f"intervals: {methods}{tested if slices.metric != 'IoU' else ''}"
-    return Parts(slices.by, slices.metric, tuple(rows), method, slices.left)
+    method = f"intervals: {methods}{tested if slices.tested else ''}"
+    return Parts(slices.by, slices.metric, tuple(rows), method, slices.left, slices.tested)
 
 
 def _confusions(passed: Passed) -> Confusions | None:
