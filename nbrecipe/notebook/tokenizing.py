@@ -43,7 +43,7 @@ class TokenMagics(Front):
     @argument("--max-length", type=int, metavar="N", help="the greatest length (default: what the tokenizer declares)")
     @argument("--column", metavar="NAME", help="the column that holds the texts")
     @argument("--answer", metavar="NAME", help="the column with what is to be answered, which must not be cut off")
-    @argument("--rows", type=int, metavar="N", help="texts that are shown (default 200)")
+    @argument("--rows", type=int, metavar="N", help="texts or rows that are shown (default 200)")
     @expressions("model", "batch", "train", "loss")
     @shown
     def tokens(self, line: str, local_ns: Locals = None) -> Answer | None:

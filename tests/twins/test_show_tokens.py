@@ -244,6 +244,14 @@ def test_a_pair_of_inputs_and_classes_has_the_class_beside_each_row():
     assert len(answer.shown.voices) == 1
 
 
+def test_of_many_rows_of_ids_some_are_shown_and_all_are_counted():
+    loader = DataLoader(rows(6), batch_size=6)
+    answer = nbrecipe.show_tokens(TOK, loader, rows=2)
+    assert len(answer.shown.lines) == 2
+    assert numbers(answer)["read"].startswith("**6** rows")
+    assert "the first 2 of 6 rows stand here" in str(answer)
+
+
 @pytest.mark.parametrize(
     "given", [list, torch.tensor, lambda ids: torch.tensor([ids]), lambda ids: {"ids": torch.tensor([ids])}]
 )

@@ -116,7 +116,7 @@ def show_tokens_of(
     bench, source = _source(bench, texts, batch or (texts is None and bench.batch is not None))
     scan = None
     if source is None or not (column or _has_texts(source)):
-        shown = _of_ids(bench, tokenizer, source, max_length, partial(_told, progress, source))
+        shown = _of_ids(bench, tokenizer, source, max_length, rows, partial(_told, progress, source))
     else:
         others = [] if against is None else [open_tokenizer(against, bench.name("against"))]
         seen = partial(_told, progress, source)
@@ -244,7 +244,12 @@ def _of_texts(
 
 
 def _of_ids(
-    bench: Bench, tokenizer: Tokenizer, source: Source | None, limit: int | None, seen: Callable[[int], None]
+    bench: Bench,
+    tokenizer: Tokenizer,
+    source: Source | None,
+    limit: int | None,
+    rows: int,
+    seen: Callable[[int], None],
 ) -> Tokens:
     given = token_rows.of_bench(bench) if source is None else token_rows.of_source(source)
     lines = token_rows.lines(given, tokenizer, limit)
@@ -255,6 +260,7 @@ def _of_ids(
         numbers = token_numbers.of_ids(scan, tokenizer, bench.model, bench.name("model"))
         lengths = token_numbers.bars(scan.part.lengths, limit)
     numbers += token_numbers.of_cut(lines, limit)
+    lines = lines[:rows]
     names = [*given.ids, *([given.called] if given.labels is not None else [])]
     told = "targets" if given.labels is not None else ""
     voices: tuple[Voice, ...] = tuple(
