@@ -249,7 +249,7 @@ def test_of_many_rows_of_ids_some_are_shown_and_all_are_counted():
     answer = nbrecipe.show_tokens(TOK, loader, rows=2)
     assert len(answer.shown.lines) == 2
     assert numbers(answer)["read"].startswith("**6** rows")
-    assert "the first 2 of 6 rows stand here" in str(answer)
+    assert "The first 2 of 6 rows stand here" in str(answer)
 
 
 @pytest.mark.parametrize(
