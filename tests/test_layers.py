@@ -36,6 +36,7 @@ ARROWS["runner"] = {"registry", "check", "bench", "batches", "finding"}
 ARROWS["report"] = {"runner", "registry", "check", "finding", "recipe", "film", "trace"}
 ARROWS["render"] = {"report", "finding", "film", "pictures", "recipe", "trace"}
 ARROWS["gallery"] = {"batches", "libraries", "render", "__init__"}
+ARROWS["gallery"] = {"batches", "libraries", "render", "__init__"}
 ARROWS["session"] = {"report", "runner", "registry", "check", "probes", "bench", "batches", "finding", "trace"}
 ARROWS["verbs"] = {*ARROWS, "render"}
 ARROWS["twins"] = {*ARROWS, "verbs"}

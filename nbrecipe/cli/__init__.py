@@ -1,4 +1,4 @@
-"""`nbrecipe run notebook.ipynb`: the same checks without a person, for CI; `nbrecipe explain ID`; `--version`.
+"""`nbrecipe run notebook.ipynb`: the same checks without a person, for CI; `nbrecipe gallery`; `nbrecipe explain ID`.
 
 A command is a file here: `add(commands)` gives it a parser of arguments and, as `do`, the function that carries it out.
 """
@@ -10,10 +10,10 @@ import sys
 from collections.abc import Sequence
 
 from .. import __version__
-from . import explain, run
+from . import explain, gallery, run
 from .trouble import TROUBLE, Trouble
 
-COMMANDS = (run, explain)
+COMMANDS = (run, gallery, explain)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,8 @@ from ...report import State
 from .words import MARKS, WORDS, readable, spans
 
 STATIC = Path(__file__).parent.parent / "static"
-IMPORT = re.compile(r"^import .* from \"./(.*)\";$", re.MULTILINE)
+#: a line that imports: the names, and the script they stand in
+IMPORTS = re.compile(r"^import \{(.*)\} from \"./(.*)\";$", re.MULTILINE)
 
 
 @functools.cache
@@ -25,17 +26,18 @@ def static(name: str) -> str:
 @functools.cache
 def script(name: str) -> str:
     """A script of ours and what it imports, as one text: a blob has no neighbours to import from."""
-    return "\n".join([_alone(part, part != name) for part in _parts(name)])
+    return "\n".join([_alone(part, part != name) for part in needed(name)])
 
 
-def _parts(name: str) -> list[str]:
-    """The scripts that this one needs, each after those that it needs itself."""
-    needed = [part for each in IMPORT.findall(static(name)) for part in _parts(each)]
-    return list(dict.fromkeys([*needed, name]))
+@functools.cache
+def needed(name: str) -> tuple[str, ...]:
+    """The scripts that this one needs, each after those that it needs itself, and this one."""
+    before = [part for _, each in IMPORTS.findall(static(name)) for part in needed(each)]
+    return tuple(dict.fromkeys([*before, name]))
 
 
 def _alone(name: str, hidden: bool) -> str:
-    source = IMPORT.sub("", static(name))
+    source = IMPORTS.sub("", static(name))
     return re.sub(r"^export ", "", source, flags=re.MULTILINE) if hidden else source
 
 

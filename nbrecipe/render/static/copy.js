@@ -1,5 +1,5 @@
 (() => {
-  const root = document.currentScript.closest(".nbr");
+  const root = document.currentScript.closest(".nbr") ?? document; // a page has it once
   for (const pre of root.querySelectorAll("pre.nbr-code:not(.nbr-ready)")) {
     pre.classList.add("nbr-ready");
     const button = document.createElement("button");
@@ -16,8 +16,9 @@
         document.execCommand("copy");
         area.remove();
       }
-      button.textContent = "copied";
-      setTimeout(() => { button.textContent = "copy"; }, 1500);
+      const told = (word, words) => { button.textContent = word; button.setAttribute("aria-label", words); };
+      told("copied", "copied this code");
+      setTimeout(() => told("copy", "copy this code"), 1500);
     };
     pre.append(button);
   }

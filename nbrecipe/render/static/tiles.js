@@ -39,14 +39,17 @@ export function layout(count, [tall, wide], width, height, gap) {
   return best;
 }
 
-// a sheet of tiles: `paint(context, i, x, y, w, h)` draws one; `choose(i)` is called when another is chosen
-export function sheet({ label, paint, choose, marked = () => false }) {
-  const canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": label });
+// a sheet of tiles: `paint(context, i, x, y, w, h)` draws one, `told(i)` are its words; `choose(i)` is called when another
+// is chosen
+export function sheet({ label, paint, choose, told, marked = () => false }) {
+  const canvas = h("canvas", { tabindex: 0, role: "slider", "aria-label": label, "aria-valuemin": 1 });
   const gap = 5;
   let order = [], plan = null, chosen = 0, shape = [1, 1];
   const place = (at) => [(at % plan.columns) * (plan.size[0] + gap), Math.floor(at / plan.columns) * (plan.size[1] + gap)];
   const draw = (width, height = 420) => {
     plan = layout(order.length, shape, width - 4, height, gap);
+    const values = { "aria-valuemax": order.length, "aria-valuenow": order.indexOf(chosen) + 1, "aria-valuetext": told(chosen) };
+    for (const [name, value] of Object.entries(values)) canvas.setAttribute(name, value);
     const wide = plan.columns * (plan.size[0] + gap) - gap + 4, tall = plan.rows * (plan.size[1] + gap) - gap + 6;
     const context = sized(canvas, wide, tall);
     context.translate(2, 2);
@@ -101,4 +104,6 @@ export function follows(root, draw) {
     draw();
   }).observe(root);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  const attributeFilter = ["data-theme", "data-jp-theme-light", "data-vscode-theme-kind"]; // where pages keep their theme
+  new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter });
 }
