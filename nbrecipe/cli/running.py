@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from .meter import Meter
 from .trouble import Trouble
 
 COLUMNS = 72
@@ -18,12 +20,18 @@ TAKE = """
 import json as _json, pathlib as _pathlib
 get_ipython().run_line_magic("load_ext", "nbrecipe")
 import nbrecipe as _nbrecipe
+if {lock!r}:
+    _nbrecipe.recipe(lock={lock!r})
 if {full!r} or ({full!r} is None and not len(_nbrecipe.report())):
     get_ipython().run_line_magic("recipe", "--full --quiet --budget {budget:g}")
 _report, _folder = _nbrecipe.report(), _pathlib.Path({folder!r})
 _report.save_html(_folder / "report.html")
 _report.save_json(_folder / "report.json")
-(_folder / "board.json").write_text(_json.dumps({{"text": str(_report), "exit": _report.exit_code}}))
+(_folder / "board.json").write_text(_json.dumps({{
+    "text": str(_report), "exit": _report.exit_code, "stage": _report.stages.index(_report.here) + 1,
+    "title": _report.here.title, "gate": _report.gate.name if _report.gate else "",
+    "ran": len(_report), "held": len(_report.of("ok")),
+}}))
 """
 
 
@@ -44,7 +52,7 @@ def client(path: Path, timeout: float) -> Any:
     # the kernel of this environment, whatever the one that saved the notebook was called elsewhere
     return nbclient.NotebookClient(
         notebook,
-        timeout=timeout,
+        timeout=math.ceil(timeout),  # whole seconds: a fraction is refused before nbclient 0.11
         kernel_name="python3",
         store_widget_state=False,
         record_timing=False,
@@ -54,13 +62,17 @@ def client(path: Path, timeout: float) -> Any:
 
 
 @contextmanager
-def kernel(client: Any) -> Iterator[None]:
-    """A kernel for this notebook, for as long as the block lasts."""
+def kernel(client: Any, **environment: str) -> Iterator[Meter]:
+    """A kernel for this notebook, for as long as the block lasts, and what it takes; `environment` is added to ours."""
     # a debugger that nobody attaches to warns about frozen modules on every start
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     client.reset_execution_trackers()
-    with client.setup_kernel():
-        yield
+    with client.setup_kernel(env={**os.environ, **environment}):
+        meter = Meter(getattr(getattr(client.km, "provisioner", None), "pid", None))
+        try:
+            yield meter
+        finally:
+            meter.stop()
 
 
 def execute(client: Any) -> str:
@@ -99,13 +111,13 @@ def headline(source: str) -> str:
     return said if len(said) <= COLUMNS else said[: COLUMNS - 1] + "…"
 
 
-def take(client: Any, folder: str, full: bool | None, budget: float) -> dict[str, Any]:
+def take(client: Any, folder: str, full: bool | None, budget: float, lock: int = 0) -> dict[str, Any]:
     """The board from the kernel, by a cell that the notebook does not keep; `full` None: if it ran no check."""
     import nbformat
 
-    cell = nbformat.v4.new_code_cell(TAKE.format(folder=folder, full=full, budget=budget))
+    cell = nbformat.v4.new_code_cell(TAKE.format(folder=folder, full=full, budget=budget, lock=lock))
     client.nb.cells.append(cell)
-    client.timeout = max(client.timeout, budget + 60)
+    client.timeout = math.ceil(max(client.timeout, budget + 60))
     failure = execute_cell(client, cell, len(client.nb.cells) - 1, "taking the report")
     client.nb.cells.pop()
     if failure:

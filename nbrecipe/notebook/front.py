@@ -52,7 +52,7 @@ def family(magics: type[Front]) -> type[Front]:
     """Register the magics of a class, and beside them those of the families it is made of."""
     registered: Any = magics_class(magics)
     for above in registered.__mro__[1:]:
-        for kind, table in vars(above).get("magics", {}).items():
+        for kind, table in (vars(above).get("magics") or {}).items():  # None in Magics itself up to IPython 9.6
             registered.magics[kind] = table | registered.magics[kind]
     return magics
 
