@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -42,6 +43,13 @@ def asked_metrics(asked: Sequence[Any], usual: Sequence[Metric]) -> tuple[Metric
     found = [_known(one, by_name) or _metric(one, by_name) for one in asked]
     rest = [metric for metric in usual if all(metric.name != one.name for one in found)]
     return (*found, *rest)
+
+
+def names_known() -> list[str]:
+    """What a metric may be called in one word; the names of scikit-learn are among them once it is imported."""
+    loaded = sys.modules.get("sklearn.metrics")
+    theirs = loaded.get_scorer_names() if loaded is not None else []
+    return sorted({name for name in ALIASES if " " not in name} | {"accuracy", "log_loss", "rmse", "mae", *theirs})
 
 
 def _known(one: Any, usual: dict[str, Metric]) -> Metric | None:

@@ -15,14 +15,19 @@ except ImportError:  # IPython before 8.6 completes names and magics in its own 
     context_matcher = None  # type: ignore[assignment]
 
 LINE = re.compile(r"(?:^|=\s*)\s*%%?(\w+)\s+(.*)$")
-#: what the first word after a magic may be, by what it is called there
-FIRST = {
+#: what a word after a magic may be, by what it is called there
+WORDS = {
     "model": ("model",),
     "data": ("train_data", "train", "val_data", "val"),
+    "others": ("val_data", "val"),
+    "loader": ("train", "val"),
+    "given": ("batch", "train"),
     "what": ("tokenizer", "train_data", "train"),
 }
 #: flags whose values are of the kind of another
-LIKE = {"probe": "batch", "against": "tokenizer"}
+LIKE = {"watch --probe": "batch", "tokens --against": "tokenizer", "evaluate --against": "model"}
+#: flags whose values are metrics, one or several with commas between them
+METRICS = ("--metric", "--metrics")
 #: the attribute by which our matcher is known again
 MARK = "nbrecipe"
 
@@ -56,6 +61,9 @@ def complete(shell: Any, magics: Any, line: str) -> tuple[str, list[str]]:
     if match is None or not hasattr(magic, "parser"):
         return "", []
     *before, word = re.split(r"\s+", match[2])
+    if before and before[-1] in METRICS:
+        piece = word.rpartition(",")[2]
+        return piece, _starting(piece, _metrics())
     what, equals, piece = word.partition("=")
     if equals:  # --model=net, or model=net after %bind
         return piece, _starting(piece, _names(shell, what.lstrip("-")))
@@ -72,11 +80,14 @@ def _offers(shell: Any, name: str, magic: Any, before: list[str], word: str) -> 
     if name == "bind":
         return [f"{flag}=" for flag in _kinds()]
     if before and before[-1].startswith("--"):
-        return _names(shell, before[-1][2:])
+        return _names(shell, LIKE.get(f"{name} {before[-1]}", before[-1][2:]))
     if name == "recipe":
         return _ids(before)
     takes = [action.dest for action in magic.parser._actions if not action.option_strings]
-    return [text for flag in FIRST.get(takes[0] if takes else "", ()) for text in _names(shell, flag)]
+    pairs = zip(["", *before], before, strict=False)
+    place = len([one for last, one in pairs if not one.startswith("-") and not last.startswith("--")])
+    told = takes[min(place, len(takes) - 1)] if takes else ""
+    return [text for flag in WORDS.get(told, ()) for text in _names(shell, flag)]
 
 
 def _ids(before: list[str]) -> list[str]:
@@ -84,6 +95,14 @@ def _ids(before: list[str]) -> list[str]:
 
     more = [] if before[:1] == ["explain"] else chapters()
     return [*all_checks(), *more, *([] if before else ["explain"])]
+
+
+def _metrics() -> list[str]:
+    if "torch" not in sys.modules:
+        return []
+    from ..evaluation.asked import names_known
+
+    return names_known()
 
 
 def _kinds() -> Iterable[str]:
@@ -99,7 +118,7 @@ def _names(shell: Any, flag: str) -> list[str]:
     from .kinds import BY_FLAG
     from .names import Variables
 
-    kind = BY_FLAG.get(LIKE.get(flag, flag))
+    kind = BY_FLAG.get(flag)
     spaces = Variables.of_shell(shell, None).visible() if kind else []
     usual = {name for group in kind.usual for name in group} if kind else set()
     return [

@@ -50,6 +50,11 @@ def offered(shell, text):
         ("%bind model=st", {"student"}),
         ("%bind loss=pair_loss model=", {"student", "teacher"}),
         ("%recipe --model=te", {"teacher"}),
+        ("%evaluate student ", {"train_dl"}),
+        ("%evaluate student train_dl --against t", {"teacher"}),
+        ("%evaluate student --metrics balanced_accuracy_s", {"balanced_accuracy_score"}),
+        ("%evaluate student --metrics rmse,mc", {"mcc"}),
+        ("%baseline --metric kap", {"kappa"}),
     ],
 )
 def test_what_is_offered(shell, text, expected):
