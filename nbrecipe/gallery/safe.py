@@ -124,6 +124,7 @@ class _Shown(Filter):  # type: ignore[misc]
                 yield from _absent(str(data.get((None, "alt"), "")), address)
                 if name == "img":
                     return
+                del data[src]
         if name == "img":
             data.setdefault((None, "alt"), "")
         yield token

@@ -1,0 +1,117 @@
+"""The notebooks of this project as pages, from what is committed: opened from disk, offline, used by key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nbrecipe.cli import main
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+pytestmark = pytest.mark.browser
+
+#: what a slider moves: the drawings and words around it, without its own line
+PICTURE = """(slider) => {
+  const shot = slider.closest(".nbr-shot"), rest = shot.cloneNode(true);
+  rest.querySelectorAll(".nbr-scrub").forEach((line) => line.remove());
+  return rest.innerHTML + [...shot.querySelectorAll("canvas")].map((canvas) => canvas.toDataURL()).join();
+}"""
+SEEN = "(e) => e.checkVisibility() && !e.disabled && (e.max === undefined || Number(e.max) > Number(e.min))"
+#: controls that a screen reader would call by no name
+NAMELESS = """() => [...document.querySelectorAll("button, input, summary, a[href], [tabindex='0'], [role='img'], img")]
+  .filter((e) => e.checkVisibility() && !e.closest("[aria-hidden='true']"))
+  .filter((e) => !(e.textContent.trim() || e.getAttribute("aria-label") || e.getAttribute("aria-labelledby")
+                   || e.title || e.labels?.length || (e.localName === "img" && e.hasAttribute("alt"))))
+  .map((e) => e.outerHTML.slice(0, 120))"""
+WIDER = "document.documentElement.scrollWidth - innerWidth"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The gallery of them all."""
+    folder = tmp_path_factory.mktemp("gallery")
+    assert main(["gallery", *map(str, NOTEBOOKS), "--to", str(folder)]) == 0
+    return folder
+
+
+@pytest.mark.parametrize("name", [path.stem for path in NOTEBOOKS])
+def test_a_notebook_lives_in_its_page(folder, visit, name):
+    page = visit(folder / f"{name}.html", color_scheme="dark")
+    page.wait_for_function("!document.querySelector('[data-nbr-packed]')")
+    shots = page.locator("[data-nbr-module]")
+    page.wait_for_function("[...document.querySelectorAll('[data-nbr-module]')].every((shot) => shot.children.length)")
+    assert page.locator("[data-failed]").count() == 0
+    assert page.locator("main h1").count() == 1
+    for fold in page.query_selector_all("main details:not([open]) > summary"):
+        if fold.is_visible():
+            fold.focus()
+            page.keyboard.press("Enter")
+            assert fold.evaluate("(summary) => summary.parentElement.open")
+    sliders = [each for each in shots.locator("input[type=range]").element_handles() if each.evaluate(SEEN)]
+    for slider in sliders:
+        pictures, told = set(), set()
+        for key in ("Home", "End"):
+            slider.focus()
+            page.keyboard.press(key)
+            pictures.add(slider.evaluate(PICTURE))
+            told.add(slider.get_attribute("aria-valuetext"))
+        assert len(pictures) == 2, "the picture follows the slider"
+        assert len(told) == 2, "and so does what is read out"
+    assert page.evaluate(NAMELESS) == []
+    assert page.evaluate(WIDER) <= 0
+
+
+def test_there_are_sliders_to_move(folder):
+    pages = [path.read_text("utf-8") for path in folder.glob("*.html")]
+    assert sum("data-nbr-packed" in page for page in pages) >= 4
+
+
+@pytest.mark.parametrize("name", ["index", NOTEBOOKS[0].stem])
+def test_a_narrow_page_fits(folder, visit, name):
+    page = visit(folder / f"{name}.html", width=420)
+    page.wait_for_function("!document.querySelector('[data-nbr-packed]')")
+    assert page.evaluate(WIDER) <= 0
+    assert page.evaluate(NAMELESS) == []
+
+
+def test_a_reader_goes_from_the_index_through_a_page_by_key(folder, visit):
+    page = visit(folder / "index.html")
+    page.locator(".g-card a").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector("main h1")
+    page.locator(".g-skip").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "page-main"
+    fold = page.locator("#page-fold")
+    fold.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".g-in[open]").count() == 0
+    assert fold.text_content() == "show code"
+    fold.focus()
+    page.keyboard.press("Enter")
+    assert page.locator(".g-in:not([open])").count() == 0
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.locator("#page-theme").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(ground) == "rgb(17, 20, 24)" != light
+    page.reload()
+    assert page.evaluate(ground) == "rgb(17, 20, 24)", "the choice is kept"
+    page.locator(".g-foot a[rel=next]").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url.endswith(f"{NOTEBOOKS[1].stem}.html"))
+    assert page.evaluate(ground) == "rgb(17, 20, 24)"
+    page.locator("#page-theme").focus()
+    page.keyboard.press("Enter")
+    assert page.evaluate(ground) == light
+
+
+def test_what_is_printed_is_unfolded_and_without_tools(folder, visit):
+    page = visit(folder / f"{NOTEBOOKS[0].stem}.html")
+    page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = false; })")
+    code = page.locator(".g-code").first
+    assert not code.is_visible()
+    page.emulate_media(media="print")
+    assert code.evaluate("(e) => e.getBoundingClientRect().height") > 0
+    assert not page.locator(".g-bar, .g-toc, #page-fold").first.is_visible()
