@@ -1,0 +1,7 @@
+"""`python -m nbrecipe.catalogue`."""
+
+import sys
+
+from . import main
+
+sys.exit(main())
