@@ -178,7 +178,7 @@ def _worst_feature(bench: Bench, values: Tensor) -> str:
 def draw(ax: Axes, seen: Seen) -> None:
     """The size of each input, and 1."""
     sizes = seen["sizes"][:5]
-    ax.barh(range(len(sizes)), sizes, color="C1", height=0.4)
+    ax.barh(range(len(sizes)), sizes, color=["C1" if size > LOOK else "C0" for size in sizes], height=0.4)
     ax.set_ylim(len(sizes) - 0.3, -0.7)
     ax.set_yticks(range(len(sizes)), [str(name) for name in seen["inputs"][:5]])
     ax.axvline(1, color="C2", lw=1)

@@ -26,8 +26,11 @@ def charts(trace: Trace) -> list[Chart]:
 
 
 def losses(trace: Trace) -> Chart:
-    """A curve for each place that calls backward, and one for validation."""
-    validation = points(trace.validation)
+    """A curve for each place that calls backward, and one for validation.
+
+    Without steps there is no curve: one point, the mean of the batches seen closely, would say less than it seems to.
+    """
+    validation = points(trace.validation)[: None if trace.trained else 0]
     seen = [(place.name, points(place.values)) for place in trace.backward if len(place.values)]
     log = positive([*(each for _, each in seen), validation])
     curves: list[Curve] = []

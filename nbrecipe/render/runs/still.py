@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...film import Film, Kind
 from ...finding import number
-from ..pieces.figure import EXPECTED, WRONG, YOURS, encoded, styled
+from ..pieces.figure import EXPECTED, WRONG, YOURS, encoded, few_colours, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +35,8 @@ def outcome(film: Film) -> str:
 
 def png(film: Film) -> bytes:
     """Loss and last predictions side by side, transparent, readable on white and on black."""
-    return encoded(figure(film))
+    made = encoded(figure(film))
+    return made if film.kind is Kind.IMAGES else few_colours(made)
 
 
 def figure(film: Film) -> Figure:

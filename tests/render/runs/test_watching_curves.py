@@ -130,6 +130,15 @@ def test_the_median_is_that_of_the_layers():
     assert chart(trace, "ratio").curves[0].points[0, 1] == pytest.approx(expected)
 
 
+def test_without_steps_there_is_no_curve_of_one_point():
+    trace = traces.evaluation()
+    trace.validation.add(0, 0.7)
+    assert loop.charts(trace) == []
+    assert "0.7" not in watching.text_of(report(trace), trace)
+    trace.steps = 1
+    assert chart(trace, "loss").told == "validation loss 0.7"
+
+
 def test_a_layer_that_comes_or_goes_or_never_moves_is_no_stumbling_block():
     trace = traces.training(layers=[f"{i}.weight" for i in range(9)])
     for update in trace.optimizers[0].updates:
