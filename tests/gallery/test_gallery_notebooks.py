@@ -7,8 +7,15 @@ from pathlib import Path
 import pytest
 
 from nbrecipe.cli import main
+from nbrecipe.render.pieces import fragment
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+#: every style sheet of ours, and the first of them again, as in a notebook with outputs of all kinds; all is laid out
+SHEETS = [path.read_text("utf-8") for path in sorted(fragment.STATIC.glob("*.css"))]
+AGAIN = "".join(
+    line for line in fragment.static("nbr.css").splitlines(keepends=True) if not line.startswith(".nbr-page {")
+)
+LAID = "* { content-visibility: visible !important }"
 pytestmark = pytest.mark.browser
 
 #: what a slider moves: the drawings and words around it, without its own line
@@ -24,6 +31,13 @@ NAMELESS = """() => [...document.querySelectorAll("button, input, summary, a[hre
   .filter((e) => !(e.textContent.trim() || e.getAttribute("aria-label") || e.getAttribute("aria-labelledby")
                    || e.title || e.labels?.length || (e.localName === "img" && e.hasAttribute("alt"))))
   .map((e) => e.outerHTML.slice(0, 120))"""
+#: where everything stands that outputs of ours show, and in which colours
+LOOKS = """() => [...document.querySelectorAll(".nbr, .nbr *")].filter((e) => e.checkVisibility()).map((e) => {
+  const { x, y, width, height } = e.getBoundingClientRect(), style = getComputedStyle(e), drawn = e.closest("svg");
+  const colours = drawn ? [style.fill, style.stroke] : [style.color, style.backgroundColor, style.fontWeight];
+  const name = `${e.localName}.${e.getAttribute("class")}`;
+  return [name, ...[x, y + scrollY, width, height].map(Math.round), ...colours].join(" ");
+})"""
 WIDER = "document.documentElement.scrollWidth - innerWidth"
 
 
@@ -60,6 +74,13 @@ def test_a_notebook_lives_in_its_page(folder, visit, name):
         assert len(told) == 2, "and so does what is read out"
     assert page.evaluate(NAMELESS) == []
     assert page.evaluate(WIDER) <= 0
+    page.add_style_tag(content=LAID)
+    before = page.evaluate(LOOKS)
+    page.add_style_tag(content="".join([*(sheet for sheet in SHEETS if ".nbr-page {" not in sheet), AGAIN]))
+    after = page.evaluate(LOOKS)
+    assert [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]][:4] == [], (
+        "no widget styles another"
+    )
 
 
 def test_there_are_sliders_to_move(folder):
