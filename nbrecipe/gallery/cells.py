@@ -70,8 +70,17 @@ def _input(cell: Any, language: str, folded: Any) -> str:
     first = next(line for line in cell.source.splitlines() if line.strip())
     top = f'<span class="g-count"><span class="g-hear">cell </span>[{count}]</span>'
     top += f'<code class="g-first">{escape(first)}</code>'
-    code = f'<pre class="nbr-code g-code"><code>{highlighted(cell.source, language)}</code></pre>'
+    lines = "".join(map(_line, highlighted(cell.source, language).split("\n")))
+    code = f'<pre class="nbr-code g-code"><code>{lines}</code></pre>'
     return f'<details class="g-in"{"" if folded else " open"}><summary>{top}</summary>{code}</details>'
+
+
+def _line(line: str) -> str:
+    """A line that, where it is wrapped, goes on to the right of where it began."""
+    bare = re.sub(r"<[^>]*>", "", line)
+    indent = len(bare) - len(bare.lstrip(" "))
+    inset = f' style="--in:{indent}ch"' if indent else ""
+    return f'<span class="g-line"{inset}>{line}\n</span>'
 
 
 def highlighted(source: str, language: str) -> str:

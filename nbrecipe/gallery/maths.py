@@ -7,8 +7,8 @@ import re
 from html import escape
 from typing import Any
 
-#: units of the drawing in the height of a letter
-EM = 100
+#: units of the drawing in the height of a letter, and how many there are to an em of the text beside it
+EM, SCALE = 100, 88
 #: what stands for layout alone, or has another name where it is drawn
 WORDS = {r"\displaystyle": "", r"\textstyle": "", r"\limits": "", r"\operatorname": r"\mathrm", r"\tfrac": r"\frac"}
 CLOSE = 79
@@ -39,7 +39,7 @@ def _drawn(tex: str) -> str:
     if not len(codes):
         return ""
     above = height - depth
-    style = f"width:{width / EM:.2f}em;height:{height / EM:.2f}em;vertical-align:{-depth / EM:.2f}em"
+    style = f"width:{width / SCALE:.2f}em;height:{height / SCALE:.2f}em;vertical-align:{-depth / SCALE:.2f}em"
     box = f"0 {-above:.0f} {width:.0f} {height:.0f}"
     path = _path(points, codes)
     return f'<svg class="g-math" role="img" aria-label="{escape(tex)}" viewBox="{box}" style="{style}">{path}</svg>'

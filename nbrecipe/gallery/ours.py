@@ -19,10 +19,7 @@ SHOT = re.compile(
     r'const code = Uint8Array\.from\(atob\("(?P<code>[A-Za-z0-9+/=]+)"\)[^<]*?'
     r'run\.snapshot\(root, "(?P<packed>[A-Za-z0-9+/=]*)"\)\)[^<]*</script>'
 )
-#: the script that adds copy buttons: the page has one of its own
-COPY = re.compile(
-    r"<script>\(\(\) => \{\s*const root = document\.currentScript\.closest\((?:(?!</script>).)*</script>", re.DOTALL
-)
+PLAIN = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 #: a script that shares fewer of its lines with each of ours is none of ours
 ALIKE = 0.3
@@ -58,7 +55,7 @@ def is_ours(html: str) -> bool:
 def taken(html: str, clean: Callable[[str], str]) -> tuple[str, list[Shot]]:
     """The HTML without our scripts, and what they draw; `clean` is for HTML within it."""
     shots = [shot for match in SHOT.finditer(html) if (shot := _shot(match, clean)) is not None]
-    return COPY.sub("", SHOT.sub("", html)), shots
+    return PLAIN.sub(lambda match: "" if _helps(match[1]) else match[0], SHOT.sub("", html)), shots
 
 
 def styles(html: str) -> set[str]:
@@ -84,6 +81,21 @@ def _shot(match: re.Match[str], clean: Callable[[str], str]) -> Shot | None:
     except (ValueError, zlib.error, TypeError, RecursionError):  # not what we packed
         return None
     return Shot(match["place"], module, packed) if module else None
+
+
+def _helps(code: str) -> bool:
+    """It is, or was in another version, a script of ours for buttons and keys: a page has its own."""
+    lines = frozenset(code.splitlines())
+    return len(lines & _helpers()) >= ALIKE * len(lines)
+
+
+@functools.cache
+def _helpers() -> frozenset[str]:
+    """The lines of our scripts that draw nothing."""
+    texts = [static(path.name) for path in STATIC.glob("*.js")]
+    return frozenset(
+        line for text in texts if not re.search("^export ", text, re.MULTILINE) for line in text.splitlines()
+    )
 
 
 @functools.lru_cache(maxsize=64)

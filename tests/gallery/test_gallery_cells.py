@@ -74,7 +74,11 @@ def test_code_is_coloured_below_a_magic_as_well(tmp_path):
     nbformat.write(new_notebook(cells=[new_code_cell("%%watch --probe x < y\nfor i in range(3):\n    pass")]), path)
     (written,) = gallery.export(gallery.sources([path]), tmp_path / "pages")
     text = main_of(written.path.read_text("utf-8"))
-    assert '<span class="o">%%</span><span class="k">watch</span> --probe x &lt; y\n<span class="k">for</span>' in text
+    assert '<span class="o">%%</span><span class="k">watch</span> --probe x &lt; y\n</span>' in text
+    assert '<span class="g-line"><span class="k">for</span>' in text
+    assert '<span class="g-line" style="--in:4ch">    <span class="k">pass</span>\n</span>' in text, (
+        "wrapped, it stays inside"
+    )
 
 
 def test_folded_solutions_stay_folded_with_their_markdown(page):
