@@ -35,7 +35,7 @@ def test_the_quickstart_finds_a_fault_and_shows_what_its_number_is_worth(tmp_pat
     linear, own = re.search(
         r"linear model reads (\d+\.\d)% right, and yours (\d+\.\d)%", told(cells_with(page, "ladder.scores")[0])
     ).groups()
-    assert float(own) == accuracy(page) >= float(linear), "a network that reads shapes is no worse than one that does not"
+    assert float(own) == accuracy(page) >= float(linear), "reading shapes is no worse than not"
 
     board = told(cells_with(page, "%recipe")[-1])
     assert re.search(r"✓ 2 Skeleton +(\d+)/\1 +holds", board), board
