@@ -103,3 +103,12 @@ def test_every_room_of_the_package_stands_in_the_layout():
         path.name for path in (ROOT / "nbrecipe").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
     ]
     assert [room for room in rooms if room not in layout and room not in ("__init__.py", "film.py", "py.typed")] == []
+
+
+def test_the_tools_are_counted_as_their_table_stands():
+    table = (ROOT / ".github" / "COMPARISON.md").read_text("utf-8")
+    head, _, *rows = [line.strip("| \n").split(" | ") for line in re.findall(r"^\|.*$", table.split("\n## ")[0], re.M)]
+    assert len(rows) == 12
+    for place, tool in enumerate(head[1:], 1):
+        said = [row[place] for row in rows]
+        assert f"| {tool} | {said.count('names')} | {said.count('symptom')} |" in README

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from html import escape
 
@@ -57,8 +58,30 @@ def _tip(page: ExplainPage) -> str:
 
 
 def _needs(page: ExplainPage) -> str:
-    needs = ", ".join(f"`{name}`" for name in page.needs)
-    return f"Needs {needs or 'nothing'}; {COSTS.get(page.cost, page.cost)}."
+    """What it needs and costs, and the line that runs it."""
+    if "trace" in page.needs:
+        return "Judges a loop as it runs: put `%%watch` above its cell."
+    if "rewrite" in page.needs:
+        return "Compares a function with the loop that it replaces: put `%%same_as LOOP` above its cell."
+    needs = ", ".join(f"`{name}`" for name in page.needs if name != "bench")  # which is whatever there is
+    told = f"{f'needs {needs}; ' if needs else ''}{COSTS.get(page.cost, page.cost)}"
+    return f"{sentence(told)}. `%recipe {page.id}` runs it."
+
+
+def _source(example: Example) -> str:
+    """What an example does, without the mark and the sentence that its title says already."""
+    source = textwrap.dedent(example.source).strip("\n")
+    try:
+        made = ast.parse(source).body[0]
+    except (SyntaxError, IndexError):
+        return source
+    if not isinstance(made, ast.FunctionDef):
+        return source
+    lines, first = source.splitlines(), made.body[0]
+    said = ast.get_docstring(made) is not None and len(made.body) > 1
+    body = lines[(first.end_lineno or 0) if said else first.lineno - 1 :]
+    head = [line.replace(" -> Bench:", ":") for line in lines[made.lineno - 1 : first.lineno - 1]]
+    return "\n".join([*head, *body]) if first.lineno > made.lineno else source
 
 
 def _title(example: Example) -> str:
@@ -67,10 +90,10 @@ def _title(example: Example) -> str:
 
 def _example_text(example: Example) -> str:
     title = _text.wrap(_title(example).replace("**", ""))
-    source = textwrap.indent(example.source.strip("\n"), "    ")
+    source = textwrap.indent(_source(example), "    ")
     return f"{title}\n{source}\n{textwrap.indent(_text.finding(example.result), '  ')}"
 
 
 def _example_html(example: Example) -> str:
     title = f'<div class="nbr-head"><span class="nbr-fg">{rich(_title(example))}</span></div>'
-    return f'<div class="nbr-part">{title}{code(example.source)}{_html.finding(example.result)}</div>'
+    return f'<div class="nbr-part">{title}{code(_source(example))}{_html.finding(example.result)}</div>'

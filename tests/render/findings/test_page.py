@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 import pytest
 import reports
@@ -83,7 +84,8 @@ def test_a_checks_page_as_text_tells_everything():
     told = explain.text(explained())
     for part in (
         "loss-at-init: The loss is that of a guess", "It should know nothing: `log(n)`.", "Karpathy, 2 Set up",
-        "Needs `model`, `batch`; looks at objects or one batch.", "Breaks: The last layer starts hot.",
+        "Needs `model`, `batch`; looks at objects or one batch. `%recipe loss-at-init` runs it.",
+        "Breaks: The last layer starts hot.",
         "    def hot():", "✗ Loss at init is 4.607", "Holds: cold", "# nbrecipe: ignore loss-at-init",
     ):  # fmt: skip
         assert part in told
@@ -96,3 +98,27 @@ def test_a_checks_page_as_html_shows_source_and_finding_of_each_example():
     assert "More says that &lt;it&gt; does." in told
     assert f'href="{ESSAYS["Karpathy"]}"' in told
     assert "<strong>4.607</strong>" in told
+
+
+def test_a_checks_page_says_which_line_runs_it():
+    shown = explained()
+    for needs, told in (
+        (("trace",), "Judges a loop as it runs: put `%%watch` above its cell."),
+        (("rewrite",), "Compares a function with the loop that it replaces: put `%%same_as LOOP` above its cell."),
+        (("bench",), "Looks at objects or one batch. `%recipe loss-at-init` runs it."),
+    ):
+        assert told in explain.text(replace(shown, needs=needs))
+
+
+def test_an_example_is_shown_without_its_mark_and_what_its_title_says():
+    (first, *_) = explained().examples
+    body = '    """The last layer starts hot."""\n    # why\n    return toys.bench(30)\n'
+    source = f"@check.breaks\ndef hot() -> Bench:\n{body}"
+    for written, shown in (
+        (source, "def hot():\n        # why\n        return toys.bench(30)\n"),
+        ("def plain():\n    return 1\n", "def plain():\n        return 1\n"),
+        ("no python (", "no python (\n"),
+    ):
+        told = explain.text(replace(explained(), examples=(replace(first, source=written),)))
+        assert f"    {shown}" in told
+        assert told.count("The last layer starts hot") == 1
