@@ -10,14 +10,15 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
-#: where it lies, seen from the working directory
-PLACE = Path(".nbrecipe") / "journal.sqlite"
+#: where it lies, seen from the working directory; several people's notebooks in one folder each have one of their own
+PLACE = Path(os.environ.get("NBRECIPE_JOURNAL") or Path(".nbrecipe") / "journal.sqlite")
 #: seconds to wait for another kernel's write, which takes a few milliseconds
 PATIENCE = 5.0
 #: of the table below; a file of a later version is left alone

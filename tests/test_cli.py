@@ -47,6 +47,10 @@ def test_a_healthy_notebook_exits_with_0_and_shows_progress_the_board_and_how_to
     assert re.search(r"^  1/3  %load_ext nbrecipe +\d+\.\d s$", out, re.M)
     assert re.search(r"^  2/3  import torch +\d+\.\d s$", out, re.M)
     assert re.search(r"^The recipe: you are at \w+", out, re.M)
+    took = re.search(r"^(\d+\.\d) s \((\d+\.\d) s of processor time\), (\d+) MB at its peak$", out, re.M)
+    assert took, out
+    assert float(took[2]) > 0.5, "torch alone takes longer to import"
+    assert 150 < int(took[3]) < 900, "torch alone takes more"
     assert f"report: {html}\n" in out
     assert re.search(rf"^open it in JupyterLab: \S+ lab '{re.escape(str(path))}'$", out, re.M)
     assert html.read_text("utf-8").startswith("<!doctype html>")
@@ -103,6 +107,15 @@ def test_a_cell_that_runs_too_long_is_ended(notebook, capsys):
     assert capsys.readouterr().err.endswith("nbrecipe: cell 1 ran for more than 1 seconds; allow more with --timeout\n")
 
 
+def test_a_lock_hides_what_later_stages_hold(notebook, tmp_path, capsys):
+    path, report = notebook("%load_ext nbrecipe", HOT, "%check_init -q"), tmp_path / "report.json"
+    assert main(["run", str(path), "--lock", "1", "--report", str(report)]) == 0, "the fault is of a later stage"
+    out = capsys.readouterr().out
+    assert "– Stages 2 to 6 are locked; `%recipe --lock 6` opens them" in out
+    assert "Skeleton" not in out
+    assert json.loads(report.read_text())["findings"] == []
+
+
 def test_a_kernel_that_dies_is_named(notebook, capsys):
     assert main(["run", str(notebook("import os; os._exit(1)"))]) == 2
     assert capsys.readouterr().err.endswith("nbrecipe: cell 1 ended the kernel; it may have run out of memory\n")
@@ -125,20 +138,30 @@ def test_cells_run_in_the_notebooks_own_folder(notebook, tmp_path):
         ),
         (["run", "a.ipynb", "--report", "no/a.html"], "there is no folder 'no' to write 'a.html' to"),
         (["run", "a.ipynb", "--output", "no/b.ipynb"], "there is no folder 'no' to write 'b.ipynb' to"),
+        (["run", "a.ipynb", "--lock", "7"], "--lock takes the number of a stage, 1 to 6; 7 was given"),
+        (["run", "a.ipynb", "--jobs", "0"], "--jobs takes a number from 1 up; 0 was given"),
+        (["run", "a.ipynb", "--timeout", "nan"], "--timeout takes a number from 1 up; nan was given"),
+        (["run", "void"], "there is no notebook in 'void'"),
+        (
+            ["run", "a.ipynb", "b.ipynb", "--output", "b.ipynb"],
+            "the executed notebooks are written to a folder; there is none called 'b.ipynb'",
+        ),
         (["explain", "loss-init"], "no check is called 'loss-init'. Did you mean 'loss-at-init'?"),
     ],
 )
 def test_misuse_is_one_sentence_and_exit_code_2(arguments, sentence, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("text.ipynb").write_text("hello")
+    Path("void").mkdir()
     assert main(arguments) == 2
     assert capsys.readouterr().err == f"nbrecipe: {sentence}\n"
 
 
 @pytest.mark.parametrize("missing", ["nbclient", "nbformat", "ipykernel"])
-def test_a_missing_library_is_named_with_the_line_that_installs_it(missing, monkeypatch, capsys):
+@pytest.mark.parametrize("given", [["a.ipynb"], ["a.ipynb", "b.ipynb"]], ids=["one", "several"])
+def test_a_missing_library_is_named_with_the_line_that_installs_it(missing, given, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, missing, None)
-    assert main(["run", "a.ipynb"]) == 2
+    assert main(["run", *given]) == 2
     assert capsys.readouterr().err == f"nbrecipe: running a notebook needs {missing}: pip install 'nbrecipe[lab]'\n"
 
 

@@ -19,10 +19,11 @@ COLUMNS = 72
 TAKE = """
 import json as _json, pathlib as _pathlib
 get_ipython().run_line_magic("load_ext", "nbrecipe")
-import nbrecipe as _nbrecipe
+import nbrecipe as _nbrecipe, nbrecipe.verbs as _verbs
+_ran = len(_verbs.SESSION.report)
 if {lock!r}:
-    _nbrecipe.recipe(lock={lock!r})
-if {full!r} or ({full!r} is None and not len(_nbrecipe.report())):
+    _verbs.SESSION.lock_at({lock!r})
+if {full!r} or ({full!r} is None and not _ran):
     get_ipython().run_line_magic("recipe", "--full --quiet --budget {budget:g}")
 _report, _folder = _nbrecipe.report(), _pathlib.Path({folder!r})
 _report.save_html(_folder / "report.html")
@@ -67,7 +68,9 @@ def kernel(client: Any, **environment: str) -> Iterator[Meter]:
     # a debugger that nobody attaches to warns about frozen modules on every start
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     client.reset_execution_trackers()
-    with client.setup_kernel(env={**os.environ, **environment}):
+    # in a notebook's own terminal this names that notebook
+    ours = {name: value for name, value in os.environ.items() if name != "JPY_SESSION_NAME"}
+    with client.setup_kernel(env={**ours, **environment}):
         meter = Meter(getattr(getattr(client.km, "provisioner", None), "pid", None))
         try:
             yield meter

@@ -17,8 +17,17 @@ from torch.nn.modules.loss import _Loss
 
 from ..bench import Cell
 from . import cells
-from .kinds import MODEL, PAIRS, is_loss, is_model, of
+from .kinds import KINDS, MODEL, PAIRS, is_loss, is_model, of
 from .names import Variables, same_rows, spread_rows
+from .saved import Saved
+
+#: fields of the bench as people call them
+CALLED = {
+    "loss_fn": "loss function",
+    "train_loader": "training loader",
+    "val_loader": "validation data",
+    "train_data": "training data",
+}
 
 
 @dataclass(frozen=True)
@@ -29,17 +38,31 @@ class Lacks:
     call: str
     variables: Variables
     cells: tuple[Cell, ...]
+    saved: Saved
 
     @classmethod
     def of_shell(cls, shell: Any, call: str, local_ns: Mapping[str, Any] | None) -> Lacks:
         """What is lacking in this shell."""
-        return cls(call, Variables.of_shell(shell, local_ns), cells.history(shell))
+        return cls(call, Variables.of_shell(shell, local_ns), cells.history(shell), Saved.of_shell(shell))
 
     def told(self, lacking: str) -> str:
         """One sentence that says how to hand over this field of the bench; empty where another says it as well."""
         if lacking == "batch":
-            return self._arrays() or "no batch here: give a loader (`--train loader`) or a batch (`--batch (x, y)`)"
-        return self._loss() if lacking == "loss_fn" else ""
+            told = "no batch here: give a loader (`--train loader`) or a batch (`--batch (x, y)`)"
+            return self._arrays() or self._again("train_loader", "batch") or told
+        if lacking == "loss_fn":
+            return self._loss()
+        return self._again(lacking)
+
+    def _again(self, *fields: str) -> str:
+        """Which cells of the notebook, run again, make what is lacking; empty where none is known to."""
+        kinds = [kind for kind in KINDS if kind.field in fields]
+        names = [name for kind in kinds for group in kind.usual for name in group]
+        if "batch" in fields:
+            names += [*(x for x, _ in PAIRS), *(y for _, y in PAIRS)]
+        known = {name for space in self.variables.visible() for name in space}
+        told = self.saved.again([name for name in dict.fromkeys(names) if name not in known], known)
+        return f"no {CALLED.get(fields[-1], fields[-1])} here; {told}" if told else ""
 
     def _arrays(self) -> str:
         for (x, y), space in itertools.product(PAIRS, self.variables.visible()):
@@ -60,6 +83,8 @@ class Lacks:
                     return f"no loss function here, but cell {cell.number} calls one: {self.call} --loss {named}"
                 told = f"no loss function here; name the one of cell {cell.number}, then run this again:"
                 return f"{told} criterion = lambda output, target: {function or '...'}"
+        if told := self._again("loss_fn"):
+            return told
         return f"no loss function here, and the model returns no loss: {self.call} --loss nn.CrossEntropyLoss(), say"
 
 

@@ -121,7 +121,22 @@ class RecipeMagics(
                     raise
                 answer = verbs.report()
                 answer.note = "interrupted: this is what was seen so far"
+            if not args.ids and not answer.note:
+                answer.note = self._forgotten(answer)
         return deliver(self, answer, args)
+
+    def _forgotten(self, answer: Answer) -> str:
+        """What to run again where this kernel has seen nothing, and the saved notebook tells that another one did."""
+        if any(result.finding.seen or result.verdict.value in ("bad", "hint") for result in answer):
+            return ""
+        from .saved import Saved
+
+        names = [name for table in self.magics.values() for name in table if name not in ("recipe", "bind", "seed")]
+        numbers = [str(number) for number in Saved.of_shell(self.shell).with_magics(names)]
+        if not numbers:
+            return ""
+        listed = f"cells {', '.join(numbers[:-1])} and {numbers[-1]}" if numbers[1:] else f"cell {numbers[0]}"
+        return f"this kernel has seen nothing yet; run {listed} of the notebook again, which looked before"
 
     @no_var_expand
     @needs_local_scope

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ from .kinds import (
     of,
 )
 from .numbers import kept_numbers
+from .saved import Saved
 from .written import kept_texts
 
 #: rows of two whole tensors that make a batch
@@ -51,12 +52,15 @@ class Variables:
     local: Mapping[str, Any] = field(default_factory=dict)
     #: names that IPython put there itself
     hidden: Mapping[str, Any] = field(default_factory=dict)
+    #: what to run to have a name that is not here, given those that are; "" where nobody knows
+    again: Callable[[str, Collection[str]], str] = lambda name, known: ""
 
     @classmethod
     def of_shell(cls, shell: Any, local_ns: Mapping[str, Any] | None) -> Variables:
         """What a magic sees in this shell."""
         inside = {} if local_ns is None or local_ns is shell.user_ns else local_ns
-        return cls(shell.user_ns, inside, shell.user_ns_hidden)
+        again = lambda name, known: Saved.of_shell(shell).again([name], known)  # noqa: E731
+        return cls(shell.user_ns, inside, shell.user_ns_hidden, again)
 
     def visible(self) -> list[dict[str, Any]]:
         """The variables by scope, the inner first, without private names and history."""
@@ -82,6 +86,8 @@ class Variables:
 
     def _unknown(self, name: str) -> str:
         known = [name for space in self.visible() for name in space]
+        if told := self.again(name, known):
+            return f"there is no `{name}` here; {told}"
         near = difflib.get_close_matches(name, known, n=1)
         return f"there is no `{name}` here" + (f"; did you mean `{near[0]}`?" if near else "")
 

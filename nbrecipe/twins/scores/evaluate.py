@@ -124,7 +124,7 @@ def evaluate_of(
 def _with(bench: Bench, val: Any) -> Bench:
     """The bench with what was given as its validation data; BadInput where model or data are missing."""
     if bench.model is None:
-        raise BadInput("no model here: name it (`%evaluate net`), or bind it (`%bind model=net`)")
+        raise BadInput("no model here: name it (`%evaluate net`), or bind it (`%bind model=net`)", "model")
     if val is not None:
         loads = isinstance(val, DataLoader) or (not hasattr(val, "__getitem__") and hasattr(val, "__iter__"))
         changes = {"val_loader": val, "val_data": None} if loads else {"val_loader": None, "val_data": val}
@@ -132,7 +132,8 @@ def _with(bench: Bench, val: Any) -> Bench:
         name = names.get("val", names.get("val_loader", names.get("val_data", "val")))
         return bench.replace(**changes, names={**names, "val_loader": name, "val_data": name})
     if bench.val_loader is None and bench.val_data is None:
-        raise BadInput("no validation data here: name them (`%evaluate net val_loader`), or `%bind val=val_loader`")
+        told = "no validation data here: name them (`%evaluate net val_loader`), or `%bind val=val_loader`"
+        raise BadInput(told, "val_loader")
     return bench
 
 
