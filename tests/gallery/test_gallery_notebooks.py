@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from nbrecipe.cli import main
 from nbrecipe.render.pieces import fragment
@@ -94,6 +95,17 @@ def test_a_narrow_page_fits(folder, visit, name):
     page.wait_for_function("!document.querySelector('[data-nbr-packed]')")
     assert page.evaluate(WIDER) <= 0
     assert page.evaluate(NAMELESS) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "scheme", "width"),
+    [("index", "dark", 420), (NOTEBOOKS[0].stem, "light", 1400), (NOTEBOOKS[0].stem, "dark", 420)],
+)
+def test_axe_finds_nothing_around_the_outputs(folder, visit, name, scheme, width):
+    page = visit(folder / f"{name}.html", width=width, color_scheme=scheme)
+    page.wait_for_function("!document.querySelector('[data-nbr-packed]')")
+    found = Axe().run(page, context={"exclude": [[".g-out"]]}, options={"resultTypes": ["violations"]})
+    assert [(each["id"], each["nodes"][0]["html"]) for each in found.response["violations"]] == []
 
 
 def test_a_reader_goes_from_the_index_through_a_page_by_key(folder, visit):
