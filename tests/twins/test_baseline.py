@@ -51,7 +51,8 @@ def test_text_stands_alone(ladder):
 
 def test_html_needs_no_script_and_says_the_same(ladder, tmp_path):
     page = ladder._repr_html_()
-    assert "<script" not in page
+    assert page.count("<script") == 1, "what its keys are for"
+    assert "module" not in page.partition("<script")[2]
     assert "nbr-judged" in page
     assert page.count("nbr-rung") > 6
     assert "rows that" in page

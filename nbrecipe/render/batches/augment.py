@@ -10,6 +10,7 @@ from ...pictures.batch import Texts
 from ...report import Report
 from ..findings import html, text
 from ..pieces.fragment import fragment, static
+from ..pieces.table import SCROLLS
 from ..runs.watching import live_rows
 from .samples import Detail, brief, spoken, view
 
@@ -61,8 +62,8 @@ def _parts(example: Example) -> str:
         f"<td>{escape(changed(part))}</td></tr>"
         for part in example.parts
     )
-    head = "<tr><th></th><th>is</th><th>varies</th><th>from the first draw, on average</th></tr>"
-    return f'<div class="nbr-wide"><table class="nbr-tensors">{head}{rows}</table></div>'
+    head = "<tr><td></td><th>is</th><th>varies</th><th>from the first draw, on average</th></tr>"
+    return f'<div class="nbr-wide" {SCROLLS}><table class="nbr-tensors">{head}{rows}</table></div>'
 
 
 def _kind(part: Variation) -> str:

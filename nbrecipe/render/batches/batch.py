@@ -10,6 +10,7 @@ from ...report import Report
 from ..findings import html, text
 from ..pieces.fragment import fragment, replayed, rich, script, static
 from ..pieces.packing import deflated
+from ..pieces.table import SCROLLS
 from ..pieces.words import sentence
 from ..runs.watching import live_rows
 from .samples import Detail, brief, spoken, view
@@ -80,9 +81,9 @@ def _page(page: Page, detail: Detail) -> str:
 def _tensors(lines: tuple[TensorLine, ...]) -> str:
     away = any(line.device != "cpu" for line in lines)
     names = ["", "shape", "dtype", *(["device"] if away else []), "range", "mean ± std", "zeros", "NaN"]
-    head = "".join(f"<th>{name}</th>" for name in names)
+    head = "".join(f"<th>{name}</th>" if name else "<td></td>" for name in names)
     body = "".join(_tensor(line, away) for line in lines)
-    return f'<div class="nbr-wide"><table class="nbr-tensors"><tr>{head}</tr>{body}</table></div>'
+    return f'<div class="nbr-wide" {SCROLLS}><table class="nbr-tensors"><tr>{head}</tr>{body}</table></div>'
 
 
 def _tensor(line: TensorLine, away: bool) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from ...finding import number
 from ...pictures.batch import Box, Images, Series, Table, Texts, Token, View
 from ..pieces.fragment import rich
-from ..pieces.raster import encoded_image, tone
+from ..pieces.raster import encoded_image, seen, tone
+from ..pieces.table import SCROLLS
 
 #: width and height of the drawing of a sequence, four to a pixel
 _WIDTH, _HEIGHT = 640, 224
@@ -61,7 +62,7 @@ def _images(view: Images, detail: Detail) -> str:
         mask = view.masks[i] if i < len(view.masks) else None
         data, width, height = encoded_image(pixels, mask, detail.side)
         label = view.captions[i] if i < len(view.captions) else ""
-        told = escape(f"{view.name}, example {i}" + (f": {label}" if label else ""))
+        told = escape(_spoken_image(view, i, label))
         boxes = "".join(_box(box, width, height) for box in view.boxes[i]) if i < len(view.boxes) else ""
         image = f'<img src="{data}" width="{width}" height="{height}" alt="{told}" title="{told}">'
         said = f'<span class="nbr-label">{escape(label)}</span>' if label else ""
@@ -70,6 +71,28 @@ def _images(view: Images, detail: Detail) -> str:
             f'<span class="nbr-over">{image}{boxes}</span>{said}</span>'
         )
     return f'<div class="nbr-gallery">{"".join(figures)}</div>{_legend(view, detail)}'
+
+
+def _spoken_image(view: Images, i: int, label: str) -> str:
+    """What is to be seen of an example, with what is drawn on it."""
+    told = f"{view.name}, example {i}" + (f": {label}" if label else "") + f"; {seen(view.pixels[i])}"
+    boxes = [box.label or "no label" for box in view.boxes[i]] if i < len(view.boxes) else []
+    told += f"; {'a box' if len(boxes) == 1 else f'{len(boxes)} boxes'}: {', '.join(boxes)}" if boxes else ""
+    mask = view.masks[i] if i < len(view.masks) else None
+    if mask is None:
+        return told
+    parts = {name: float(np.mean(mask == number)) for number, name in view.classes.items()}
+    covered = ", ".join(f"{name} {100 * share:.0f} %" for name, share in parts.items() if share > 0)
+    return f"{told}; a mask: {covered}" if covered else f"{told}; a mask that is empty"
+
+
+def _spoken_series(view: Series, i: int, label: str) -> str:
+    """How many lines, and between which values they run."""
+    lines = view.values[i]
+    known = lines[np.isfinite(lines)]
+    told = f"{view.name}, example {i}" + (f": {label}" if label else "")
+    count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+    return f"{told}; {count}, from {known.min():.3g} to {known.max():.3g}" if known.size else f"{told}; no finite value"
 
 
 def _legend(view: Images, detail: Detail) -> str:
@@ -95,7 +118,7 @@ def _box(box: Box, across: int, down: int) -> str:
     colour = _colour(box.label)
     room = across * (right - left) >= LETTER * len(box.label) + LETTER and down * (bottom - top) >= 2 * LINE
     style = "".join(f"{side}:{100 * share:.2f}%;" for side, share in place.items()) + f"border-color:{colour}"
-    told = f'<b style="background:{colour}">{escape(box.label)}</b>' if room else ""
+    told = f'<b style="border-color:{colour}">{escape(box.label)}</b>' if room else ""
     return f'<span class="nbr-box" style="{style}" title="{escape(box.label)}">{told}</span>'
 
 
@@ -143,7 +166,7 @@ def _series(view: Series, detail: Detail) -> str:
     for i, lines in enumerate(view.values[: detail.examples]):
         label = view.captions[i] if i < len(view.captions) else ""
         drawn = "".join(f'<path class="nbr-line{k}" d="{_path(line, low, high)}"/>' for k, line in enumerate(lines))
-        told = escape(f"{view.name}, example {i}" + (f": {label}" if label else ""))
+        told = escape(_spoken_series(view, i, label))
         box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none"'
         plot = f'<svg {box} role="img" aria-label="{told}"><title>{told}</title>{drawn}</svg>'
         said = f'<span class="nbr-label">{escape(label)}</span>' if label else ""
@@ -179,4 +202,4 @@ def _table(view: Table, detail: Detail) -> str:
         label = escape(view.captions[i]) if i < len(view.captions) else ""
         first = f'<td class="nbr-goal">{label}</td>' if targets else ""
         body.append(f"<tr>{first}{cells}</tr>")
-    return f'<div class="nbr-wide"><table class="nbr-rows"><tr>{head}</tr>{"".join(body)}</table></div>'
+    return f'<div class="nbr-wide" {SCROLLS}><table class="nbr-rows"><tr>{head}</tr>{"".join(body)}</table></div>'

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...pictures.browse import Card, Fact, Whole
 from ..batches.samples import brief
-from ..pieces.raster import encoded_image, thumbnail, with_boxes
+from ..pieces.raster import encoded_image, seen, thumbnail, with_boxes
 
 #: pixels a side of a card's image, and of one by itself; width and height of the drawing of a sequence
 SIDE, WHOLE, WIDTH, HEIGHT = 72, 512, 160, 56
@@ -37,6 +37,8 @@ def sent(card: Card) -> dict[str, Any]:
     }
     if card.pixels is not None:
         out["image"], out["width"], out["height"] = thumbnail(card.pixels, card.mask, SIDE, card.boxes)
+    if picture := pictured(card):
+        out["seen"] = picture
     if card.line is not None:
         out["paths"] = paths(card.line)
     return {key: value for key, value in out.items() if value or key == "row"}
@@ -69,8 +71,19 @@ def _body(card: Card) -> str:
 
 
 def spoken(card: Card) -> str:
-    """A card in a few words."""
-    return f"row {card.row}" + (f": {card.label}" if card.label else "")
+    """A card in a few words, with what its picture shows."""
+    picture = pictured(card)
+    return f"row {card.row}" + (f": {card.label}" if card.label else "") + (f"; {picture}" if picture else "")
+
+
+def pictured(card: Card) -> str:
+    """The picture of a card in words, "" where it has none."""
+    if card.pixels is not None:
+        return seen(card.pixels)
+    if card.line is None:
+        return ""
+    known = card.line[np.isfinite(card.line)]
+    return f"a curve from {known.min():.3g} to {known.max():.3g}" if known.size else "a curve without a finite value"
 
 
 def text_of(card: Card) -> str:

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from html import escape
 
-from ...finding import percent
+from ...finding import number, percent
 from ...pictures.dates import DAYS, day_of, moment_of, span_of
-from ...pictures.inspection import Axis, Habit, Inspection, Split, Writing
+from ...pictures.inspection import Axis, Balance, Habit, Inspection, Split, Writing
 from ...report import Report
 from ..batches.batch import spoken_view
 from ..batches.samples import Detail, brief, view
@@ -32,7 +32,8 @@ def html_of(report: Report, shown: Inspection, drawn: bytes | None) -> str:
     style = f"<style>{''.join(map(static, sheets))}</style>"
     parts = [html.header(report), _splits(shown), _columns(shown)]
     if drawn is not None:
-        parts.append(f'<div class="nbr-bars">{image(drawn, words(shown))}</div>')
+        scrolls = 'tabindex="0" role="group" aria-label="bars of labels and columns; the arrow keys scroll them"'
+        parts.append(f'<div class="nbr-bars" {scrolls}>{image(drawn, words(shown))}</div>')
     if shown.balance is not None and shown.balance.guess:
         parts.append(f'<div class="nbr-place">{rich(sentence(shown.balance.guess))}</div>')
     parts.append(f'<div class="nbr-part">{html.rows(report, fold=True)}</div>')
@@ -46,9 +47,25 @@ def html_of(report: Report, shown: Inspection, drawn: bytes | None) -> str:
 
 def words(shown: Inspection) -> str:
     """What the picture shows, in words."""
-    axes = ", ".join(axis.name for axis in shown.axes[:8])
-    labels = "how often each label occurs; " if shown.balance is not None else ""
-    return f"{labels}how the rows are distributed over {axes}" if axes else labels
+    told = [_counted(shown.balance)] if shown.balance is not None else []
+    axes = [_middle(axis) for axis in shown.axes[:8]]
+    told += [f"how the rows are distributed over {', '.join(axes)}"] if axes else []
+    return "; ".join(told)
+
+
+def _counted(balance: Balance) -> str:
+    counts = [" and ".join(f"{count:,}" for count in column) for column in balance.counts.T[:8].tolist()]
+    told = ", ".join(f"{name} {count}" for name, count in zip(balance.names, counts, strict=False))
+    left = len(balance.names) - len(counts) + balance.left
+    return f"how often each label occurs: {told}" + (f", and {left} more" if left else "")
+
+
+def _middle(axis: Axis) -> str:
+    """An axis with the middle of its rows, and where nine in ten of them lie."""
+    if axis.quantiles is None or axis.dated:
+        return axis.name
+    low, middle, high = (number(value, 3) for value in axis.quantiles)
+    return f"{axis.name} (middle {middle}, nine in ten from {low} to {high})"
 
 
 def _splits(shown: Inspection) -> str:

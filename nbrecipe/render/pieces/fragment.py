@@ -42,8 +42,9 @@ def _alone(name: str, hidden: bool) -> str:
 
 
 def fragment(body: str) -> str:
-    """The body with what it needs to stand in any page: the style, and the script that adds copy buttons."""
-    script = f"<script>{static('copy.js')}</script>" if "nbr-code" in body else ""
+    """The body with what it needs to stand in any page: the style, and the scripts of copy buttons and of keys."""
+    controls = any(each in body for each in ("nbr-code", "<summary", "tabindex"))
+    script = f"<script>{static('keys.js')}{static('copy.js')}</script>" if controls else ""
     return readable(f'<style>{static("nbr.css")}</style><div class="nbr">{body}{script}</div>')
 
 

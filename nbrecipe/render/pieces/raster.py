@@ -14,8 +14,9 @@ from ...pictures.batch import Box
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: colours of classes: mid-tones that stand out on dark and on light
-TONES = ("#3f7dd6", "#e07b39", "#2a9d8f", "#b45fd0", "#d4a017", "#d6478f", "#6aa84f", "#7f8c99")
+#: colours of classes: mid-tones that stand out on dark and on light, ten just noticeable steps apart for every kind of
+#: colour vision (tests/render/pieces/test_palette.py)
+TONES = ("#016cf9", "#b05929", "#429881", "#a670c6", "#ba8d0b", "#d8349b", "#7d995f", "#606c6e")
 #: pixels a side up to which an image is shown pixel by pixel, and those that it is enlarged to
 SMALL, SHOWN = 64, 96
 #: pixels that an enlarged image is wide at most
@@ -27,6 +28,12 @@ BLEND = 0.5
 def tone(number: int) -> str:
     """The colour of a class; class 0 is most often the background, and the first that is drawn is 1."""
     return TONES[(number - 1) % len(TONES)]
+
+
+def seen(pixels: np.ndarray) -> str:
+    """(H, W) or (H, W, 3) of uint8 in words, for who does not see it: "28 × 28 pixels, brightness 13 %"."""
+    height, width = pixels.shape[:2]
+    return f"{width} × {height} pixels, brightness {pixels.mean() / 2.55:.0f} %" if pixels.size else "no pixels"
 
 
 def blended(pixels: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

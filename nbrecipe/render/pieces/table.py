@@ -7,16 +7,19 @@ from html import escape
 
 from .fragment import static
 
+#: what is wider than its room scrolls by the arrow keys too, once it has the focus
+SCROLLS = 'tabindex="0" role="group" aria-label="a table; where it is wider than its room the arrow keys scroll it"'
+
 
 def html_of(head: Sequence[str], rows: Sequence[Sequence[str]], marked: Collection[int] = ()) -> str:
     """As HTML that scrolls by itself where it is too wide; rows with these numbers stand out."""
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    top = "".join(f"<th>{escape(cell)}</th>" if cell else "<td></td>" for cell in head)
     body = "".join(
         f"<tr{' class=nbr-off' if number in marked else ''}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
         for number, row in enumerate(rows)
     )
     table = f'<table class="nbr-table"><tr>{top}</tr>{body}</table>'
-    return f'<style>{static("table.css")}</style><div class="nbr-wide nbr-tabled">{table}</div>'
+    return f'<style>{static("table.css")}</style><div class="nbr-wide nbr-tabled" {SCROLLS}>{table}</div>'
 
 
 def text_of(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

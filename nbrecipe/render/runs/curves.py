@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 #: mid-tones for curves of one kind, by `Curve.tone`; none of them is the colour of what is wrong
-TONES = (YOURS, "#138a7e", "#9a5fc9", "#946f10", EXPECTED)
+TONES = (YOURS, "#1b8680", "#9261b8", "#a17346", EXPECTED)
 #: inches: the width, and the heights of the first row and the second
 WIDTH, TALL, FLAT = 9.4, 2.9, 1.9
 #: height of a line of text, as a share of the second row's axes

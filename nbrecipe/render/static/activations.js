@@ -21,6 +21,13 @@ function histogram(canvas, layer, width, height, root) {
   if (low < 0 && high > 0) context.fillRect(Math.round((width * -low) / (high - low)), 0, 1, height);
 }
 
+// the histogram in words
+const spread = (layer) => {
+  const most = layer.counts.indexOf(Math.max(...layer.counts)), [low, high] = layer.edges, step = (high - low) / layer.counts.length;
+  const ends = [low + most * step, low + (most + 1) * step].map((edge) => figures(edge, 2)).join(" to ");
+  return `histogram of the outputs of ${layer.name}: ${figures(layer.mean, 3)} ± ${figures(layer.std, 3)}, most of them from ${ends}`;
+};
+
 const remarks = (layer) => [
   layer.off ? `${layer.off} of ${layer.units} off` : "",
   layer.saturated != null && layer.saturated > 0.005 ? `${percent(layer.saturated)} saturated` : "",
@@ -44,7 +51,8 @@ function facts(layer, size) {
 }
 
 function drawn([height, width, channels], bytes, most, label) {
-  const zoom = Math.max(1, Math.floor(Math.min(most / width, most / height))), canvas = h("canvas", { role: "img", "aria-label": label, title: label });
+  const zoom = Math.max(1, Math.floor(Math.min(most / width, most / height))), canvas = h("canvas", { role: "img", title: label });
+  canvas.setAttribute("aria-label", `${label}, ${width} × ${height}, brightness ${Math.round(bytes.reduce((all, byte) => all + byte, 0) / bytes.length / 2.55)} %`);
   sized(canvas, width * zoom, height * zoom).drawImage(picture([height, width, channels], bytes), 0, 0, width * zoom, height * zoom);
   return canvas;
 }
@@ -67,17 +75,17 @@ function outputs(run, layer, bytes, room) {
 export async function snapshot(root, packed) {
   const [run, bytes] = await unpacked(packed);
   const list = h("div", { class: "nbr-layers", role: "listbox", tabindex: 0, "aria-label": "layers; arrow keys choose one" });
-  const detail = h("div", { class: "nbr-detail", "aria-live": "polite" }), el = h("div", { class: "nbr nbr-film nbr-inside" });
+  const detail = h("div", { class: "nbr-detail" }), el = h("div", { class: "nbr nbr-film nbr-inside" });
   const rows = run.layers.map((layer, i) => {
     const canvas = h("canvas", { "aria-hidden": "true" }), told = remarks(layer);
-    const row = h("div", { role: "option", class: "nbr-layer", id: `${root.id}-${i}`, title: layer.name }, h("code", {}, clipped(layer.name, run.name)), canvas, h("span", { class: told.length ? "nbr-odd" : "" }, told.join(", ")));
+    const row = h("div", { role: "option", "aria-label": [layer.name, ...told].join(", "), class: "nbr-layer", id: `${root.id}-${i}`, title: layer.name }, h("code", {}, clipped(layer.name, run.name)), canvas, h("span", { class: told.length ? "nbr-odd" : "" }, told.join(", ")));
     row.onclick = () => choose(i);
     list.append(row);
     return { row, canvas };
   });
   let chosen = Math.max(0, run.layers.findIndex((layer) => Object.keys(layer.odd).length));
   const tell = () => {
-    const layer = run.layers[chosen], chart = h("canvas", { role: "img", "aria-label": `histogram of the outputs of ${layer.name}` });
+    const layer = run.layers[chosen], chart = h("canvas", { role: "img", "aria-label": spread(layer) });
     const room = Math.max(200, detail.clientWidth || 400), wide = Math.min(room, 420);
     const ends = h("div", { class: "nbr-ends" }, h("span", {}, figures(layer.edges[0], 3)), h("span", {}, "height: root of the count"), h("span", {}, figures(layer.edges[1], 3)));
     ends.style.width = `${wide}px`;

@@ -6,6 +6,10 @@ import { unpacked } from "./packing.js";
 // milliseconds for which the place beneath may take what answers are worth (after a reload it hears of nothing); answers
 // beyond which they are typed
 const BENEATH = 700, BUTTONS = 12;
+// milliseconds after a key or a click in which the focus leaves because the person moves it
+const OWN = 1000;
+// times that the focus is taken back before the next key: nothing is fought over
+const AGAIN = 3;
 let pages = 0;
 
 export async function snapshot(root, packed) {
@@ -18,6 +22,33 @@ const button = (label, act, props) => {
   made.onclick = act;
   return made;
 };
+
+// A notebook takes the focus to a cell when its session comes back or its theme changes, and the next key would change that
+// cell: what no key and no click of the person has moved comes back, from that notebook alone. `place()` is where to.
+function stays(node, place) {
+  let moved = -Infinity, taken = 0;
+  const moves = () => { moved = performance.now(); };
+  const key = (event) => {
+    taken = 0;
+    if (["Tab", "Escape", "F6"].includes(event.key) || event.ctrlKey || event.metaKey || event.altKey || !node.contains(event.target)) moves();
+  };
+  node.addEventListener("focusin", () => {
+    addEventListener("pointerdown", moves, true);
+    addEventListener("keydown", key, true);
+  });
+  node.addEventListener("focusout", (event) => {
+    if (node.contains(event.relatedTarget)) return;
+    removeEventListener("pointerdown", moves, true);
+    removeEventListener("keydown", key, true);
+    const asked = performance.now() - moved < OWN;
+    requestAnimationFrame(() => {
+      const now = document.activeElement, there = place(), within = now === document.body || now?.closest(".jp-Notebook")?.contains(node);
+      if (asked || !there || !within || !document.hasFocus() || !node.isConnected || node.contains(now) || taken >= AGAIN) return;
+      taken += 1;
+      there.focus({ preventScroll: true });
+    });
+  });
+}
 
 function person(head, root) {
   const status = h("output", { "aria-live": "polite" }), why = h("span", { class: "nbr-why", role: "alert" });
@@ -35,7 +66,11 @@ function person(head, root) {
 
   // one request at a time: a key that is held down answers no card that was not seen
   const tell = async (ask, more) => {
-    if (busy || gone) return;
+    if (gone) return;
+    if (busy) {
+      if (ask !== "card") status.textContent = "that came before the next card, and is not counted: wait for the card …";
+      return;
+    }
     busy = true;
     root.setAttribute("aria-busy", true);
     const state = await question(ask, more);
@@ -120,10 +155,12 @@ function person(head, root) {
   }
   const back = button("undo", undo, { "aria-keyshortcuts": "Backspace" });
   const how = { number: `a number ${head.range}`, class: typed ? "type the name, or how it begins, and press Enter" : "keys answer", flags: "keys turn labels on and off, Enter answers" }[head.kind];
+  const unheard = h("strong", { class: "nbr-unheard" }, "Keys are not heard yet: click the card, or go to it by Tab. ");
   const keys = `${how} · Backspace ${typed ? "in the empty field " : ""}takes the last answer back`;
-  place.append(choices, h("div", { class: "nbr-asking-foot" }, back, h("span", { class: "nbr-place" }, `${keys} · each answer is kept in `, h("code", {}, head.place))));
+  place.append(choices, h("div", { class: "nbr-asking-foot" }, back, h("span", { class: "nbr-place" }, unheard, `${keys} · each answer is kept in `, h("code", {}, head.place))));
   const node = h("div", { class: "nbr-asking", tabindex: "0", role: "region", "aria-label": `human baseline on ${head.name}`, "data-lm-suppress-shortcuts": "true" },
     h("div", { class: "nbr-said" }, bar, status, why), card, place);
+  stays(node, () => now && !gone && (typed ? input : node));
   node.onkeydown = (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     const hit = typed ? null : head.choices.find(([, , key]) => key && key === event.key.toLowerCase());

@@ -8,7 +8,8 @@ export function bars({ edges, days, names, counts, every, missing, told }, width
   const count = counts.length, wide = Math.min(width / count, 56), all = every.reduce((a, b) => a + b, 0), some = counts.reduce((a, b) => a + b, 0);
   const most = Math.max(...counts.map((n) => n / (some || 1)), ...every.map((n) => n / (all || 1))) || 1;
   const high = (n, of) => (TALL * n) / ((of || 1) * most);
-  const picture = plot(Math.max(wide * count, 1), TALL + FLOOR + AIR);
+  const spoken = counts.map((n, i) => `${names ? names[i] : `${edge(i)} to ${edge(i + 1)}`}: ${n} of ${every[i]}`).join(", ");
+  const picture = plot(Math.max(wide * count, 1), TALL + FLOOR + AIR, spoken);
   counts.forEach((n, i) => {
     const x = i * wide, label = names ? names[i] : `${edge(i)} to ${edge(i + 1)}`;
     const title = s("title", {}, `${label}: ${n} of ${every[i]}`);
@@ -21,9 +22,6 @@ export function bars({ edges, days, names, counts, every, missing, told }, width
   picture.append(...ticks(edge, names, wide, count));
   const lost = missing ? `${missing} without a value` : "";
   const line = [told, lost].filter(Boolean).join(" · ");
-  const spoken = counts.map((n, i) => `${names ? names[i] : edge(i)} ${n}`).join(", ");
-  picture.setAttribute("role", "img");
-  picture.setAttribute("aria-label", spoken);
   return [picture, h("div", { class: "nbr-place" }, line, h("span", { class: "nbr-key" }, line ? " · " : "", "bars: the rows shown; lines: all rows, as shares"))];
 }
 

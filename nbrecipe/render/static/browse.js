@@ -33,7 +33,8 @@ function browser(head, root) {
   };
   const told = (words) => {
     root.setAttribute("aria-busy", pending > 0);
-    status.textContent = gone ? "" : words ?? (list.total ? `${list.total === head.total ? "" : `${list.total} of `}${head.extent}` : "no row fits");
+    const said = gone ? "" : words ?? (list.total ? `${list.total === head.total ? "" : `${list.total} of `}${head.extent}` : "no row fits");
+    if (status.textContent !== said) status.textContent = said; // what did not change is not read out again
   };
   const lost = () => {
     gone = true;

@@ -9,8 +9,8 @@ export const shapes = {
 
 const body = (card) => {
   if (card.broken) return h("span", { class: "nbr-broken" }, `cannot be read: ${card.broken}`);
-  if (card.image) return h("img", { src: card.image, width: card.width, height: card.height, alt: "", draggable: "false" });
-  if (card.paths) return s("svg", { viewBox: "0 0 160 56" }, ...card.paths.map((d, k) => s("path", { d, class: `nbr-line${k}` })));
+  if (card.image) return h("img", { src: card.image, width: card.width, height: card.height, alt: card.seen ?? "", draggable: "false" });
+  if (card.paths) return s("svg", { viewBox: "0 0 160 56", role: "img", "aria-label": card.seen ?? "" }, ...card.paths.map((d, k) => s("path", { d, class: `nbr-line${k}` })));
   if (card.cells) return h("span", { class: "nbr-cells" }, ...card.cells.map(([name, value]) => h("span", {}, h("i", {}, name), ` ${value}`)));
   if (!card.text?.trim()) return h("span", { class: "nbr-words nbr-soft" }, card.text ? "white space alone" : "empty");
   return h("span", { class: "nbr-words" }, card.text);
@@ -30,6 +30,6 @@ export function drawn(card) {
 }
 
 export const spoken = (card, blind) => [
-  `row ${card.row}`, !blind && card.label, card.predicted && `predicted ${card.predicted}`, card.wrong && "wrong", card.loss && `loss ${card.loss}`, card.broken && "cannot be read",
+  `row ${card.row}`, !blind && card.label, card.predicted && `predicted ${card.predicted}`, card.wrong && "wrong", card.loss && `loss ${card.loss}`, card.broken && "cannot be read", card.seen,
   card.text?.slice(0, 80), card.tags && `tagged ${card.tags.join(", ")}`,
 ].filter(Boolean).join(", ");

@@ -62,9 +62,20 @@ function names(root, curves, beside, most, right, y, top, bottom) {
 export const pointAt = (points, step) => points.findLast(([x]) => x <= step);
 export const valueAt = (points, step) => pointAt(points, step)?.[1];
 
+// the curves and levels in words, for who does not see them
+function spoken({ title = "", rest = "", curves, levels = [] }) {
+  const bold = curves.filter(({ style, points }) => style !== "thin" && runs(points).length), named = bold.length ? bold : curves;
+  const told = named.filter(({ points }) => runs(points).length).slice(0, 8).map(({ name, says, points }) => {
+    const seen = runs(points).flat(), [first, last] = [seen[0], seen.at(-1)];
+    return `${name || says || "the curve"} from ${figures(first[1], 3)} at step ${first[0]} to ${figures(last[1], 3)} at step ${last[0]}`;
+  });
+  const marks = levels.filter(({ value, name }) => name && Number.isFinite(value)).map(({ value, name }) => `${name} ${figures(value, 3)}`);
+  return `${title}${rest}: ${[...told, ...marks].join("; ") || "nothing yet"}`;
+}
+
 // what `spec` holds up to step `last`; `place` moves the cursor, `stepAt` reads a step off a place
 export function chart(width, spec, last, height = HEIGHT) {
-  const top = 20, bottom = height - 24, root = plot(width, height), { curves, areas = [], levels = [], band } = spec;
+  const top = 20, bottom = height - 24, root = plot(width, height, spoken(spec)), { curves, areas = [], levels = [], band } = spec;
   const { y, ticks, shows, low, high } = scale(spec, top, bottom), marks = ticks.map((tick) => figures(tick));
   const beside = levels.filter(({ value, side, name }) => side === "beside" && shows(value) && name).map((level) => ({ ...level, tone: 4 }));
   const most = Math.min(NAMES, 0.34 * width), left = letters(marks) + 10;

@@ -49,9 +49,10 @@ const painted = (chart, levels, i, j, ink, wrong) => {
 };
 
 function heat(chart, levels) {
-  const [rows, columns] = chart.size, canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": `${chart.title}: ${chart.told}` });
-  const profile = h("canvas", { "aria-hidden": "true" }), said = h("output", { "aria-live": "polite" });
+  const [rows, columns] = chart.size, canvas = h("canvas", { tabindex: 0, role: "application", "aria-roledescription": "chart", "aria-label": `${chart.title}: ${chart.told}; arrow keys read a cell, Enter holds a row, Escape lets go` });
+  const profile = h("canvas", { "aria-hidden": "true" }), said = h("output", { "aria-live": "off" });
   const root = h("figure", {}, caption(chart.title, `: ${chart.told}`), canvas, profile, said);
+  const aloud = (on) => said.setAttribute("aria-live", on ? "polite" : "off"); // keys are answered, the pointer is not
   let at = null, held = null, cell = CELL;
 
   const reads = (i, j) => {
@@ -92,11 +93,13 @@ function heat(chart, levels) {
     return place[0] >= 0 && place[0] < rows && place[1] >= 0 && place[1] < columns ? place : null;
   };
   const hold = (i) => { held = held === i ? null : i; at = null; redraw(); };
-  canvas.onpointermove = (event) => { at = over(event); redraw(); };
+  canvas.onpointermove = (event) => { aloud(false); at = over(event); redraw(); };
   canvas.onpointerleave = () => { at = null; redraw(); };
   canvas.onclick = (event) => { const place = over(event); if (place) hold(place[0]); };
   canvas.onkeydown = (event) => {
     const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+    if (event.shiftKey || event.ctrlKey || event.metaKey || event.altKey) return; // it runs the cell
+    aloud(true);
     if (event.key === "Enter" || event.key === " ") hold(at?.[0] ?? 0);
     else if (event.key === "Escape") { at = held = null; redraw(); }
     else if (step) { at = at ? [clamp(at[0] + step[0], 0, rows - 1), clamp(at[1] + step[1], 0, columns - 1)] : [0, 0]; redraw(); }
@@ -108,7 +111,7 @@ function heat(chart, levels) {
 }
 
 function field(chart, levels) {
-  const [high, wide] = chart.shape, canvas = h("canvas", { role: "img" }), said = h("output", { "aria-live": "polite" });
+  const [high, wide] = chart.shape, canvas = h("canvas", { role: "img" }), said = h("output", { "aria-live": "off" }); // the slider says it
   const last = chart.outputs.length - 1, middle = Math.floor(chart.outputs.length / 2);
   const slider = h("input", { type: "range", min: 0, max: last, value: middle, "aria-label": "output" });
   const root = h("figure", {}, caption(chart.title, `: ${chart.told}`), canvas, h("div", { class: "nbr-scrub" }, slider), said);
@@ -116,8 +119,8 @@ function field(chart, levels) {
     const i = Number(slider.value), mine = levels.subarray(i * high * wide, (i + 1) * high * wide), [tall, broad] = chart.fields[i];
     table(canvas, high, wide, room, (y, x, ink) => painted(chart, mine.subarray(y * wide + x), 0, x, ink, false));
     slider.style.setProperty("--at", `${(100 * i) / Math.max(1, last)}%`);
-    slider.setAttribute("aria-valuetext", chart.outputs[i]);
     said.textContent = `${chart.outputs[i]} depends on ${tall} × ${broad} pixels`;
+    slider.setAttribute("aria-valuetext", said.textContent);
     canvas.setAttribute("aria-label", said.textContent);
     root.dataset.at = i;
   };
@@ -131,7 +134,7 @@ const swatch = (name, says) => h("span", {}, h("span", { class: `nbr-swatch ${na
 function panel(charts) {
   const drawn = charts.map(({ chart, levels }) => (chart.shape ? field : heat)(chart, levels));
   const faulty = charts.some(({ chart, levels }) => levels.some((level, at) => level && isWrong(chart, Math.floor(at / chart.size[1]), at % chart.size[1])));
-  const ways = h("div", { class: "nbr-ways" }, swatch("", "depends, the fuller the more"), faulty ? swatch("nbr-wrong", "must not depend") : null, swatch("nbr-none", "does not"));
+  const ways = h("div", { class: "nbr-ways" }, swatch("", "depends, the fuller the more"), faulty ? swatch("nbr-wrong", `must not depend: ${charts.some(({ chart }) => chart.meant === "own") ? "off" : "right of"} the diagonal`) : null, swatch("nbr-none", "does not"));
   const heats = h("div", { class: "nbr-heats" }, ...drawn.map(({ root }) => root)), root = h("div", {}, heats, ways);
   const draw = () => drawn.forEach((each) => each.draw(heats.clientWidth || WIDEST));
   onResize(heats, draw);

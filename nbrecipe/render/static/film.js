@@ -39,10 +39,10 @@ function panel(model, el, run) {
       { value: run.film.expected, name: "a guess" },
       { value: run.film.floor, name: "lowest possible", side: "left" },
     ];
-    const spec = { log, curves: [{ points: run.losses }], levels };
+    const rest = ` per step${log ? ", log scale" : ""}`, spec = { log, title: "Loss", rest, curves: [{ points: run.losses }], levels };
     // while it runs the axis grows in doublings, so that the curve does not crawl
     plot = chart(roomOf(losses), spec, running() ? 2 ** Math.ceil(Math.log2(Math.max(16, last))) : last);
-    losses.replaceChildren(caption("Loss", ` per step${log ? ", log scale" : ""}`), plot.root);
+    losses.replaceChildren(caption("Loss", rest), plot.root);
   };
   const drawStep = () => {
     const step = scrub.step(), loss = valueAt(run.losses, step), kind = hasFrames(run);

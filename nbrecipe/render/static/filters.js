@@ -73,8 +73,9 @@ function large(layer, paint, i, words, most) {
 function channels(layer, side, i) {
   const [count, tall, wide] = layer.channels, all = side.channels(i), each = tall * wide, zoom = Math.max(1, Math.floor(44 / Math.max(wide, tall)));
   return Array.from({ length: count }, (_, k) => {
-    const canvas = h("canvas", { role: "img", "aria-label": `channel ${k}`, title: `channel ${k}` });
-    const one = layer.form === "curve" ? null : picture([tall, wide, 1], all.subarray(k * each, (k + 1) * each));
+    const weights = all.subarray(k * each, (k + 1) * each), mean = weights.reduce((sum, byte) => sum + (byte - 128) / 127, 0) / each;
+    const told = `channel ${k}, mean weight ${figures(mean * layer.scale, 2)}`, canvas = h("canvas", { role: "img", "aria-label": told, title: `channel ${k}` });
+    const one = layer.form === "curve" ? null : picture([tall, wide, 1], weights);
     const context = sized(canvas, wide * zoom, tall * zoom);
     if (one) context.drawImage(one, 0, 0, wide * zoom, tall * zoom);
     return canvas;
@@ -91,15 +92,25 @@ function facts(layer, i) {
   return h("dl", { class: "nbr-facts" }, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
 }
 
+// a layer, and one of its filters, in words
+function layerWords(layer) {
+  const norms = layer.norms.filter((norm) => Number.isFinite(norm)), structured = layer.structured?.filter(Boolean).length;
+  const ends = norms.length ? `, norms from ${figures(Math.min(...norms), 3)} to ${figures(Math.max(...norms), 3)}` : "";
+  return `${layer.count} filters of ${layer.name}${ends}${structured == null ? "" : `, ${structured} with more structure than chance`}`;
+}
+const filterWords = (layer, i) => {
+  const moran = layer.moran ? `, Moran's I ${figures(layer.moran[i], 2)}, ${layer.structured[i] ? "more" : "no more"} structure than chance` : "";
+  return `${layer.form === "curve" && !layer.moran ? "unit" : "filter"} ${layer.rows[i]}, norm ${figures(layer.norms[i], 3)}${moran}`;
+};
+
 function filterSheet(root, run, layer, bytes) {
   const parts = cut(layer, bytes), sides = parts.before ? [["before", run.before, parts.before], ["now", "now", parts.now]] : [["now", "", parts.now]];
-  const chosenBox = h("div", { class: "nbr-chosen", "aria-live": "polite" }), holders = h("div", { class: "nbr-sides" });
+  const chosenBox = h("div", { class: "nbr-chosen" }), holders = h("div", { class: "nbr-sides" });
   let chosen = 0, sorted = "norm";
   const choose = (i) => { chosen = i; views.forEach(({ view }) => view.select(i)); draw(); };
   const views = sides.map(([key, title, side]) => {
     const paint = painter(layer, side, root), figure = h("figure");
-    const label = `${layer.count} filters of ${layer.name}${title ? `, ${title}` : ""}; arrow keys choose one`;
-    const view = sheet({ label, paint, choose, marked: (i) => key === "now" && Boolean(layer.structured?.[i]) });
+    const view = sheet({ label: `${layerWords(layer)}${title ? `, ${title}` : ""}; arrow keys choose one`, paint, choose, told: (i) => filterWords(layer, i), marked: (i) => key === "now" && Boolean(layer.structured?.[i]) });
     if (title) figure.append(caption(title.replaceAll("`", ""), ""));
     figure.append(view.canvas);
     holders.append(figure);
@@ -112,7 +123,7 @@ function filterSheet(root, run, layer, bytes) {
   };
   const tell = () => {
     const name = h("strong", {}, `${layer.form === "curve" && !layer.moran ? "unit" : "filter"} ${layer.rows[chosen]}`);
-    const pictures = views.map(({ paint, title }) => h("figure", {}, ...(title ? [h("figcaption", {}, title.replaceAll("`", ""))] : []), large(layer, paint, chosen, `filter ${layer.rows[chosen]}`, views.length > 1 && layer.form === "image" ? LARGE / 2 : LARGE)));
+    const pictures = views.map(({ paint, title }) => h("figure", {}, ...(title ? [h("figcaption", {}, title.replaceAll("`", ""))] : []), large(layer, paint, chosen, `${title ? `${title}: ` : ""}${filterWords(layer, chosen)}`, views.length > 1 && layer.form === "image" ? LARGE / 2 : LARGE)));
     const more = layer.channels && layer.form === "image" ? [h("div", {}, `its channels${layer.channels[0] === 16 ? " (the first 16)" : ""}`), h("div", { class: "nbr-close" }, ...channels(layer, parts.now, chosen))] : [];
     chosenBox.replaceChildren(h("div", { class: "nbr-close" }, ...pictures), name, facts(layer, chosen), ...more);
     Object.assign(root.dataset, { layer: layer.name, filter: layer.rows[chosen], count: layer.count, sorted });
@@ -141,8 +152,8 @@ function filterSheet(root, run, layer, bytes) {
 
 function mapSheet(root, run, layer, bytes) {
   const points = new Float32Array(bytes.slice(layer.start, layer.start + 8 * layer.count).buffer);
-  const canvas = h("canvas", { tabindex: 0, role: "img", "aria-label": `${layer.count} rows of ${layer.name} in the plane; arrow keys go through them` });
-  const chosenBox = h("div", { class: "nbr-chosen", "aria-live": "polite" }), holder = h("figure", {}, canvas);
+  const canvas = h("canvas", { tabindex: 0, role: "slider", "aria-label": `${layer.count} rows of ${layer.name} in the plane, the most frequent first; arrow keys go through them` });
+  const chosenBox = h("div", { class: "nbr-chosen" }), holder = h("figure", {}, canvas);
   const often = layer.seen ?? layer.rows.map(() => 0), order = layer.rows.map((_, i) => i).sort((a, b) => often[b] - often[a] || layer.norms[b] - layer.norms[a]);
   const xs = order.map((i) => points[2 * i]), ys = order.map((i) => points[2 * i + 1]);
   const spans = [xs, ys].map((all) => Math.max(...all.map(Math.abs)) || 1);
@@ -175,6 +186,10 @@ function mapSheet(root, run, layer, bytes) {
     context.beginPath();
     context.arc(x, y, 6, 0, 7);
     context.stroke();
+    const values = { "aria-valuemin": 1, "aria-valuemax": order.length, "aria-valuenow": order.indexOf(chosen) + 1 };
+    const met = layer.seen ? `, ${often[chosen]} times in this batch` : "";
+    values["aria-valuetext"] = `${layer.names[chosen]}, row ${layer.rows[chosen]}, norm ${figures(layer.norms[chosen], 3)}${met}`;
+    for (const [name, value] of Object.entries(values)) canvas.setAttribute(name, value);
     const rows = [["row", layer.rows[chosen]], ["norm", figures(layer.norms[chosen], 3)], ...(layer.seen ? [["in this batch", `${often[chosen]} times`]] : [])];
     chosenBox.replaceChildren(h("strong", {}, layer.names[chosen]), h("dl", { class: "nbr-facts" }, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, String(value))])));
     Object.assign(root.dataset, { layer: layer.name, filter: layer.rows[chosen], count: layer.count });

@@ -140,7 +140,7 @@ export function grid({ name, shape, fill, fetch, chosen, opened, keys }) {
     soon();
   }, { passive: false });
   view.onkeydown = (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter")) return; // it runs the cell
     const page = Math.max(1, Math.floor(room() / shape.height)) * columns;
     const steps = {
       ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns, PageUp: -page, PageDown: page, Home: -total, End: total,

@@ -1,9 +1,10 @@
 // The pieces that every drawing is made of: elements, lines, words, numbers for people, ticks.
+import {} from "./keys.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 export const HEIGHT = 250;
 
-const dressed = (element, props, children) => {
+export const dressed = (element, props, children) => {
   for (const [key, value] of Object.entries(props)) element.setAttribute(key, value);
   element.append(...children.filter((child) => child != null)); // strings become text: nothing is parsed as HTML
   return element;
@@ -12,7 +13,8 @@ export const h = (tag, props = {}, ...children) => dressed(document.createElemen
 export const s = (tag, props = {}, ...children) => dressed(document.createElementNS(SVG, tag), props, children);
 export const line = (x1, y1, x2, y2, name) => s("line", { x1, y1, x2, y2, class: name });
 export const words = (x, y, text, name = "") => s("text", { x, y, class: name }, text);
-export const plot = (width, height) => s("svg", { width, height, class: "nbr-plot" });
+// `told` are its words for who does not see it
+export const plot = (width, height, told = "") => s("svg", { width, height, class: "nbr-plot", role: "img", "aria-label": told });
 
 export const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
 export const letters = (texts) => Math.max(0, ...texts.map((text) => text.length)) * 7;

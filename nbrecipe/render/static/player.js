@@ -1,6 +1,10 @@
 // A place among the frames of a run: a slider, a button that plays, and a line that says what stands there.
 import { clamp, h, s } from "./marks.js";
 
+// milliseconds of one still, and stills of a whole run, where less motion is asked for
+export const STILL = 1000;
+const STILLS = 8;
+export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const PLAY = "M1 0L10 5L1 10Z", PAUSE = "M1 0H4V10H1ZM6 0H9V10H6Z";
 
 export const icon = (d) => s("svg", { viewBox: "0 0 10 10", width: 10, height: 10, "aria-hidden": "true" }, s("path", { d }));
@@ -8,7 +12,8 @@ export const button = (name) => h("button", { type: "button", class: `nbr-button
 
 // `stops()` are the steps there are; `moved()` is called when another one is chosen
 export function player(stops, moved) {
-  const play = button("nbr-play"), told = h("output", { class: "nbr-told" });
+  // the slider says the same when it is moved: read aloud at every frame of a run nobody could listen
+  const play = button("nbr-play"), told = h("output", { class: "nbr-told", "aria-live": "off" });
   const slider = h("input", { type: "range", min: 0, max: 0, value: 0, "aria-label": "training step" });
   const root = h("div", { class: "nbr-scrub" }, play, slider, told);
   let follow = true, timer = null;
@@ -34,10 +39,11 @@ export function player(stops, moved) {
     if (Number(slider.value) >= Number(slider.max)) show(0);
     play.replaceChildren(icon(PAUSE));
     play.setAttribute("aria-label", "pause");
+    const slow = calm(), by = slow ? Math.ceil(stops().length / STILLS) : 1;
     timer = setInterval(() => {
       if (Number(slider.value) >= Number(slider.max)) still();
-      else show(Number(slider.value) + 1);
-    }, clamp(5000 / stops().length, 20, 250)); // a whole run takes about five seconds
+      else show(Number(slider.value) + by);
+    }, slow ? STILL : clamp(5000 / stops().length, 20, 250)); // a whole run takes about five seconds
   };
   slider.oninput = () => { still(); show(slider.value); };
   still();

@@ -1,5 +1,5 @@
 // Predictions against labels: for each kind of prediction, how far it is from its label.
-import { HEIGHT, bounds, clamp, figures, h, letters, line, nice, numbers, plot, product, s, short, words } from "./marks.js";
+import { HEIGHT, bounds, clamp, dressed, figures, h, letters, line, nice, numbers, plot, product, s, short, words } from "./marks.js";
 
 const MAX_ROWS = 24, MAX_TOKENS = 64, MAX_DOTS = 600;
 
@@ -117,18 +117,21 @@ function drawImages(film, frame, guess, width) {
   const lines = Math.ceil(count / Math.max(1, Math.floor(width / 52))), across = Math.ceil(count / lines);
   const side = Math.floor(clamp(width / across - 8, 40, HEIGHT / 2 / lines - 6));
   root.style.maxWidth = `${across * (side + 8)}px`;
-  const paint = (values, from) => {
+  const paint = (name, values, from) => {
     const canvas = h("canvas", { width: columns, height: rows, style: `width:${side}px` }), pixels = new ImageData(columns, rows);
     for (let i = 0; i < rows * columns; i++) {
       const grey = (255 * (values[from + i] - low)) / (high - low || 1);
       pixels.data.set([grey, grey, grey, 255], 4 * i);
     }
     canvas.getContext("2d").putImageData(pixels, 0, 0);
-    return canvas;
+    const mean = values.subarray ? values.subarray(from, from + rows * columns) : values.slice(from, from + rows * columns);
+    const told = `${name}, ${columns} × ${rows}, mean ${figures(mean.reduce((all, value) => all + value, 0) / mean.length, 3)}`;
+    return dressed(canvas, { role: "img", "aria-label": told }, []);
   };
   for (let i = 0; i < count; i++) {
     const at = i * rows * columns;
-    root.append(h("div", { title: film.labels[i] ?? "" }, paint(film.targets, at), paint(frame, at)));
+    const label = film.labels[i] ?? `example ${i}`;
+    root.append(h("div", { title: label }, paint(`target of ${label}`, film.targets, at), paint(`prediction of ${label}`, frame, at)));
   }
   return [root, ""];
 }
@@ -146,6 +149,16 @@ function imagesAligned(film, frame) {
   return `${off.filter((square) => Math.sqrt(square) <= near).length} of ${off.length} aligned`;
 }
 
+// those that are off, in words: the first few of them
+const FEW = 5;
+const few = (told) => (told.length > FEW ? [...told.slice(0, FEW), `and ${told.length - FEW} more`] : told).join(", ");
+const offClasses = (film, frame, guess) => few(film.labels.map((label, row) => [label, row]).filter(([, row]) => missed(film, frame, guess, row))
+  .map(([label, row]) => `label ${label} at probability ${figures(frame[row], 2)}${guess ? `, guessed ${named(film, guess[row])}` : ""}`));
+const offNumbers = (film, frame) => {
+  const near = reach(film), off = Array.from(film.targets, (_, i) => i).filter((i) => !stands(film, near, frame, i));
+  return few(off.map((i) => `${figures(frame[i], 3)} where ${figures(film.targets[i], 3)} is right`));
+};
+
 // for each kind: what the caption says, how many predictions stand on their labels, and the drawing
 export const KINDS = {
   classes: {
@@ -154,6 +167,7 @@ export const KINDS = {
       const right = film.labels.filter((_, row) => !missed(film, frame, guess, row));
       return `${right.length} of ${film.labels.length} aligned`;
     },
+    off: offClasses,
     draw: drawClasses,
   },
   multilabel: {
@@ -164,6 +178,7 @@ export const KINDS = {
   regression: {
     says: ["Prediction meets target", "every dot should reach the diagonal"],
     aligned: (film, frame) => { const near = reach(film); return counted(film, (i) => stands(film, near, frame, i)); },
+    off: offNumbers,
     draw: drawRegression,
   },
   tokens: {

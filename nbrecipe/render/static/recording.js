@@ -2,7 +2,7 @@
 import { h } from "./marks.js";
 import { unpacked } from "./packing.js";
 import { KINDS, fits } from "./predictions.js";
-import { caption, roomOf } from "./player.js";
+import { STILL, calm, caption, roomOf } from "./player.js";
 
 const EMPTY = { names: {}, labels: [], targets: [], shape: [], refused: [] };
 const arrays = (view, Kind) =>
@@ -28,7 +28,14 @@ function backfill(model, run) {
 // a widget whose views `panel` draws; another trait than those of the film, `more`, redraws them too
 export const recorded = (panel, more = []) => () => {
   const run = { film: EMPTY, frames: [], guesses: [], steps: [], losses: [] }, views = new Set();
-  const redraw = () => views.forEach((view) => view.draw());
+  let drawn = 0, later = 0;
+  const now = () => { clearTimeout(later); later = 0; drawn = performance.now(); views.forEach((view) => view.draw()); };
+  // where less motion is asked for, a run is drawn once a second while it goes on
+  const redraw = () => {
+    const left = calm() ? drawn + STILL - performance.now() : 0;
+    if (left <= 0) now();
+    else later ||= setTimeout(now, left);
+  };
   const add = (message, buffers) => {
     if (message.kind !== "frame") return;
     const last = run.losses.at(-1)?.[0] ?? -1;
@@ -46,7 +53,7 @@ export const recorded = (panel, more = []) => () => {
     initialize({ model }) {
       const fill = () => { backfill(model, run); redraw(); };
       const anew = () => { Object.assign(run, { frames: [], guesses: [], steps: [], losses: [] }); fill(); };
-      const heard = { "msg:custom": add, "change:run": anew, "change:state": redraw };
+      const heard = { "msg:custom": add, "change:run": anew, "change:state": now };
       for (const trait of ["film", "frames", "guesses"]) heard[`change:${trait}`] = fill;
       for (const trait of more) heard[`change:${trait}`] = redraw;
       for (const [name, act] of Object.entries(heard)) model.on(name, act);
@@ -67,7 +74,9 @@ export function drawFrame(figure, run, at, ...below) {
   if (!fits(run.film, frame)) return figure.replaceChildren(caption(title, ": waiting for the first step"));
   const [drawn, left] = kind.draw(run.film, frame, run.guesses[at], roomOf(figure));
   figure.replaceChildren(caption(title, `: ${rest}${left ? ` (${left})` : ""}`), drawn, ...below);
-  return kind.aligned(run.film, frame, run.guesses[at]);
+  const aligned = kind.aligned(run.film, frame, run.guesses[at]), off = kind.off?.(run.film, frame, run.guesses[at]);
+  if (drawn.getAttribute("role") === "img") drawn.setAttribute("aria-label", `${title}: ${aligned}${off ? `; off: ${off}` : ""}`);
+  return aligned;
 }
 export const hasFrames = (run) => run.film.kind in KINDS;
 

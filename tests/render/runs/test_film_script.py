@@ -200,7 +200,7 @@ def test_a_dark_host_makes_it_dark_and_the_systems_wish_does_not(tab, dark):
     for host, scheme in (("<body data-jp-theme-light='true'>", "dark"), (dark, "light")):
         opened = tab(host + html.findings(reports.init()), color_scheme=scheme)
         colours.append(opened.evaluate("() => getComputedStyle(document.querySelector('.nbr-bad')).color"))
-    assert colours == ["rgb(194, 65, 12)", "rgb(255, 138, 92)"]
+    assert colours == ["rgb(196, 62, 11)", "rgb(235, 140, 92)"]
 
 
 @KINDS
