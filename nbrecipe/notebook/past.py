@@ -11,6 +11,8 @@ from .cells import assigned, tree
 #: calls and keywords that make a model with weights of another training
 READY = ("from_pretrained", "load", "load_model", "load_learner", "load_from_checkpoint")
 WEIGHTS = ("pretrained", "weights")
+#: calls that give a model other weights without making it anew
+RESETS = ("load_state_dict", "apply", "reset_parameters", "init")
 DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
@@ -33,6 +35,21 @@ def trained(cells: tuple[Cell, ...], names: Collection[str]) -> str:
             if _trains(call, trainers, names) or (i == made and _comes_ready(call)):
                 return f"`{ast.unparse(call.func)}` in cell {cell.number}"
     return ""
+
+
+def repeated(cells: tuple[Cell, ...], name: str) -> str:
+    """That the last cell ran before and this model was not made anew since, in a sentence; empty where it is not so."""
+    *before, last = cells or (Cell(0, ""),)
+    earlier = next((i for i in reversed(range(len(before))) if before[i].source.strip() == last.source.strip()), None)
+    if earlier is None or not name.isidentifier():
+        return ""
+    since = [*before[earlier + 1 :], last]
+    made = any(name in assigned(tree(cell.source)) for cell in since)
+    reset = any(part in call for cell in since for call in map(_called, _calls(tree(cell.source))) for part in RESETS)
+    if made or reset:
+        return ""
+    told = f"this cell ran before, as cell {before[earlier].number}, and `{name}` was not made anew in between"
+    return f"{told}: it goes on from the weights that were left"
 
 
 def _comes_ready(call: ast.Call) -> bool:

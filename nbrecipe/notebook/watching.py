@@ -19,7 +19,7 @@ from ..render.runs import watching as drawn
 from ..session import happened, reading_traces
 from ..trace import Trace
 from ..twins.runs.watch import Recording, Watched, bug, conclude, require
-from . import cells
+from . import cells, past
 from .kinds import BY_FLAG
 from .live import Place, bundle, can_show
 from .names import Variables
@@ -80,6 +80,7 @@ class Watching:
         data = {"text/plain": f"{drawn.title(self.answer.trace)}: interrupted before it was judged"}
         try:
             verbs.SESSION.silence(cells.silenced(self._history))
+            self.answer.trace.notes += self._went_on()
             conclude(self.answer, self._bench, self._history, self.args.tensorboard)
             data = self._stays(kind is not None)
         finally:
@@ -100,6 +101,12 @@ class Watching:
             return bundle(self.answer)
         except Exception as error:
             return {"text/plain": f"{drawn.title(self.answer.trace)}: {bug(error)}"}
+
+    def _went_on(self) -> list[str]:
+        """That a model was trained once more by the same cell, which a run of the whole notebook would not do."""
+        trace = self.answer.trace
+        names = dict.fromkeys(model.name.partition(".")[0] for model in trace.models) if trace.trained else ()
+        return [told for name in names if (told := past.repeated(self._history, name))][:1]
 
     @property
     def shown(self) -> bool:

@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from nbrecipe.bench import Cell
-from nbrecipe.notebook.past import loads, trained
+from nbrecipe.notebook.past import loads, repeated, trained
 
 MAKE = "net = Net()"
 LOOP = "for xb, yb in dl:\n    loss = f(net(xb), yb)\n    loss.backward()\n    opt.step()"
@@ -63,3 +63,27 @@ def test_weights_that_are_fresh(sources):
 def test_the_latest_load_of_weights_comes_first():
     cells = ran("net.load_state_dict(old)", "net.load_state_dict(new, strict=False)\nx.load_state_dict()")
     assert [ast.unparse(state) for _, state in loads(cells)] == ["new", "old"]
+
+
+@pytest.mark.parametrize(
+    ("sources", "number"),
+    [
+        ((MAKE, LOOP, LOOP), 2),
+        ((MAKE, LOOP, "print(3)", LOOP), 2),
+        ((MAKE, LOOP, LOOP, LOOP + "\n"), 3),
+        ((MAKE, LOOP, MAKE, LOOP), None),
+        ((MAKE + "\n" + LOOP, MAKE + "\n" + LOOP), None),
+        ((MAKE, LOOP, "net.load_state_dict(start)", LOOP), None),
+        ((MAKE, LOOP, "net.apply(init)", LOOP), None),
+        ((MAKE, LOOP, "nn.init.zeros_(net.weight)\nnet[0].reset_parameters()", LOOP), None),
+        ((MAKE, LOOP, LOOP.replace("= f(", "= g(")), None),
+        ((MAKE, LOOP), None),
+        ((), None),
+    ],
+    ids=["twice", "later", "thrice", "anew", "within", "loaded", "applied", "reset", "other", "once", "nothing"],
+)
+def test_a_cell_that_trains_the_same_model_once_more_is_known(sources, number):
+    told = f"this cell ran before, as cell {number}, and `net` was not made anew in between: "
+    told += "it goes on from the weights that were left"
+    assert repeated(ran(*sources), "net") == (told if number else "")
+    assert repeated(ran(*sources), "net.body") == ""

@@ -287,3 +287,16 @@ def test_no_panel_opens_in_a_shell_without_front_end(notebook, monkeypatch):
     monkeypatch.setattr(watching.Place, "open", lambda self, panel: opened.append(panel))
     do(notebook, "%%watch\nimport time\nfor _ in range(5):" + LOOP.replace("\n", "\n    ") + "\n    time.sleep(0.1)")
     assert opened == []
+
+
+def test_the_same_loop_once_more_on_the_same_model_is_said(ip):
+    loop = "%%watch -q\nfor _ in range(3):\n    opt.zero_grad()\n    net(x).pow(2).mean().backward()\n    opt.step()"
+    make = "net = nn.Linear(3, 1)\nopt = torch.optim.SGD(net.parameters(), lr=0.1)"
+    said = []
+    for source in ("import torch\nfrom torch import nn\nx = torch.randn(8, 3)", make, loop, loop, make, loop):
+        with capture_output():
+            done = ip.run_cell(source, store_history=True)
+        done.raise_error()
+        said.append("This cell ran before" in str(done.result).replace("this", "This"))
+    assert said == [False, False, False, True, False, False]
+    assert "as cell 3, and `net` was not made anew in between" in "".join(ip.user_ns["_4"].trace.notes)
