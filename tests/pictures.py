@@ -24,7 +24,7 @@ from tests.conftest import CHROMIUM_ARGS
 #: pixels of the page, at twice their density; what is longer is cut off
 WIDTH, HEIGHT, DENSITY = 860, 640, 2
 #: a picture of so many colours is a third as large and looks the same
-COLOURS = 128
+COLOURS = 256
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,21 +41,23 @@ def main(argv: Sequence[str] | None = None) -> int:
             page.write_text(document(name, answer._repr_html_()), encoding="utf-8")
             for scheme, ending in (("light", ""), ("dark", "-dark")):
                 place = ROOT / FOLDER / f"{name}{ending}.png"
-                place.write_bytes(smaller(shot(chromium, page, scheme)))
+                place.write_bytes(smaller(shot(chromium, page, scheme, *prose.cut)))
                 print(f"{place.relative_to(ROOT)}: {place.stat().st_size // 1024} kB", flush=True)
     return 0
 
 
-def shot(chromium: Any, page: Path, scheme: str) -> bytes:
-    """The top of a saved page as a picture, in a light or a dark scheme."""
+def shot(chromium: Any, page: Path, scheme: str, start: str = "body", height: int = 0) -> bytes:
+    """A part of a saved page as a picture, in a light or a dark scheme."""
     context = chromium.new_context(
-        color_scheme=scheme, viewport={"width": WIDTH, "height": HEIGHT}, device_scale_factor=DENSITY
+        color_scheme=scheme, viewport={"width": WIDTH, "height": 4 * HEIGHT}, device_scale_factor=DENSITY
     )
     view = context.new_page()
     view.goto(page.as_uri())
-    view.wait_for_timeout(800)  # scripts take over from still pictures
-    box = view.locator("body").bounding_box()
-    clip = {"x": 0, "y": 0, "width": WIDTH, "height": min(HEIGHT, box["height"] + 2 * box["y"])}
+    view.wait_for_timeout(2000)  # scripts take over from still pictures
+    whole, first = view.locator("body").bounding_box(), view.locator(start).first.bounding_box()
+    margin = whole["y"]
+    top = first["y"] - margin
+    clip = {"x": 0, "y": top, "width": WIDTH, "height": min(height or HEIGHT, whole["height"] + 2 * margin - top)}
     taken: bytes = view.screenshot(clip=clip)
     context.close()
     return taken
@@ -66,7 +68,7 @@ def smaller(png: bytes) -> bytes:
     from PIL import Image
 
     picture, out = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 

@@ -117,11 +117,13 @@ def test_numbers_are_masked_and_words_are_not():
 
 
 def test_the_output_stands_under_its_cell_and_a_long_one_folds():
-    prose = Prose(
-        "seed", "Where you stand", "One.\n\n```python\n1\n```\n\n```python\n2\n```\n\n<!-- picture: two -->\n"
-    )
+    body = "One.\n\n```python\n1\n```\n\n```python\n2\n```\n\n<!-- picture: two -->\n"
+    prose = Prose("seed", "Where you stand", body)
     assert prose.cells == ["1\n", "2\n"]
     assert prose.pictured == 1
+    assert prose.cut == ("body", 0)
+    part = Prose("seed", "Where you stand", body.replace("picture:", "picture from .nbr-part 300 high:"))
+    assert (part.cut, part.picture) == ((".nbr-part", 300), "two")
     page = pages.page(next(magic for magic in MAGICS if magic.name == "seed"), prose, ["", "x\n" * 40])
     assert "```python\n1\n```\n\n```python\n2\n```\n\n<details><summary>As text</summary>\n\n```text\nx\n" in page
     assert 'srcset="seed-dark.png">\n  <img src="seed.png" alt="two">' in page

@@ -13,7 +13,10 @@ from .tables import table
 PROSE = Path(__file__).parent / "prose"
 #: `measured` stands where what is printed depends on how fast the machine is, and so is never stale
 CELL = re.compile(r"```python( measured)?\n(.*?)```\n", re.DOTALL)
-PICTURE = re.compile(r"^<!-- picture: (.+?) -->$", re.MULTILINE)
+#: a part of what is shown may be cut out: from the first element of a selector on, so many pixels high
+PICTURE = re.compile(
+    r"^<!-- picture(?: from (?P<start>\S+))?(?: (?P<height>\d+) high)?: (?P<words>.+?) -->$", re.MULTILINE
+)
 #: an output with more lines folds
 FOLD = 32
 
@@ -35,7 +38,13 @@ class Prose:
     def picture(self) -> str:
         """What the picture shows, in words; empty where there is none."""
         found = PICTURE.search(self.body)
-        return found[1] if found else ""
+        return found["words"] if found else ""
+
+    @property
+    def cut(self) -> tuple[str, int]:
+        """Where the picture starts, as a selector, and how high it is at most; 0 for the usual height."""
+        found = PICTURE.search(self.body)
+        return (found["start"] or "body", int(found["height"] or 0)) if found else ("body", 0)
 
     @property
     def pictured(self) -> int:
@@ -80,7 +89,7 @@ def _shown(prose: Prose, outputs: list[str]) -> str:
     """The prose with the output under each cell and the picture in its place."""
     left = iter(outputs)
     body = CELL.sub(lambda cell: f"{cell[0]}{_output(next(left), cell[1] or '')}", prose.body)
-    return PICTURE.sub(lambda found: picture(prose.name, found[1]), body).strip()
+    return PICTURE.sub(lambda found: picture(prose.name, found["words"]), body).strip()
 
 
 def picture(name: str, words: str, folder: str = "") -> str:
@@ -101,6 +110,6 @@ def _output(text: str, measured: str) -> str:
 
 def _tidy(text: str) -> str:
     """The text as a screen shows it at last: no greeting, no prompt, nothing that a carriage return wrote over."""
-    lines = [line.rpartition("\r")[2].rstrip() for line in text.splitlines()]
+    lines = [line.rpartition("\r")[2].rstrip() for line in text.split("\n")]
     kept = [re.sub(r"^Out\[\d+\]: ?", "", line) for line in lines if not line.startswith("nbrecipe 0")]
     return "\n".join(kept).strip("\n")
