@@ -140,6 +140,7 @@ def saves_and_comes_back(student, number):
     student.page.evaluate(READY, False)
 
 
+@pytest.mark.timeout(900)  # a minute, where nothing else runs
 def test_a_student_goes_through_the_notebook(student, lab):
     code = [i for i, cell in enumerate(json.loads(NOTEBOOK.read_text("utf-8"))["cells"]) if cell["cell_type"] == "code"]
     guess = student.index("my_steps = None  # your number, for example 100")
