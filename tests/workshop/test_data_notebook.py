@@ -39,7 +39,7 @@ def test_the_accidents_are_named_and_gone_and_the_solutions_say_what_the_text_sa
     turned, both = (told(cell) for cell in cells_with(page, "%show_augment ink"))
     assert "unmoved-target" in turned.partition("held:")[0], turned
     assert "✗" not in both, both
-    assert "2 different images, 1 mask." in told(cells_with(page, "draws")[0])
+    assert "2 different images, 1 mask." in told(cells_with(page, "draws = ")[0])
 
     assert re.search(r"✓ 1 Data +(\d+)/\1 +holds", told(cells_with(page, "%recipe --lock 1")[0]))
 
