@@ -140,11 +140,17 @@ def test_a_reader_goes_from_the_index_through_a_page_by_key(folder, visit):
     assert page.evaluate(ground) == light
 
 
-def test_what_is_printed_is_unfolded_and_without_tools(folder, visit):
-    page = visit(folder / f"{NOTEBOOKS[0].stem}.html")
+def test_what_outputs_fold_is_printed_and_tools_are_not(folder, visit):
+    page = visit(folder / f"{NOTEBOOKS[0].stem}.html", color_scheme="dark")
     page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = false; })")
-    code = page.locator(".g-code").first
-    assert not code.is_visible()
-    page.emulate_media(media="print")
-    assert code.evaluate("(e) => e.getBoundingClientRect().height") > 0
+    folded, code = page.locator(".g-out details > :not(summary)").first, page.locator(".g-code").first
+    tall = "(each) => each.checkVisibility() && each.getBoundingClientRect().height > 0"
+    assert not folded.evaluate(tall)
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert folded.evaluate(tall)
+    assert not code.evaluate(tall), "as the reader left it"
     assert not page.locator(".g-bar, .g-toc, #page-fold").first.is_visible()
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.evaluate("document.body.dataset.theme") is None

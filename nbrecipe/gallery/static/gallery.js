@@ -14,6 +14,11 @@
   theme.hidden = false;
   tell();
 
+  // paper is white
+  let before;
+  addEventListener("beforeprint", () => { before = document.body.dataset.theme; document.body.dataset.theme = "light"; });
+  addEventListener("afterprint", () => { if (before) document.body.dataset.theme = before; else delete document.body.dataset.theme; });
+
   const inputs = all(".g-in"), fold = document.querySelector("#page-fold");
   if (fold && inputs.length) {
     const shown = () => inputs.some((input) => input.open);
@@ -51,7 +56,7 @@
   addEventListener("resize", scrolls);
   scrolls();
 
-  // a link into what is folded opens it; what is printed is all there
+  // a link into what is folded opens it
   const reveal = () => {
     const place = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     for (let fold = place?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
