@@ -111,7 +111,7 @@ def test_a_lock_hides_what_later_stages_hold(notebook, tmp_path, capsys):
     path, report = notebook("%load_ext nbrecipe", HOT, "%check_init -q"), tmp_path / "report.json"
     assert main(["run", str(path), "--lock", "1", "--report", str(report)]) == 0, "the fault is of a later stage"
     out = capsys.readouterr().out
-    assert "– Stages 2 to 6 are locked; `%recipe --lock 6` opens them" in out
+    assert "– Stages 2 to 6 are locked; `%recipe --lock 6` opens all" in out
     assert "Skeleton" not in out
     assert json.loads(report.read_text())["findings"] == []
 

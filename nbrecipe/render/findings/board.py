@@ -42,7 +42,7 @@ def body(report: Report) -> str:
         f'<div class="nbr-row nbr-line nbr-ahead">{mark(state)}<div>{rich(told)}</div>{code(line)}</div>'
         for state, told, line in _ahead(report)
     )
-    notes = "".join(f'<div class="nbr-row nbr-line nbr-aim">{rich(line)}</div>' for line in _notes(report))
+    notes = "".join(f'<div class="nbr-place">{rich(line)}</div>' for line in _notes(report))
     stages = "".join(_stage(report, i, stage) for i, stage in enumerate(report.stages, 1))
     return f'{heading(TITLE, _told(report))}<div class="nbr-rail">{rail}</div>{notes}{ahead}{stages}'
 
@@ -56,8 +56,8 @@ def _told(report: Report) -> str:
 def _notes(report: Report) -> list[str]:
     """What the reader should know of the board: what is locked, silenced, interrupted."""
     first, last = report.lock + 1, len(STAGES)
-    held = f"stage {last} is" if first == last else f"stages {first} to {last} are"
-    locked = f"{sentence(held)} locked; `%recipe --lock {last}` opens them" if 0 < report.lock < last else ""
+    held = f"Stage {last} is" if first == last else f"Stages {first} to {last} are"
+    locked = f"{held} locked; `%recipe --lock {last}` opens all" if 0 < report.lock < last else ""
     return [line for line in (locked, sentence(report.note)) if line]
 
 
