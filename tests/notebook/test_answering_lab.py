@@ -37,8 +37,14 @@ SEEN = """() => {
 
 def says(page, words):
     page.wait_for_function(
-        "(words) => document.querySelector('.nbr-asking output')?.textContent === words", arg=words, timeout=30_000
+        "(words) => document.querySelector('.nbr-asking output')?.textContent === words", arg=words, timeout=60_000
     )
+
+
+def press(page, key):
+    """Press a key on the card: a notebook may have moved the focus meanwhile."""
+    page.locator(".nbr-asking").focus()
+    page.keyboard.press(key)
 
 
 def answer(page, first, last, wrong=()):
@@ -47,7 +53,7 @@ def answer(page, first, last, wrong=()):
         says(page, f"card {card} of 20")
         page.wait_for_function("() => document.querySelector('.nbr-asked img')?.complete")
         seen = page.evaluate(SEEN)
-        page.keyboard.press(str((seen + 1) % 10 if card in wrong else seen))
+        press(page, str((seen + 1) % 10 if card in wrong else seen))
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +72,7 @@ def answered(browser, lab):
         shot(page, "lab-person-light")
         answer(page, 1, 5, wrong={2})
         says(page, "card 6 of 20")
-        page.keyboard.press("Backspace")  # the fifth is taken back, and answered again
+        press(page, "Backspace")  # the fifth is taken back, and answered again
         answer(page, 5, 9, wrong={7})
         says(page, "card 10 of 20")
         page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save') }")
@@ -74,8 +80,13 @@ def answered(browser, lab):
         page.evaluate(READY)
         page.wait_for_selector(".nbr-asking", timeout=60_000)
         says(page, "card 10 of 20")
-        page.locator(".nbr-asking").focus()
         page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+        page.wait_for_selector("[data-jp-theme-light=false]", state="attached")
+        seen["unheard"] = page.locator(".nbr-unheard").is_visible()
+        page.locator(".nbr-asking").focus()
+        page.evaluate("() => window.jupyterapp.shell.currentWidget.content.activate()")  # as when a session comes back
+        page.wait_for_function("() => document.activeElement.closest('.nbr-asking')")
+        seen["heard"] = not page.locator(".nbr-unheard").is_visible()
         answer(page, 10, 20, wrong={20})
         says(page, "all 20 cards are answered")
         page.wait_for_selector(".nbr-standings")
@@ -99,6 +110,11 @@ def answered(browser, lab):
     seen["file"] = (lab[2] / "human_digits.jsonl").read_text().splitlines()
     seen["notebook"] = json.loads(place.read_text())
     return seen
+
+
+def test_keys_that_are_not_heard_are_said_to_be_and_the_notebook_does_not_keep_the_focus(answered):
+    assert answered["unheard"]
+    assert answered["heard"]
 
 
 def test_what_was_answered_before_and_after_the_reload_counts_once(answered):
