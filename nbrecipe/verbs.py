@@ -57,7 +57,9 @@ class Answer(Report):
     def save_html(self, path: str | Path) -> Path:
         """Write a self-contained page, readable without network; returns its path."""
         place = Path(path)
-        place.write_text(render.page.page(self), encoding="utf-8")
+        explained = self.page is not None
+        told = render.page.document(self.title, self._repr_html_()) if explained else render.page.page(self)
+        place.write_text(told, encoding="utf-8")
         return place
 
     def save_json(self, path: str | Path) -> Path:

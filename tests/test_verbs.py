@@ -102,6 +102,13 @@ def test_full_runs_experiments_within_the_budget():
     assert spent.results["cannot-overfit"].verdict == "ok", "what was seen is not replaced by what had no time"
 
 
+def test_the_page_of_a_check_is_what_it_saves(tmp_path):
+    told = nbrecipe.explain("nothing-loaded").save_html(tmp_path / "page.html").read_text("utf-8")
+    assert "<title>nothing-loaded</title>" in told
+    assert "<strong>Breaks:</strong>" in told
+    assert "you are here" not in told
+
+
 def test_explain_runs_the_examples_of_a_check():
     page = nbrecipe.explain("nothing-loaded").page
     assert {example.kind for example in page.examples} == {"breaks", "holds"}
