@@ -151,9 +151,11 @@ def _stops_gently(stop: threading.Event) -> Iterator[None]:
         yield
         return
     before = signal.getsignal(signal.SIGINT)
+    interrupts = itertools.count(1)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        if stop.is_set():
+        # a click on Stop that is heard late is followed by an interrupt of its own: that one is the first, too
+        if next(interrupts) > 1:
             signal.signal(signal.SIGINT, before)
             raise KeyboardInterrupt
         stop.set()

@@ -97,9 +97,7 @@ def test_frames_arrive_while_the_cell_runs_and_an_interrupt_keeps_the_result(ker
             if len(frames) == 5:
                 kernel.manager.interrupt_kernel()
 
-    start = time.monotonic()
-    messages = kernel.run(ENDLESS, watch)
-    assert time.monotonic() - start < 20
+    messages = kernel.run(ENDLESS, watch, timeout=120)
     assert len(frames) >= 5
     assert len(frames[0]["buffers"]) == 2  # the probabilities and the classes guessed
     assert len(frames[0]["buffers"][0]) == 16 * 4
@@ -132,6 +130,19 @@ with Showing(False) as run:
 print(signal.getsignal(signal.SIGINT) is before)
 """
     assert kernel.text(source) == "asked True\nraised\nTrue\n"
+
+
+def test_a_click_that_is_heard_and_an_interrupt_after_it_are_one_request(kernel):
+    """On a slow machine the page does not see in time that its click was heard, and interrupts."""
+    source = """
+import signal
+from nbrecipe.notebook.live import Showing
+with Showing(False) as run:
+    run.stop.set()
+    signal.raise_signal(signal.SIGINT)
+    print("went on")
+"""
+    assert kernel.text(source) == "went on\n"
 
 
 def test_static_shows_no_widget(kernel):
