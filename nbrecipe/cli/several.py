@@ -5,13 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from . import class_page, class_text
@@ -31,7 +35,8 @@ def run_several(options: argparse.Namespace) -> int:
     if options.output and not options.output.is_dir():
         raise Trouble(f"the executed notebooks are written to a folder; there is none called {str(options.output)!r}")
     start = time.perf_counter()
-    outcomes = list(_outcomes(paths, options))
+    with _ended_as_interrupted():
+        outcomes = list(_outcomes(paths, options))
     seconds = time.perf_counter() - start
     print(f"\n{class_text.table(outcomes)}\n\n{class_text.summary(outcomes, seconds)}")
     if options.report:
@@ -39,6 +44,23 @@ def run_several(options: argparse.Namespace) -> int:
         print(f"report: {options.report}", flush=True)
     interrupted = any(outcome.failure == INTERRUPTED for outcome in outcomes)
     return 130 if interrupted else max(outcome.exit_code for outcome in outcomes)
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """Whoever ends this process ends the kernels that it started, as an interrupt does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _report(outcomes: list[Outcome], suffix: str, seconds: float) -> str:
