@@ -141,4 +141,7 @@ def test_reopened_without_its_kernel_it_shows_and_scrubs(run, browser, lab, dark
     assert page.locator(".nbr-still .nbr-card").count() == 60
     page.locator(".nbr-film").scroll_into_view_if_needed()
     shot(page, f"notebook7-reopened-{'dark' if dark else 'light'}")
+    if dark:  # the server keeps the theme for the tests that come after
+        page.evaluate("() => window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Light'})")
+        page.wait_for_selector("[data-jp-theme-light=true]", state="attached")
     page.close()

@@ -162,7 +162,7 @@ def test_labels_can_be_hidden_and_bars_drawn(opened):
     tab.get_by_role("checkbox", name="labels").uncheck()
     assert not tab.locator("[role=option] .nbr-label").first.is_visible()
     tab.locator("summary").click()
-    tab.get_by_role("img", name="a 2, b 3").wait_for(state="visible", timeout=5000)
+    tab.get_by_role("img", name="a: 2 of 10, b: 3 of 20").wait_for(state="visible", timeout=60_000)
 
 
 def test_a_kernel_that_is_gone_is_named_and_one_that_is_back_goes_on(opened):
