@@ -33,7 +33,9 @@ def run(trace: Trace) -> Finding:
             return found
     if not trace.loads and not trace.aliases:
         return skipped("the cell loads no state dict and leaves none that is the live weights")
-    return ok(f"{len(trace.loads)} state dicts were loaded, none of them the model's own weights")
+    count = len(trace.loads)
+    told = "1 state dict was loaded, and is not" if count == 1 else f"{count} state dicts were loaded, none of them"
+    return ok(f"{told} the model's own weights")
 
 
 def _loaded(trace: Trace, load: LoadSeen) -> Finding | None:

@@ -52,7 +52,11 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         seen = bench.once(rows)
     if seen.why:
         return skipped(seen.why)
-    normed = f"; {len(seen.norms)} batch norms mix them while training, by design" if seen.norms else ""
+    normed = (
+        f"; {len(seen.norms)} batch norm{'s mix' if len(seen.norms) > 1 else ' mixes'} them while training, by design"
+        if seen.norms
+        else ""
+    )
     if seen.leak is None:
         return ok(
             f"each of {seen.size} outputs depends on its own row alone, by {seen.passes} backward passes{normed}",

@@ -75,7 +75,7 @@ def run(bench: Bench) -> Finding:
         return _nothing(tokenizer, ids)
     if seen.tokens < FEWEST:
         return skipped(f"{seen.tokens} tokens are too few to judge; {FEWEST} are enough")
-    return _judged(seen, val, texts, tokenizer)
+    return _judged(seen, val, texts, tokenizer, known)
 
 
 def _nothing(tokenizer: Tokenizer | None, ids: list[IdScan | None]) -> Finding:
@@ -85,7 +85,9 @@ def _nothing(tokenizer: Tokenizer | None, ids: list[IdScan | None]) -> Finding:
     return skipped("it is not known which id stands for unknown words: hand over the tokenizer or the vocabulary")
 
 
-def _judged(seen: Share, val: Share | None, texts: TextScan | None, tokenizer: Tokenizer | None) -> Finding:
+def _judged(
+    seen: Share, val: Share | None, texts: TextScan | None, tokenizer: Tokenizer | None, known: tuple[int, str] | None
+) -> Finding:
     unit = _unit(tokenizer)
     numbers: dict[str, Any] = {"unknown": seen.unknown, "tokens": seen.tokens, "share": seen.share}
     told = f"**{number(100 * seen.share, 3)} %** of the {seen.tokens} tokens of `{seen.name}` are unknown{_most(texts)}"
@@ -106,6 +108,8 @@ def _judged(seen: Share, val: Share | None, texts: TextScan | None, tokenizer: T
             why="nothing is lost, but a character takes two to four tokens",
             bytes=fallen,
         )
+    if not seen.unknown and tokenizer is not None and known is None:
+        return ok(f"the tokenizer names no token for what is unknown in `{seen.name}`", **numbers)
     of = f"of the {seen.tokens} tokens of `{seen.name}`"
     told = f"**{number(100 * seen.share, 3)} %** {of} are unknown" if seen.unknown else f"**none** {of} is unknown"
     return ok(told, **numbers)
