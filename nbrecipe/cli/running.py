@@ -56,6 +56,7 @@ def client(path: Path, timeout: float) -> Any:
         timeout=math.ceil(timeout),  # whole seconds: a fraction is refused before nbclient 0.11
         kernel_name="python3",
         store_widget_state=False,
+        coalesce_streams=True,  # what a progress line said on its way is nobody's matter afterwards
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],  # else every start warns that local ports are not encrypted
         resources={"metadata": {"path": str(path.absolute().parent)}},

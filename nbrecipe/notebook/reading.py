@@ -60,7 +60,7 @@ class Progress:
     """One line that tells how far the reading is, and goes when it has ended."""
 
     def __enter__(self) -> Progress:
-        self._told = time.monotonic()
+        self._begun = self._told = time.monotonic()
         self._shown = 0
         return self
 
@@ -73,8 +73,10 @@ class Progress:
         self._write(line)
 
     def trying(self, what: str, number: int, total: int) -> None:
-        """What is tried now, and how many were before it."""
+        """What is tried now, and how many were before it; nothing where all of it is soon over."""
         self._told = time.monotonic()
+        if self._told - self._begun < EVERY:
+            return
         self._write(f"{what}: {number + 1} of {total}")
 
     def __exit__(self, *error: object) -> None:
