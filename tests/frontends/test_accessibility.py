@@ -5,13 +5,10 @@ from __future__ import annotations
 from html.parser import HTMLParser
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axed import serious
 from shown_pages import EVERY
 
 PAGES = pytest.mark.parametrize("name", EVERY)
-AXE = Axe()
-#: what axe says of a whole page, and a fragment in a notebook is none
-OF_PAGES = {"region", "landmark-one-main", "page-has-heading-one", "bypass"}
 OPEN = "() => { for (const each of document.querySelectorAll('details')) each.open = true; }"
 #: every picture that is not hidden from who does not see, with what is told of it
 PICTURES = """() => [...document.querySelectorAll("img, svg, canvas")]
@@ -50,28 +47,18 @@ ROLES = ("img", "slider", "application")
 NARROW = ["color-contrast", "scrollable-region-focusable"]
 
 
-def serious(found):
-    """What axe found: rule, place and reason, one line each."""
-    return [
-        f"{each['impact']} {each['id']} at {node['target']}: {node['html'][:120]} — {node['failureSummary'][:300]}"
-        for each in found.response["violations"]
-        if each["impact"] in ("serious", "critical") and each["id"] not in OF_PAGES
-        for node in each["nodes"]
-    ]
-
-
 @PAGES
 @pytest.mark.browser
 def test_axe_finds_nothing_serious_and_every_picture_is_told(stand, name):
     page = stand(name, color_scheme="light")
     page.evaluate(OPEN)
-    assert serious(AXE.run(page, options={"resultTypes": ["violations"]})) == []
+    assert serious(page) == []
     told = page.evaluate(PICTURES)
     assert [where for tag, role, _, where in told if tag != "img" and role not in ROLES] == []
     assert [where for _, _, words, where in told if not says_something(words)] == []
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 420, "height": 900})
-    assert serious(AXE.run(page, options={"resultTypes": ["violations"], "runOnly": NARROW})) == []
+    assert serious(page, only=NARROW) == []
 
 
 @PAGES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from axed import serious
 
 from tests.notebook.test_lab import FILM, READY, SCRUB, end_kernels, film, run_cell, shot, write_notebook
 
@@ -72,6 +73,7 @@ def run(browser, lab):
         }
         page.locator(".nbr-film").scroll_into_view_if_needed()
         shot(page, "notebook7-running")
+        seen["axe"] = serious(page, within=".nbr")
         page.evaluate(SCRUB, 0)
         seen |= {"scrubbed": film(page, "step"), "frames": int(film(page, "nframes"))}
         page.wait_for_function(f"Number({FILM}.dataset.nframes) > {seen['frames'] + 3}")
@@ -90,6 +92,7 @@ def run(browser, lab):
         seen["filtered"] = page.locator(".nbr-said output").inner_text()
         page.locator(".nbr-browser").scroll_into_view_if_needed()
         shot(page, "notebook7-filtered")
+        seen["axe"] += serious(page, within=".nbr")
         page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save') }")
     finally:
         shot(page, "notebook7-last")
@@ -113,6 +116,10 @@ def test_stop_by_the_keyboard_ends_the_run_and_the_next_cells_run(run):
     assert run["snapshot"] > 5
     said = "".join("".join(output.get("text", "")) for output in run["notebook"]["cells"][3]["outputs"])
     assert said.startswith("After ")
+
+
+def test_axe_finds_nothing_serious_while_the_panel_runs_and_rows_are_filtered(run):
+    assert run["axe"] == []
 
 
 def test_rows_are_filtered_by_the_kernel(run):

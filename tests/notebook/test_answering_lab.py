@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from axed import serious
 from test_lab import READY, end_kernels, open_notebook, run_cell, shot, write_notebook
 
 pytestmark = pytest.mark.browser
@@ -70,6 +71,7 @@ def answered(browser, lab):
         says(page, "card 1 of 20")
         page.locator(".nbr-asking").focus()
         shot(page, "lab-person-light")
+        seen["axe"] = serious(page, within=".nbr")
         answer(page, 1, 5, wrong={2})
         says(page, "card 6 of 20")
         press(page, "Backspace")  # the fifth is taken back, and answered again
@@ -92,6 +94,7 @@ def answered(browser, lab):
         page.wait_for_selector(".nbr-standings")
         page.locator(".nbr-standings").scroll_into_view_if_needed()
         shot(page, "lab-person-dark")
+        seen["axe"] += serious(page, within=".nbr")
         seen["told"] = page.inner_text("body")
         run_cell(page, 3)
         page.wait_for_function("() => /right [0-9]+ of 20/.test(document.body.innerText)")
@@ -121,6 +124,10 @@ def test_what_was_answered_before_and_after_the_reload_counts_once(answered):
     assert "17 of 20 cards answered as their label says" in answered["told"]
     assert "right 17 of 20" in answered["kernel"]
     assert "3 cards with another answer than the label" in answered["told"]
+
+
+def test_axe_finds_nothing_serious_in_light_and_dark(answered):
+    assert answered["axe"] == []
 
 
 def test_every_answer_stands_in_the_file_and_what_was_taken_back_too(answered):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from axed import serious
 from test_lab import SCRUB, end_kernels, open_notebook, write_notebook
 
 pytestmark = pytest.mark.browser
@@ -68,6 +69,7 @@ def run(browser, lab, tmp_path_factory):
     seen["ended"] = "End Of The Cell" in page.inner_text("body")
     page.locator(".nbr-watch").scroll_into_view_if_needed()
     page.screenshot(path=shots / "running.png")
+    seen["axe"] = serious(page, within=".nbr")
     page.wait_for_function(f"Number({PANEL}?.dataset.step) > {seen['step']}")
     page.wait_for_function("() => document.body.innerText.includes('After')")
     page.wait_for_selector(".nbr-shot .nbr-watch")
@@ -88,6 +90,10 @@ def test_the_panel_moves_while_the_cell_runs(run):
     assert run["updates"] > 2
     assert run["step"] > 0
     assert not run["ended"]
+
+
+def test_axe_finds_nothing_serious_while_it_moves(run):
+    assert run["axe"] == []
 
 
 def test_after_the_cell_it_scrubs_and_the_next_cell_has_the_trace(run):
