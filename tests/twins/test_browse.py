@@ -221,3 +221,16 @@ def test_masks_boxes_and_videos_are_drawn():
     assert (changed[9:12, 16:44].any(0).all(), changed[20, 20:40].any(), changed[:8].any()) == (True, False, False)
     videos = nbrecipe.browse([(torch.rand(4, 3, 16, 16), i % 2) for i in range(20)])
     assert videos.browsing.cards_of([0])[0].pixels.shape == (16, 4 * 16 + 3 * 2, 3)
+
+
+def test_a_loader_that_cannot_draw_every_row_is_said_and_the_tip_to_look_is_ticked():
+    x, y = torch.randn(90, 3), torch.arange(90) % 3
+    weights = torch.tensor([1.0, 2.0, 3.0])  # one for each class, where one for each row is meant
+    sampler = torch.utils.data.WeightedRandomSampler(weights, 90)
+    data = torch.utils.data.TensorDataset(x, y)
+    found = nbrecipe.browse(torch.utils.data.DataLoader(data, 30, sampler=sampler))
+    assert "weights" in str(found)
+    assert nbrecipe.report().results["unreachable-examples"].verdict == "bad"
+    right = nbrecipe.browse(torch.utils.data.DataLoader(data, 30, shuffle=True))
+    assert "weights" not in str(right)
+    assert nbrecipe.report().results["unreachable-examples"].verdict == "ok"

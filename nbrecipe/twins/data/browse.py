@@ -8,14 +8,17 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from torch.utils.data import DataLoader
 
 from ... import verbs
 from ...batches import BadInput
 from ...bench import Bench
 from ...decoding.worded import class_names
+from ...finding import Verdict
 from ...guard import Untouched
 from ...pictures.browse import Browser
 from ...probes.data.cards import Cards
+from ...registry import get_check
 from ...render.data import browse as drawn
 from ...scan import held
 from ...scan.sources.kept import Kept
@@ -149,6 +152,7 @@ def browse_of(
         model = whole.name("model")
         table.notes.append(f"`{model}` is here: with `--model {model}` come its losses and mistakes, the worst first")
     browsing.places(ask or Ask())  # what is wrong with it is said at once
+    table.notes += _unreached(whole, data)
     stopped = f"`{name}` {table.stopped}: {table.extent}" if table.stopped else ""
     return Browsed(
         f"Browse `{name}`",
@@ -159,6 +163,15 @@ def browse_of(
         ask=ask or Ask(),
         wire=wired(browsing) if wired is not None else "",
     )
+
+
+def _unreached(bench: Bench, data: Any) -> list[str]:
+    """What is wrong with how a loader draws these rows; who browses them looks at all, whatever is drawn."""
+    loader = data if isinstance(data, DataLoader) else bench.train_loader
+    if loader is None or (loader is not data and getattr(loader, "dataset", loader) is not data):
+        return []
+    found = verbs.SESSION.run([get_check("unreachable-examples")], bench.replace(train_loader=loader))
+    return [each.finding.message for each in found if each.verdict in (Verdict.BAD, Verdict.HINT)]
 
 
 def _named(bench: Bench, data: Any) -> tuple[Bench, Any, str]:
