@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -190,3 +191,16 @@ def test_the_version_is_the_packages(capsys):
 )
 def test_the_line_of_progress_is_the_first_that_says_something(source, said):
     assert headline(source) == said
+
+
+def test_who_has_read_enough_gets_no_traceback():
+    told = subprocess.run(
+        f"{sys.executable} -m nbrecipe.cli explain loss-at-init | head -n 1", shell=True, capture_output=True, text=True
+    )
+    assert told.stdout.startswith("loss-at-init")
+    assert told.stderr == ""
+
+
+def test_help_waits_for_no_torch():
+    lines = "import sys, nbrecipe.cli; print('torch' in sys.modules)"
+    assert subprocess.check_output([sys.executable, "-c", lines], text=True) == "False\n"

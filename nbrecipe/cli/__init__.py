@@ -6,6 +6,7 @@ A command is a file here: `add(commands)` gives it a parser of arguments and, as
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -20,7 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Exit code: 0, 1 when a check found a fault, 2 when a cell failed or the command was misused."""
     options = _parser().parse_args(argv)
     try:
-        return int(options.do(options))
+        code = int(options.do(options))
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:  # who reads us has read enough, as `head` does; what is left to say goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return TROUBLE
     except Trouble as trouble:
         print(f"nbrecipe: {trouble}", file=sys.stderr)
         return TROUBLE

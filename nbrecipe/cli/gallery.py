@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..batches import BadInput
 from .running import client, execute, kernel
 from .trouble import TROUBLE, Trouble
 
@@ -32,6 +31,7 @@ def add(commands: Any) -> None:
 def make(options: argparse.Namespace) -> int:
     """Write the pages; the exit code, or Trouble."""
     from .. import gallery
+    from ..batches import BadInput
 
     try:
         sources = gallery.sources(options.notebooks)
