@@ -387,7 +387,7 @@ def test_a_check_that_only_hints_has_to_say_so():
 @pytest.mark.parametrize(
     ("page", "complaint"),
     [
-        ("", "a title has 1 to 90 characters"),
+        ("", "nothing of why it matters"),
         ("word " * 20 + "\n\nWhy.", "a title has 1 to 90 characters"),
         ("One. Two.\n\nWhy.", "more than one sentence"),
         ("lower case.\n\nWhy.", "starts with a capital"),

@@ -49,8 +49,8 @@ def test_what_is_planted_is_named_and_what_is_mended_holds(tmp_path):
     assert leans.count("✓") == 1
 
     mixing, apart = ending("%chart_dependencies net --over batch")
-    assert "mix them while training, by design" in mixing
-    assert "mix them" not in apart
+    assert "1 batch norm mixes them while training, by design" in mixing
+    assert "batch norm" not in apart
     two, fifty = ending("%recipe tiny-batch-norm")
     assert "✗ `net.2` takes mean and variance over 2 values" in two
     assert "✓" in fifty
