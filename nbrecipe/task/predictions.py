@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..batches import BadInput
 from ..film import Kind
 
 Picture = tuple[np.ndarray, np.ndarray | None]
@@ -80,6 +81,7 @@ class Classes:
         known = self.target.clamp_min(0)  # an ignored label may be negative; its probability is not shown
         shown = _cut(known.reshape(self.shape)) if self.kind is Kind.TOKENS else known[:ROWS]
         self._column = shown[..., None]
+        self._highest = int(shown.max()) if shown.numel() else 0
 
     def _rows(self, scores: Tensor) -> Tensor:
         scores = scores.detach()
@@ -101,10 +103,18 @@ class Classes:
         rows = self._rows(scores)
         if self.kind is Kind.IMAGES:
             return pictures(top(rows).reshape(self.shape).float()), None
+        self._must_fit(rows)
         rows = _cut(rows.reshape(*self.shape, -1)) if self.kind is Kind.TOKENS else rows[:ROWS]
         shares = rows.float().exp().clamp(max=1) if self.logarithms else rows.softmax(-1, torch.float32)
         values, guess, shape = shares.gather(-1, self._column), top(shares), self.targets.shape
         return values.cpu().numpy().reshape(shape), guess.cpu().numpy().astype(np.int32)
+
+    def _must_fit(self, rows: Tensor) -> None:
+        """Raises BadInput ahead of torch, which on a GPU could do nothing more afterwards."""
+        if len(self.target) != len(rows):
+            raise BadInput(f"the model gives {len(rows)} predictions for {len(self.target)} labels")
+        if self._highest >= rows.shape[-1]:
+            raise BadInput(f"a label is {self._highest}, and the model's {rows.shape[-1]} outputs end before that")
 
 
 @dataclass

@@ -15,6 +15,7 @@ from nbrecipe.bench import Bench, Missing
 from nbrecipe.experiments.inputless.blanking import _blank, shuffled, zeroed
 from nbrecipe.experiments.inputless.experiment import independence, trained_thrice
 from nbrecipe.experiments.ladder.climb import climb
+from nbrecipe.twins.scores.judged import of_ladder
 
 
 def fed(batch, net=None):
@@ -186,7 +187,8 @@ def test_on_the_ladder_the_network_without_inputs_is_two_rungs():
     share = blind.right.sum() / blind.entries.sum()
     assert share == pytest.approx(float((y[300:] == y[:300].mode().values).float().mean()), abs=0.1)
     assert "drawn anew and trained" in rungs["inputs of other rows"].how
-    assert bench.known(trained_thrice) is not None
+    judged = of_ladder(bench, ladder)["input-independent"].finding
+    assert judged.seen["losses"]["inputs zeroed"] == bench.known(trained_thrice).zeroed.loss
 
 
 class Pooled(torch.nn.Module):

@@ -150,7 +150,7 @@ def _vectors(trace: Trace) -> Container[str]:
 
 def _few(moves: Moves) -> tuple[list[Curve], list[Curve], str]:
     curves = [
-        Curve(thinned(moves.layer(i)), name, i, "", "" if i else f"update/weight {name}")
+        Curve(thinned(moves.layer(i)), name.removesuffix(".weight"), i, "", "" if i else f"update/weight {name}")
         for i, name in enumerate(moves.layers)
     ]
     told = ", ".join(f"`{name}` {brief(value)}" for name, value in zip(moves.layers, moves.late(), strict=True))

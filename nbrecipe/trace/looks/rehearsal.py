@@ -88,7 +88,7 @@ class Rehearsal:
                     self._begin(asked, place, name, output, target, options)
             except Exception as error:
                 self._film = self._watcher.trace.film = None
-                why = f"{type(error).__name__}: {error}"
+                why = str(error) if isinstance(error, BadInput) else f"{type(error).__name__}: {error}"
         if why:
             self._watcher.trace.notes.append(f"predictions are not followed: {why}")
 

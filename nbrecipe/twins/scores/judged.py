@@ -7,22 +7,26 @@ from ...bench import Bench
 from ...checks.data import label_mapping_mismatch
 from ...checks.evaluation import (
     collapsed_predictions,
+    input_independent,
     partial_evaluation,
     train_eval_disagreement,
     worse_than_baseline,
 )
 from ...evaluation.known import val_passed
 from ...evaluation.passing import Passed
+from ...experiments.inputless.experiment import trained_thrice
 from ...experiments.ladder.above import climbed
 from ...experiments.ladder.climb import Ladder
 from ...finding import Result, Verdict
 
-#: what judges a pass, and what judges a ladder with the model on it; nothing of it trains
+#: what judges a pass, and what judges a ladder with the model on it
 OF_A_PASS = (
     label_mapping_mismatch.check, worse_than_baseline.check, collapsed_predictions.check, partial_evaluation.check,
     train_eval_disagreement.check,
 )  # fmt: skip
 OF_A_LADDER = (label_mapping_mismatch.check, worse_than_baseline.check, collapsed_predictions.check)
+#: what judges the rungs of the model without its inputs, where they were climbed
+OF_THE_BLIND = (input_independent.check,)
 
 
 def of_pass(bench: Bench, found: Passed) -> dict[str, Result]:
@@ -40,7 +44,10 @@ def of_ladder(bench: Bench, ladder: Ladder) -> dict[str, Result]:
     asked = bench.replace(trace=None)
     asked.know(climbed, ladder)
     asked.know(val_passed, found)
-    return _told(verbs.SESSION.run(OF_A_LADDER, asked))
+    blind = bench.known(trained_thrice)
+    if blind is not None:
+        asked.know(trained_thrice, blind)
+    return _told(verbs.SESSION.run((*OF_A_LADDER, *(OF_THE_BLIND if blind is not None else ())), asked))
 
 
 def _told(results: list[Result]) -> dict[str, Result]:

@@ -118,6 +118,20 @@ def test_what_cannot_be_copied_is_said_and_harms_nothing():
     assert "predictions are not followed: RuntimeError" in watcher.trace.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("labels", "why"),
+    [
+        (torch.tensor([0, 1, 9, 2]), "a label is 9, and the model's 5 outputs end before that"),
+        (torch.tensor([0, 1, 2]), "the model gives 4 predictions for 3 labels"),
+    ],
+)
+def test_a_batch_given_whose_labels_do_not_fit_is_told_in_a_sentence(labels, why):
+    given = toys.classify()
+    watcher = trained(given, probe=(given.batch[0][:4], labels))
+    assert watcher.trace.film is None
+    assert watcher.trace.notes == [f"predictions are not followed: {why}"]
+
+
 def test_an_ignored_token_of_id_0_is_left_out_of_the_picture():
     given = toys.next_token()
     net, opt = given.model, given.optimizer
