@@ -68,7 +68,8 @@ def mark(state: State) -> str:
 
 def heading(title: str, summary: str) -> str:
     """A title and, beside it, a line about it."""
-    return f'<div class="nbr-head"><strong class="nbr-title">{rich(title)}</strong> <span>{rich(summary)}</span></div>'
+    named = f'<strong class="nbr-title" role="heading" aria-level="3">{rich(title)}</strong>'
+    return f'<div class="nbr-head">{named} <span>{rich(summary)}</span></div>'
 
 
 def code(lines: str) -> str:

@@ -28,7 +28,7 @@ function stopButton(model) {
 
 function panel(model, el, run) {
   const stop = stopButton(model), losses = h("figure"), seen = h("figure"), pair = h("div", { class: "nbr-pair" }, losses, seen);
-  const title = h("strong", { class: "nbr-title" }), head = h("div", { class: "nbr-head" }, title);
+  const title = h("strong", { class: "nbr-title", role: "heading", "aria-level": 3 }), head = h("div", { class: "nbr-head" }, title);
   const stops = () => (run.steps.length ? run.steps : run.losses.map(([step]) => step));
   const running = () => ["running", "stopping"].includes(model.get("state"));
   let plot = null;

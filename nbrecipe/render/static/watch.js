@@ -26,7 +26,7 @@ function opened({ charts = [], points }) {
 }
 
 function panel(model, el, run) {
-  const title = h("strong", { class: "nbr-title" }), summary = h("span"), head = h("div", { class: "nbr-head" }, title, summary);
+  const title = h("strong", { class: "nbr-title", role: "heading", "aria-level": 3 }), summary = h("span"), head = h("div", { class: "nbr-head" }, title, summary);
   const bar = h("div"), progress = h("div", { class: "nbr-progress", role: "progressbar", "aria-label": "of this pass over the data" }, bar);
   const upper = h("div", { class: "nbr-pair" }), lower = h("div", { class: "nbr-row2" });
   const seen = h("figure", { class: "nbr-seen" }), moving = h("div", { class: "nbr-moving" }), found = h("div", { class: "nbr-found" });

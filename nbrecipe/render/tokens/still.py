@@ -38,19 +38,17 @@ def figure(shown: Tokens) -> Figure | None:
         drawn = Figure(figsize=(WIDTH, HEIGHT), dpi=100, layout="constrained")
         FigureCanvasAgg(drawn)
         ax: Any = drawn.subplots()
-        over = np.zeros(len(lengths.counts), bool) if lengths.limit is None else lengths.edges[:-1] >= lengths.limit
+        over = np.zeros(len(lengths.counts), bool) if lengths.limit is None else lengths.edges[:-1] > lengths.limit
         widths = np.diff(lengths.edges)
         ax.bar(lengths.edges[:-1], lengths.counts, widths * 0.94, align="edge", linewidth=0,
                color=np.where(over, WRONG, YOURS))  # fmt: skip
+        allowed = ""
         if lengths.limit is not None:
-            ax.axvline(lengths.limit, color=WRONG, linewidth=1)
-            right = lengths.limit > (lengths.edges[0] + lengths.edges[-1]) / 2
-            ax.annotate(f"{lengths.limit} allowed", (lengths.limit, 1), xycoords=("data", "axes fraction"), va="top",
-                        xytext=(-4 if right else 4, -2), textcoords="offset points", ha="right" if right else "left",
-                        color=WRONG, fontsize=8)  # fmt: skip
+            ax.axvline(lengths.limit + 1, color=WRONG, linewidth=1)
+            allowed = f"; up to the line, {lengths.limit}, they are allowed"
         ax.set_yticks([])
         ax.locator_params(axis="x", nbins=6)
         ax.spines[["left"]].set_visible(False)
         ax.tick_params(length=0)
-        ax.set_title(f"Tokens in a {shown.kind}", loc="left")
+        ax.set_title(f"Tokens in a {shown.kind}{allowed}", loc="left")
     return drawn

@@ -112,7 +112,7 @@ def bars(lengths: Counted, limit: int | None = None) -> Lengths | None:
     high = max(lengths.quantile(0.995), min(limit or 0, lengths.greatest), int(values[0]) + 1)
     step = max(1, -(-(high + 1 - int(values[0])) // BARS))
     edges = np.arange(int(values[0]), high + step + 1, step)
-    if limit is not None and edges[0] < limit < edges[-1]:  # a bar holds what is cut off or what is not
+    if limit is not None and edges[0] <= limit < edges[-1]:  # a bar holds what is cut off or what is not
         edges = edges + (limit + 1 - edges[0]) % step
         edges = edges if edges[0] <= values[0] else np.concatenate([[edges[0] - step], edges])
     found, _ = np.histogram(np.clip(values, edges[0], edges[-1] - 1), edges, weights=counts)
