@@ -45,7 +45,7 @@ def figure(shown: Tokens) -> Figure | None:
         allowed = ""
         if lengths.limit is not None:
             ax.axvline(lengths.limit + 1, color=WRONG, linewidth=1)
-            allowed = f"; up to the line, {lengths.limit}, they are allowed"
+            allowed = f"; {lengths.limit} are allowed"
         ax.set_yticks([])
         ax.locator_params(axis="x", nbins=6)
         ax.spines[["left"]].set_visible(False)
