@@ -85,6 +85,15 @@ def test_what_arrives_too_large_is_not_blamed_on_the_last_layer():
     assert finding.fix.startswith("Normalise what reaches `net[-1]`: its inputs have size ")
 
 
+def test_inputs_that_enter_too_large_are_named():
+    given = toys.classify()
+    x, y = given.train_data.tensors
+    finding = found(toys.bench(toys.mlp(), 100 * x, y, nn.CrossEntropyLoss()))
+    assert finding.verdict is Verdict.BAD
+    assert finding.fix.startswith("Scale the inputs of the model: they have size ")
+    assert finding.code == "%recipe unscaled-input"
+
+
 def test_a_hot_head_without_bias_is_seen_too():
     net = toys.lm()
     net.head = nn.Linear(32, 24, bias=False)

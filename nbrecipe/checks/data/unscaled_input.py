@@ -22,7 +22,7 @@ from ...bench import Bench
 from ...check import Check
 from ...decoding.plotted import columns
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped, spelled
-from ...probes.batch.scaling import Meeting, candidates, is_bytes, layers, meetings, normalises
+from ...probes.batch.scaling import LOOK, Meeting, candidates, is_bytes, layers, meetings, normalises
 from ...probes.passes.signal import is_fresh
 from ...scan import held
 from ...scan.columns.kinds import Kind
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 check = Check(__name__, tip="visualize just before the net", rows=True)
 
-#: root mean square of what enters, where 1 is meant: above the first it is worth a look, above the second a softmax
-#: behind weights that keep the size is saturated at the start (its scores lie tens of nats apart)
-LOOK, LARGE = 5.0, 10.0
+#: root mean square of what enters, where 1 is meant, above which a softmax behind weights that keep the size is
+#: saturated at the start (its scores lie tens of nats apart)
+LARGE = 10.0
 #: root mean square of the first answer above which the weights do not make up for it
 ANSWER = 5.0
 #: layers that squash what they are given, so that their answers say nothing of its size

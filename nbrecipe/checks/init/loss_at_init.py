@@ -21,6 +21,7 @@ from ... import toys
 from ...bench import Bench
 from ...check import Check
 from ...finding import Finding, Seen, bad, hint, number, ok, skipped
+from ...probes.batch.scaling import LOOK, largest
 from ...probes.init.fresh import fresh_losses
 from ...probes.init.last_layer import LastLayer, has_head, last_layer
 from ...probes.init.prior import Prior, prior
@@ -68,8 +69,7 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
         return skipped("one target tells nothing of the others; give a larger batch, or a loader")
     # a loss written by hand may take logits or values, and both are healthy up to a spread of 1
     mean, deviation = healthy_losses(begun, HEALTHY, least=float(begun.tasks[0].call is None))
-    low = begun.best_here - _slack(begun)
-    low = max(low, 0.0) if begun.guess.best >= 0 else low
+    low = max(begun.best_here - _slack(begun), 0.0 if begun.guess.best >= 0 else -math.inf)
     seen = _seen(begun, low, mean + LIKELY * deviation)
     if not is_fresh(bench):
         return ok(f"{_told(begun)}; the model is trained already, so this says nothing of its init", **seen)
@@ -83,8 +83,8 @@ def run(model: nn.Module, batch: Any, bench: Bench) -> Finding:
 
 
 def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
-    layer = bench.once(last_layer)
-    layer = layer if layer is not None and layer.axis is not None else None
+    found = bench.once(last_layer)
+    layer = found if found is not None and found.axis is not None else None
     scale = begun.scale.clamp_min(1.0).square().mean().sqrt().item()
     wide = answers_spread(begun) if layer is None else math.sqrt(layer.variance) / scale
     # a fresh layer knows nothing of the targets' unit: what it gives for targets of small spread is no fault of its own
@@ -94,7 +94,7 @@ def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     # a sum of several losses, or one written by hand, may have a unit of its own
     sure = far and begun.tasks[0].call is not None and has_head(bench)
     one = begun.tasks[0].kind in (Kind.REGRESSION, Kind.RECONSTRUCTION, Kind.BINARY)
-    fix, code = _narrower(layer, wide)
+    fix, code = _narrower(bench, layer, wide)
     why = f"the outputs spread by **{number(wide, 3)}**, where a layer that keeps the variance gives 1"
     return (bad if sure else hint)(
         _told(begun), why=_apart(begun) if wide <= HEALTHY and one else why, fix=fix, code=code,
@@ -102,16 +102,17 @@ def _high(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:
     )  # fmt: skip
 
 
-def _narrower(layer: LastLayer | None, wide: float) -> tuple[str, str]:
+def _narrower(bench: Bench, layer: LastLayer | None, wide: float) -> tuple[str, str]:
     """What to do, and the line for it."""
     if wide <= HEALTHY:
         return "Start the last bias at the prior, or standardise the targets.", "%recipe final-bias"
-    if layer is None:
-        return "Start the last layer with smaller weights.", ""
-    if layer.gain <= TOO_LARGE and layer.arriving > 1:
-        size = number(math.sqrt(layer.arriving), 3)
-        return f"Normalise what reaches `{layer.name}`: its inputs have size {size}, not 1.", "%recipe exploding-signal"
-    return "Start the last layer with smaller weights.", f"torch.nn.init.xavier_uniform_({layer.name}.weight)"
+    if layer is None or layer.gain > TOO_LARGE or layer.arriving <= 1:
+        code = "" if layer is None else f"torch.nn.init.xavier_uniform_({layer.name}.weight)"
+        return "Start the last layer with smaller weights.", code
+    size, given = number(math.sqrt(layer.arriving), 3), bench.once(largest)
+    if given > LOOK:
+        return f"Scale the inputs of the model: they have size {number(given, 3)}, not 1.", "%recipe unscaled-input"
+    return f"Normalise what reaches `{layer.name}`: its inputs have size {size}, not 1.", "%recipe exploding-signal"
 
 
 def _offset(bench: Bench, begun: Start, seen: dict[str, Any]) -> Finding:

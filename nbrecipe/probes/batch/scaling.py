@@ -16,6 +16,8 @@ from ..passes.passage import TABLES
 from .entry import Entry
 from .fed import Fed, fed
 
+#: root mean square of what enters, where 1 is meant, above which it is worth a look
+LOOK = 5.0
 #: values looked at of one input
 _ENOUGH = 1 << 20
 
@@ -45,6 +47,13 @@ def meetings(bench: Bench) -> list[Meeting]:
             values = given.to(values.dtype)  # laid flat for a linear layer: the channels are still known here
         found.append(Meeting(entry, _features_second(values, entry.kind)[: _rows(values)], not same))
     return found
+
+
+def largest(bench: Bench) -> float:
+    """The largest root mean square of an input where it meets weights, if no normalisation comes next; 0 without."""
+    met = [each.values.float() for each in meetings(bench) if not each.entry.normed]
+    finite = [values[values.isfinite()] for values in met]
+    return max((float(values.square().mean().sqrt()) for values in finite if values.numel()), default=0.0)
 
 
 def _same(given: Tensor, values: Tensor) -> bool:
