@@ -104,8 +104,10 @@ def test_a_cell_that_may_fail_does_not_end_the_run(notebook, tmp_path):
 
 
 def test_a_cell_that_runs_too_long_is_ended(notebook, capsys):
-    assert main(["run", str(notebook("import time; time.sleep(60)")), "--timeout", "1"]) == 2
-    assert capsys.readouterr().err.endswith("nbrecipe: cell 1 ran for more than 1 seconds; allow more with --timeout\n")
+    assert main(["run", str(notebook("%load_ext nbrecipe", "import time; time.sleep(600)")), "--timeout", "8"]) == 2
+    out, err = capsys.readouterr()
+    assert err.endswith("nbrecipe: cell 2 ran for more than 8 seconds; allow more with --timeout\n")
+    assert "The recipe: " in out, "the board so far"
 
 
 def test_a_lock_hides_what_later_stages_hold(notebook, tmp_path, capsys):

@@ -51,10 +51,7 @@ def _run(source: Any, timeout: float) -> str:
     print(source.path.name)
     running = client(source.path, timeout)
     with kernel(running):
-        try:
-            failure = execute(running)
-        except Trouble as trouble:
-            failure = str(trouble)
+        failure, _ = execute(running)
     source.notebook = running.nb
     return f"{source.path.name}: {failure}" if failure else ""
 

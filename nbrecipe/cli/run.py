@@ -59,8 +59,10 @@ def run_one(path: Path, options: argparse.Namespace) -> int:
     """Execute one notebook; the exit code, or Trouble."""
     client = client_of(path, options.timeout)
     with tempfile.TemporaryDirectory() as folder, kernel(client) as meter:
-        failure = execute(client)
+        failure, answers = execute(client)
         took = meter.look().told()
+        if not answers:
+            raise Trouble(failure)
         try:
             board = take(client, folder, False if failure else options.full, options.budget, options.lock or 0)
         except Trouble as trouble:

@@ -36,6 +36,10 @@ _report.save_json(_folder / "report.json")
 """
 
 
+#: seconds in which a cell that was interrupted ends
+PATIENCE = 30
+
+
 def client(path: Path, timeout: float) -> Any:
     """What executes this notebook; Trouble when it is none."""
     try:
@@ -79,18 +83,23 @@ def kernel(client: Any, **environment: str) -> Iterator[Meter]:
             meter.stop()
 
 
-def execute(client: Any) -> str:
-    """Run every cell, one line of progress for each; the sentence about the cell that failed, or nothing."""
+def execute(client: Any) -> tuple[str, bool]:
+    """Run every cell, one line of progress for each: a sentence about the cell that failed, if one did, and whether the
+    kernel still answers.
+    """
     cells = [(i, cell) for i, cell in enumerate(client.nb.cells) if cell.cell_type == "code" and cell.source.strip()]
     for number, (index, cell) in enumerate(cells, 1):
-        source = headline(cell.source)
+        source, failure, answers = headline(cell.source), "", True
         print(f"{number:>3}/{len(cells)}  {source:<{COLUMNS}}", end="", flush=True)
         start = time.perf_counter()
-        failure = execute_cell(client, cell, index, f"cell {number}")
+        try:
+            failure = execute_cell(client, cell, index, f"cell {number}")
+        except Trouble as trouble:
+            failure, answers = str(trouble), interrupt(client)
         print(f" {'failed' if failure else f'{time.perf_counter() - start:.1f} s':>8}", flush=True)
         if failure:
-            return failure
-    return ""
+            return failure, answers
+    return "", True
 
 
 def execute_cell(client: Any, cell: Any, index: int, what: str) -> str:
@@ -100,12 +109,28 @@ def execute_cell(client: Any, cell: Any, index: int, what: str) -> str:
     try:
         client.execute_cell(cell, index)
     except CellTimeoutError:
-        raise Trouble(f"{what} ran for more than {client.timeout:g} seconds; allow more with --timeout") from None
+        limit = f"{client.timeout:g} second{'s' * (client.timeout != 1)}"
+        raise Trouble(f"{what} ran for more than {limit}; allow more with --timeout") from None
     except DeadKernelError:
         raise Trouble(f"{what} ended the kernel; it may have run out of memory") from None
     except CellExecutionError as error:
         return f"{what} stopped with {error.ename}: {error.evalue}".partition("\n")[0]
     return ""
+
+
+def interrupt(client: Any) -> bool:
+    """Stop the cell that runs, as the button of a notebook does, and wait; False where the kernel answers no more."""
+    from jupyter_core.utils import ensure_async, run_sync
+
+    async def stopped() -> None:
+        await ensure_async(client.km.interrupt_kernel())
+        await ensure_async(client.kc.wait_for_ready(timeout=PATIENCE))  # what is asked before that is dropped unread
+
+    try:
+        run_sync(stopped)()
+    except Exception:  # a dead kernel, or one that hears no interrupt
+        return False
+    return True
 
 
 def headline(source: str) -> str:

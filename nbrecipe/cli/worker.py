@@ -40,7 +40,8 @@ def outcome(task: dict[str, Any], folder: Path) -> dict[str, Any]:
         told |= _ran(client, cells)
         meter.look()
         told |= {"seconds": time.perf_counter() - start, "processor_seconds": meter.worked, "peak_bytes": meter.peak}
-        told |= _board(client, task, folder, told["failure"])
+        if told.pop("answers"):
+            told |= _board(client, task, folder, told["failure"])
     if task["output"]:
         import nbformat
 
@@ -49,25 +50,18 @@ def outcome(task: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _ran(client: Any, cells: list[Any]) -> dict[str, Any]:
-    """Run every cell: how many ran, and the sentence and the source of the one that failed."""
-    try:
-        failure = execute(client)
-    except Trouble as trouble:
-        failure = str(trouble)
-        with contextlib.suppress(Exception):  # a cell that runs too long is stopped, so that the board can be asked
-            client.km.interrupt_kernel()
+    """Run every cell: how many ran, the sentence and the source of the one that failed, and if the kernel answers."""
+    failure, answers = execute(client)
     counted = [cell for cell in cells if cell.execution_count is not None or cell.outputs]
     number = int(failure.split()[1]) if failure.startswith("cell ") else 0
     ran = number - 1 if number else len(counted)
     source = cells[number - 1].source if number else ""
-    return {"failure": failure[:LONGEST], "source": source, "ran": ran}
+    return {"failure": failure[:LONGEST], "source": source, "ran": ran, "answers": answers}
 
 
 def _board(client: Any, task: dict[str, Any], folder: Path, failure: str) -> dict[str, Any]:
-    """Where it stands and what was found; nothing where the kernel cannot tell any more."""
+    """Where it stands and what was found."""
     try:
-        if "ended the kernel" in failure:
-            return {}
         board = take(client, str(folder), False if failure else task["full"], task["budget"], task["lock"])
     except Exception as trouble:  # a dead kernel; or a notebook that broke what the report needs
         return {"failure": failure or f"no report could be taken: {trouble}"[:LONGEST]}

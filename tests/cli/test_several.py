@@ -55,7 +55,7 @@ def ran(tmp_path_factory):
     out, executed = folder / "class.html", folder / "executed"
     executed.mkdir()
     command = [sys.executable, "-m", "nbrecipe.cli", "run", str(folder), str(folder / "gone.ipynb"), "--jobs", "2"]
-    limits = ["--timeout", "30", "--budget", "10", "--report", str(report), "--output", str(executed)]
+    limits = ["--timeout", "20", "--budget", "10", "--report", str(report), "--output", str(executed)]
     done = subprocess.run([*command, *limits], capture_output=True, text=True, timeout=850)
     data = {told["name"]: told for told in json.loads(report.read_text())["notebooks"]}
     reread = [
@@ -81,7 +81,7 @@ def test_every_notebook_is_a_row_and_the_worst_of_them_the_exit_code(ran):
         ("anna/hw", r""),
         ("ben/hw", r"cell 4 stopped with ZeroDivisionError: division by zero"),
         ("dead", r"cell 2 ended the kernel; it may have run out of memory"),
-        ("slow", r"cell 2 ran for more than 30 seconds; allow more with --timeout"),
+        ("slow", r"cell 2 ran for more than 20 seconds; allow more with --timeout"),
         ("empty", r"there is no cell of code in it"),
         ("gone", r"there is no notebook '.*gone\.ipynb'"),
         ("none", r"'.*none\.ipynb' is not a notebook: Notebook does not appear to be JSON: 'hello'"),
@@ -100,6 +100,8 @@ def test_a_row_says_where_it_stands_what_was_found_and_what_it_took(ran):
     assert anna["processor_seconds"] > 0.5
     assert anna["seconds"] > 0
     assert ben["source"] == "1/0"
+    slow = ran[1]["slow"]
+    assert (slow["ran"], slow["stage"]) == (1, 1), "what runs too long is stopped, and its board is asked"
     assert (ben["stage"], ben["title"]) == (1, "Data")
     assert [(f["id"], f["message"]) for f in ben["findings"]] == [("rows-enough", "too few <rows>")], "before it failed"
 
