@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import re
 from pathlib import Path
 
@@ -10,13 +12,22 @@ import nbformat
 from nbrecipe.cli import main
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
+#: of processor time, which other programs on the machine do not lengthen; and of memory, on a server with 1 to 2 GB
+MAX_SECONDS, MAX_MEGABYTES = 60, 900
+TOOK = re.compile(r"\(([\d.,]+) s of processor time\)(?:, ([\d.,]+) MB at its peak)?")
 FOLDED = re.compile(r"<details>\s*<summary>Solution.*?</summary>\s*```python\n(.*?)```.*?</details>", re.S)
 
 
-def executed(source: Path, folder: Path) -> tuple[int, nbformat.NotebookNode]:
-    """The exit code of `nbrecipe run`, and the notebook with its outputs."""
-    out = folder / f"{source.stem}-executed.ipynb"
-    code = main(["run", str(source), "--output", str(out)])
+def executed(source: Path, folder: Path, *arguments: object) -> tuple[int, nbformat.NotebookNode]:
+    """The exit code of `nbrecipe run`, and the notebook with its outputs; within what a Binder server gives."""
+    out, said = folder / f"{source.stem}-executed.ipynb", io.StringIO()
+    with contextlib.redirect_stdout(said):
+        code = main(["run", str(source), "--output", str(out), *map(str, arguments)])
+    took = TOOK.search(said.getvalue())
+    assert took is not None, said.getvalue()
+    seconds, megabytes = (float((number or "0").replace(",", "")) for number in took.groups())
+    assert 0 < seconds <= MAX_SECONDS, source.stem
+    assert megabytes <= MAX_MEGABYTES, source.stem
     return code, nbformat.read(out, as_version=4)
 
 

@@ -7,7 +7,6 @@ import re
 import nbformat
 import pytest
 
-from nbrecipe.cli import main
 from tests.solved import FOLDER, cells_with, executed, solved_cells, told, with_solutions
 
 
@@ -19,9 +18,9 @@ def accuracy(page) -> float:
 
 @pytest.mark.timeout(240)
 def test_the_quickstart_finds_a_fault_and_shows_what_its_number_is_worth(tmp_path):
-    report, out = tmp_path / "report.html", tmp_path / "executed.ipynb"
-    assert main(["run", str(FOLDER / "00_quickstart.ipynb"), "--output", str(out), "--report", str(report)]) == 0
-    page = nbformat.read(out, as_version=4)
+    report = tmp_path / "report.html"
+    code, page = executed(FOLDER / "00_quickstart.ipynb", tmp_path, "--report", report)
+    assert code == 0
 
     before, after = (told(cell) for cell in cells_with(page, "%check_init"))
     assert re.search(r"✗ Loss at init is \d+\.\d+", before), before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from solved import FOLDER, executed, told
+from tests.solved import FOLDER, executed, told
 
 
 def test_what_is_planted_is_named_and_what_is_mended_holds(tmp_path):
