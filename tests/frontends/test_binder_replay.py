@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 import time
@@ -63,11 +64,15 @@ def test_every_notebook_runs_within_its_memory_and_time_and_downloads_nothing(fo
 @pytest.mark.browser
 def test_the_first_click_opens_a_notebook_that_is_trusted_and_asks_nothing(image, browser):
     environment = {**image.environment(), "CPU_LIMIT": "1"}
-    command = ["binder/start", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", "--port=0", "--allow-root",
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = ["binder/start", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={port}", "--allow-root",
                "--IdentityProvider.token=t", "--LabApp.expose_app_in_browser=True"]  # fmt: skip
     server = subprocess.Popen(command, cwd=image.repository, env=environment, stderr=subprocess.PIPE, text=True)
     try:
-        url = next(line for line in server.stderr if "http://127.0.0.1:" in line).split()[-1].split("/lab")[0]
+        url = f"http://127.0.0.1:{port}"
+        assert any(url in line for line in server.stderr), "it serves"
         page = browser.new_page(viewport={"width": 1300, "height": 900})
         begun = time.monotonic()
         page.goto(f"{url}/lab/tree/notebooks/00_quickstart.ipynb?token=t")
