@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -161,10 +160,16 @@ def test_the_start_script_gives_a_thread_for_each_core_and_starts_what_it_was_as
 
 def test_repo2docker_builds_as_these_files_mean_it():
     """Packages first, then the repository, then what needs it; without Docker it writes what it would run."""
-    tool = shutil.which("jupyter-repo2docker")
-    if tool is None:
-        pytest.skip("no repo2docker here: `pip install jupyter-repo2docker`")
-    command = [tool, "--no-build", "--debug", "--user-id=1000", "--user-name=jovyan", str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "repo2docker",
+        "--no-build",
+        "--debug",
+        "--user-id=1000",
+        "--user-name=jovyan",
+        str(ROOT),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     steps = [
         "environment-2epy-2d3-2e11-2dlinux",  # the lock for Python 3.11
