@@ -160,16 +160,8 @@ def test_the_start_script_gives_a_thread_for_each_core_and_starts_what_it_was_as
 
 def test_repo2docker_builds_as_these_files_mean_it():
     """Packages first, then the repository, then what needs it; without Docker it writes what it would run."""
-    command = [
-        sys.executable,
-        "-m",
-        "repo2docker",
-        "--no-build",
-        "--debug",
-        "--user-id=1000",
-        "--user-name=jovyan",
-        str(ROOT),
-    ]
+    options = ["--no-build", "--debug", "--user-id=1000", "--user-name=jovyan"]
+    command = [sys.executable, "-m", "repo2docker", *options, str(ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     steps = [
         "environment-2epy-2d3-2e11-2dlinux",  # the lock for Python 3.11
