@@ -110,7 +110,7 @@ def draw(ax: Axes, seen: Seen) -> None:
     ax.axvline(seen["step"], color="C2", linestyle="--", linewidth=1)
     ax.set_xlabel("step")
     ax.set_ylabel("loss")
-    ax.legend(fontsize=7, frameon=False)
+    ax.legend(fontsize=7, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
 
 
 def _loop(noise: float, rows: int, steps: int = 240, seed: int = 0) -> Bench:
