@@ -109,7 +109,7 @@ def test_clipping_shows_the_norm_before_it_and_its_limit_where_that_is_near():
 
 def test_few_layers_are_drawn_by_name_without_biases():
     seen = chart(traces.training(), "ratio")
-    assert [curve.name for curve in seen.curves] == ["conv1.weight", "fc.weight"]
+    assert [curve.name for curve in seen.curves] == ["conv1", "fc"]
     assert (seen.band, seen.levels) == ((1e-4, 1e-2), ((1e-3, ""),))
 
 
