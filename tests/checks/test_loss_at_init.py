@@ -94,6 +94,17 @@ def test_inputs_that_enter_too_large_are_named():
     assert finding.code == "%recipe unscaled-input"
 
 
+def test_large_inputs_that_a_norm_scales_are_not_what_is_named():
+    given = toys.classify()
+    x, y = given.train_data.tensors
+    net = nn.Sequential(nn.BatchNorm1d(20), *toys.mlp())
+    with torch.no_grad():
+        net[1].weight.mul_(300)
+    finding = found(toys.bench(net, 100 * x, y, nn.CrossEntropyLoss()))
+    assert finding.verdict is Verdict.BAD
+    assert finding.fix.startswith("Normalise what reaches `net[-1]`: its inputs have size ")
+
+
 def test_a_hot_head_without_bias_is_seen_too():
     net = toys.lm()
     net.head = nn.Linear(32, 24, bias=False)

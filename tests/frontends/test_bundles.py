@@ -17,29 +17,12 @@ from IPython.utils.capture import capture_output
 import nbrecipe
 from nbrecipe.film import Film, Kind
 from nbrecipe.notebook.magics import RecipeMagics
+from tests.frontends.test_kernels import TOOLS
+from tests.notebook.test_kernel import DATA
 from tests.render.fronts import widget_page
 
 VIEW = "application/vnd.jupyter.widget-view+json"
-CELL = """
-import torch
-from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
-torch.manual_seed(0)
-y = torch.randint(4, (64,))
-x = torch.randn(64, 10)
-train_dl = DataLoader(TensorDataset(x, y), batch_size=32)
-criterion = nn.CrossEntropyLoss()
-net = nn.Sequential(nn.Linear(10, 32), nn.Tanh(), nn.Linear(32, 4))
-optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-def slow(a):
-    return sum(row.sum() for row in a)
-class Letters:
-    def encode(self, text):
-        return [ord(letter) for letter in text]
-    def decode(self, ids):
-        return "".join(map(chr, ids))
-tok, texts = Letters(), ["the loss at init", "one batch"]
-"""
+CELL = f"{DATA}{TOOLS}optimizer = torch.optim.SGD(net.parameters(), lr=0.1)\n"
 #: an answer of every magic that gives one
 MAGICS = {
     "activations": "%activations",
